@@ -157,7 +157,7 @@ async def test_what_there_was_no_room_to_note_is_found_by_the_time_of_its_receip
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A confirmation changes nothing that the feed would tell."""
-    monkeypatch.setattr("chargeport.derivation.collector.MAX_NOTED", 1)
+    monkeypatch.setattr("chargeport.derivation.collector.MAX_WRITTEN", 1)
     await house.store.vehicles.add_vehicle(other(1))
     await house.take([*VOLTS, *of(other(1), VOLTS)])
     await house.work()

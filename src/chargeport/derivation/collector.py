@@ -1,7 +1,7 @@
-"""What has changed since derivation was last there: from this process's writes, the feed, edits, erasures, and after a start.
+"""Collection of changes to derive from: this process's writes, the feed, edits and erasures.
 
-The feed tells every change, but not that a known value was confirmed. What this process writes is noted as it is written; what
-was missed, in a crash or because too much was noted, is looked for by the time of its receipt.
+The feed has every change, but no confirmations of known values. Those are taken from the writes of this process; what was
+missed, in a crash or because there were too many, is searched by the time of receipt.
 """
 
 import asyncio
@@ -17,110 +17,110 @@ from chargeport.signals.effective import DERIVED
 from chargeport.signals.reading import Entry
 from chargeport.store.protocols import Store
 
-PORTION: Final = 2_000  # changes of the feed, or vehicles, looked through at once
-MAX_WAITING: Final = 200_000  # jobs; while there are more, the feed is not read on
-MAX_NOTED: Final = 200_000  # vehicles, of which more are looked for by the time of receipt
-NAMES_AT_ONCE: Final = 100  # looked up before other tasks have their turn
-KEPT_EVERY_MS: Final = 5_000  # how often progress is written down
-MARGIN_MS: Final = 60_000  # received so shortly before that may have been stored after it
+PORTION: Final = 2_000  # changes of the feed, or vehicles, read at once
+MAX_WAITING: Final = 200_000  # jobs; while there are more, the feed is not read
+MAX_WRITTEN: Final = 200_000  # vehicles; the writes of further ones are searched by the time of receipt
+NAMES_AT_ONCE: Final = 100  # looked up before other tasks run
+STORE_EVERY_MS: Final = 5_000  # between writes of the progress
+MARGIN_MS: Final = 60_000  # a reading may be stored so long after its receipt
 
 _OWNER, _PROGRESS = "derivation", "progress"
 _KEYS: Final = frozenset(signal.key for signal in RELEVANT)
 
 
 class ChangeCollector:
-    """Queues the vehicles of which something was stored, and writes down how far all is derived."""
+    """Queue the vehicles with new readings, and store the progress of derivation."""
 
     def __init__(self, store: Store, clock: Clock, queue: Queue) -> None:
         self._store = store
         self._clock = clock
         self._queue = queue
         self.reached = Progress()
-        """How far everything was queued."""
-        self._noted: dict[str, Changed] = {}  # by what the source calls the vehicle
-        self._missed: Progress | None = None  # since when confirmations were not noted
-        self._sweep: tuple[Progress, int] | None = None  # since when they are looked for, and after which vehicle
-        self._is_new = True  # since a start nothing was looked at yet
-        self._kept: Progress | None = None
-        self._kept_at = 0
+        """Up to where everything is queued."""
+        self._written: dict[str, Changed] = {}  # by the source's name for the vehicle
+        self._missed: Progress | None = None  # from where on the writes of this process are not complete
+        self._search: tuple[Progress, int] | None = None  # from where missed writes are searched, and after which vehicle
+        self._is_new = True  # nothing was collected since the start
+        self._stored: Progress | None = None
+        self._stored_at = 0
 
     @property
     def unqueued(self) -> int:
-        """Of how many vehicles something is known to be stored and not queued yet; what was not looked at counts as one."""
-        is_looking = self._is_new or self._missed is not None or self._sweep is not None
-        return len(self._noted) + is_looking
+        """The number of vehicles with readings that are not queued yet; a search that is not complete counts as one."""
+        is_searching = self._is_new or self._missed is not None or self._search is not None
+        return len(self._written) + is_searching
 
     def note(self, entries: Sequence[Entry]) -> None:
-        """Note what was written by this process."""
-        noted = self._noted
+        """Collect what this process wrote."""
+        written = self._written
         for entry in entries:
             if entry.source == DERIVED:
                 continue
-            changed = noted.get(entry.vehicle)
+            changed = written.get(entry.vehicle)
             if changed is None:
-                if len(noted) >= MAX_NOTED:
+                if len(written) >= MAX_WRITTEN:
                     self._missed = self._missed or self.reached
                     return
-                changed = noted[entry.vehicle] = Changed(self.reached)
+                changed = written[entry.vehicle] = Changed(self.reached)
             if entry.signal.key in _KEYS:
                 changed.first_at = min(changed.first_at, entry.observed_at)
                 changed.last_at = max(changed.last_at, entry.observed_at)
 
     async def resume(self) -> None:
-        """Go on where the work was left. A new database with old readings is worked through from its beginning."""
+        """Continue from the stored progress. A database without one is derived from its beginning."""
         self._is_new = True
-        kept = await self._store.notes.recall(_OWNER, _PROGRESS)
-        if kept is not None:
-            self.reached = self._missed = msgspec.json.decode(kept, type=Progress)
+        stored = await self._store.notes.recall(_OWNER, _PROGRESS)
+        if stored is not None:
+            self.reached = self._missed = msgspec.json.decode(stored, type=Progress)
         for vehicle_id, started_at in await self._store.sessions.cars_with_open_sessions():
             self._mark(vehicle_id, Changed(self.reached, started_at, self._clock.now()))
 
     async def collect(self) -> None:
-        """Queue what changed until now; as much as there is room for, the rest another time."""
+        """Queue the changes until now, as far as the queue has room."""
         now = self._clock.now()
-        for number, name in enumerate(list(self._noted), 1):
+        for number, name in enumerate(list(self._written), 1):
             if number % NAMES_AT_ONCE == 0:
-                await asyncio.sleep(0)  # a name costs some 10 us, and nobody else is served meanwhile
+                await asyncio.sleep(0)  # a lookup takes some 10 us
             vehicle = await self._store.vehicles.find_vehicle(name)
-            changed = self._noted.pop(name)
+            changed = self._written.pop(name)
             if vehicle is not None:
                 self._mark(vehicle.id, changed)
-        await self._look_for_missed()
+        await self._queue_missed()
         await self._read_feed()
         await self._read_edits_and_erasures(now)
         self._reach(received_at=now)
         self._is_new = False
 
     async def keep(self) -> None:
-        """Write down how far all is derived, from time to time, and when nothing is left to do."""
+        """Store the progress every STORE_EVERY_MS, and when the queue is empty."""
         now = self._clock.now()
-        if now - self._kept_at < KEPT_EVERY_MS and len(self._queue):
+        if now - self._stored_at < STORE_EVERY_MS and len(self._queue):
             return
-        open_ends = [each.since for each in self._noted.values()]
+        open_ends = [changed.since for changed in self._written.values()]
         open_ends += [] if self._missed is None else [self._missed]
-        open_ends += [] if self._sweep is None else [self._sweep[0]]
+        open_ends += [] if self._search is None else [self._search[0]]
         progress = min([self._queue.oldest(self.reached), *open_ends])
-        if self._kept is None or msgspec.structs.replace(progress, received_at=self._kept.received_at) != self._kept:
+        if self._stored is None or msgspec.structs.replace(progress, received_at=self._stored.received_at) != self._stored:
             await self._store.notes.remember(_OWNER, _PROGRESS, msgspec.json.encode(progress).decode())
-            self._kept, self._kept_at = progress, now
+            self._stored, self._stored_at = progress, now
 
-    async def _look_for_missed(self) -> None:
-        """Queue the vehicles of which something was received since it was not noted any more."""
-        if self._sweep is None and self._missed is not None:
-            self._sweep, self._missed = (self._missed, 0), None
-        while self._sweep is not None and len(self._queue) < MAX_WAITING:
-            since, after = self._sweep
-            found, next_one = await self._store.sessions.received_since(since.received_at - MARGIN_MS, after, PORTION)
-            for each in found:
-                self._mark(each.vehicle_id, _changed(since, each.first_at, each.last_at))
-            self._sweep = None if next_one is None else (since, next_one)
+    async def _queue_missed(self) -> None:
+        """Queue the vehicles with readings received since the writes of this process are not complete."""
+        if self._search is None and self._missed is not None:
+            self._search, self._missed = (self._missed, 0), None
+        while self._search is not None and len(self._queue) < MAX_WAITING:
+            since, after = self._search
+            spans, next_after = await self._store.sessions.received_since(since.received_at - MARGIN_MS, after, PORTION)
+            for span in spans:
+                self._mark(span.vehicle_id, _changed(since, span.first_at, span.last_at))
+            self._search = None if next_after is None else (since, next_after)
 
     async def _read_feed(self) -> None:
         while len(self._queue) < MAX_WAITING:
             since = self.reached
             changed, position = await self._store.sessions.changed_since(since.position, PORTION, RELEVANT)
-            for each in changed:
-                self._mark(each.vehicle_id, _changed(since, each.first_at, each.last_at))
+            for span in changed:
+                self._mark(span.vehicle_id, _changed(since, span.first_at, span.last_at))
             self._reach(position=position)
             if position - since.position < PORTION:
                 break
@@ -135,7 +135,7 @@ class ChangeCollector:
         self._reach(edit=max((number for _, number in edited), default=self.reached.edit))
 
     def _mark(self, vehicle_id: str, changed: Changed) -> None:
-        """Queue a vehicle for its values, and for its sessions where something of them changed; sessions come first."""
+        """Queue a vehicle for its values and, if a change concerns them, for its sessions; sessions come first."""
         if changed.last_at >= changed.first_at:
             self._queue.mark(vehicle_id, "sessions", changed)
         self._queue.mark(vehicle_id, "values", Changed(changed.since))

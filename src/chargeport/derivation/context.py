@@ -1,4 +1,4 @@
-"""What the rules of derivation are given of a car at this moment, gathered from the store."""
+"""The input of the rules of live values, read from the store."""
 
 import asyncio
 from typing import Final
@@ -17,14 +17,14 @@ from chargeport.store.protocols import Store
 from chargeport.store.records import VehicleSeries
 
 DERIVABLE: Final = frozenset(rule.signal for rule in RULES)
-LONGEST_MS: Final = 3 * 24 * 3_600_000  # of a session that is looked back on
-MAX_SESSIONS: Final = 2_000  # remembered at once, of some 30 kB each; who has more cars charging reads more often
+LONGEST_MS: Final = 3 * 24 * 3_600_000  # of a session that is used as context
+MAX_SESSIONS: Final = 2_000  # in memory, of some 30 kB each; with more cars charging they are read more often
 
 
 def reported(found: VehicleSeries, ranks: Ranks, now: int) -> dict[Signal, Observed]:
-    """Return the effective values of now that were reported."""
+    """Return the effective values at `now` that were reported, not derived."""
     counts = effective_of(map(BY_KEY.__getitem__, found.series), found.series, ranks, now)
-    states = [each.state for each in counts if each.unavailability is None]
+    states = [counted.state for counted in counts if counted.unavailability is None]
     return {
         state.signal: Observed(state.value, state.observed_at, state.source or "")
         for state in states
@@ -33,7 +33,7 @@ def reported(found: VehicleSeries, ranks: Ranks, now: int) -> dict[Signal, Obser
 
 
 class ContextReader:
-    """Reads contexts from the store. The samples of sessions that go on are kept for a while."""
+    """Read contexts from the store, with a cache of the samples of open sessions."""
 
     def __init__(self, store: Store, facts: FactsReader) -> None:
         self._store = store
@@ -41,7 +41,7 @@ class ContextReader:
         self._sampled: dict[str, SessionSamples] = {}
 
     async def of(self, found: VehicleSeries, now: int) -> Context | None:
-        """Return the context of a car; None where every signal that could be derived was reported, or nothing was."""
+        """Return the context of a car; None where nothing was reported, or every signal that could be derived."""
         ranks = self._store.readings.ranks
         values = reported(found, ranks, now)
         if not values or values.keys() >= DERIVABLE:
@@ -50,23 +50,23 @@ class ContextReader:
         return Context(values, session, await self._facts.facts(found, has_session=session is not None))
 
     async def _session(self, found: VehicleSeries, values: dict[Signal, Observed], now: int) -> OpenSession | None:
-        """Return what was measured since charging began; None where nothing says that the car charges."""
+        """Return the samples since charging began; None where the car does not charge, or that is not known."""
         began_at = await self._began_at(found, now)
         if began_at is None:
             self._sampled.pop(found.vehicle.id, None)
             return None
         session = await self._session_samples(found, began_at, now)
         for signal in SAMPLED:
-            each = values.get(signal)
-            if each is not None and isinstance(each.value, int | float) and each.observed_at >= began_at:
-                session.add(signal, Sample(each.observed_at, each.value))
+            newest = values.get(signal)
+            if newest is not None and isinstance(newest.value, int | float) and newest.observed_at >= began_at:
+                session.add(signal, Sample(newest.observed_at, newest.value))
         power, voltage, current, soc = (session.samples.get(signal, []) for signal in (POWER, VOLTAGE, CURRENT, SOC))
         return OpenSession(started_at=began_at, power=power, voltage=voltage, amperage=current, soc=soc)
 
     async def _session_samples(self, found: VehicleSeries, began_at: int, now: int) -> SessionSamples:
         vehicle_id = found.vehicle.id
         session = self._sampled.get(vehicle_id)
-        if session is not None and session.holds(began_at, now):
+        if session is not None and session.is_current(began_at, now):
             return session
         known = await histories.tracks(self._store.history, found, SAMPLED, began_at, now + 1)
         session = SessionSamples(began_at, now, await asyncio.to_thread(_samples, known, began_at))
@@ -77,28 +77,27 @@ class ContextReader:
         return session
 
     async def _began_at(self, found: VehicleSeries, now: int) -> int | None:
-        """Return when the session that goes on began: as the sessions know it, or as charging turned true."""
+        """Return when the open session began: by the stored sessions, else when charging became true."""
         counts = effective(IS_CHARGING, found.series, self._store.readings.ranks, now)
         is_charging = None if counts is None else counts.state
         if is_charging is not None and is_charging.value is False:
             return None
-        open_ones = [
-            each for each in await self._store.sessions.sessions(found.vehicle.id, now - LONGEST_MS, now + 1) if each.is_open
-        ]
-        if open_ones:
-            return open_ones[-1].started_at
+        sessions = await self._store.sessions.sessions(found.vehicle.id, now - LONGEST_MS, now + 1)
+        open_sessions = [session for session in sessions if session.is_open]
+        if open_sessions:
+            return open_sessions[-1].started_at
         return None if is_charging is None or is_charging.value is not True else is_charging.changed_at
 
 
 def _samples(known: Tracks, began_at: int) -> dict[Signal, list[Sample]]:
-    """Return the samples of a session, by signal. Slow where they are many."""
+    """Return the samples of a session, by signal. Slow for many."""
     return {
         signal: thinned(
             signal,
             [
-                Sample(each.at, each.value)
-                for each in samples(known, signal)
-                if each.at >= began_at and isinstance(each.value, int | float)
+                Sample(sample.at, sample.value)
+                for sample in samples(known, signal)
+                if sample.at >= began_at and isinstance(sample.value, int | float)
             ],
         )
         for signal in SAMPLED

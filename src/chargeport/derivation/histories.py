@@ -1,4 +1,4 @@
-"""From the store's history to the tracks that derivations read."""
+"""Reading of tracks, the input of derivation, from the store's history."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -14,15 +14,15 @@ PORTION: Final = 500  # runs read at once
 
 
 async def tracks(history: History, found: VehicleSeries, signals: Iterable[Signal], from_at: int, to_at: int) -> Tracks:
-    """Return the tracks of these signals between two instants, each with the piece that held before."""
+    """Return the tracks of these signals between two instants, with the piece of each source that held at `from_at`."""
     read = {signal: await track(history, found, signal, from_at, to_at) for signal in signals}
-    return {signal: each for signal, each in read.items() if each.pieces}
+    return {signal: result for signal, result in read.items() if result.pieces}
 
 
 async def track(
     history: History, found: VehicleSeries, signal: Signal, from_at: int, to_at: int, *, every: bool = True
 ) -> Track:
-    """Return what all sources reported of a signal; `every`: with all sightings, else the first and the last of each piece."""
+    """Return the track of a signal by all sources; `every`: with all sightings, else the first and last of each piece."""
     runs: list[Run] = []
     for source in sources(found, signal):
         runs += await _runs(history, found.vehicle.id, signal, from_at, to_at, source=source, every=every)
@@ -33,25 +33,25 @@ async def track(
 async def pieces(
     history: History, found: VehicleSeries, signal: Signal, from_at: int, to_at: int, *, source: str
 ) -> list[Piece]:
-    """Return what one source reported of a signal: the piece that held before `from_at`, and those that begin until `to_at`."""
+    """Return the pieces of a signal by one source: the one that held at `from_at`, and those that begin until `to_at`."""
     runs = await _runs(history, found.vehicle.id, signal, from_at, to_at, source=source, every=False)
     return [_piece(run) for run in sorted(runs, key=lambda run: run.observed_at)]
 
 
 async def next_piece(history: History, found: VehicleSeries, signal: Signal, from_at: int, *, source: str) -> Piece | None:
-    """Return the first piece of a source that begins at an instant or later; None where there is none."""
+    """Return the first piece of a source that begins at `from_at` or later; None where there is none."""
     runs = await history.pieces(found.vehicle.id, signal, from_at, EVER_AT, source=source, limit=1, every=False)
     return next((_piece(run) for run in runs if run.observed_at >= from_at), None)
 
 
 async def first_at(history: History, found: VehicleSeries, signal: Signal) -> int | None:
-    """Return when a signal was reported first; None where nothing of it is kept."""
+    """Return the first instant of a signal in history; None where it has none."""
     firsts = [await history.history(found.vehicle.id, signal, source=source, limit=1) for source in sources(found, signal)]
     return min((first[0].observed_at for first in firsts if first), default=None)
 
 
 def sources(found: VehicleSeries, signal: Signal) -> list[str]:
-    """Return the sources that have a series of a signal, but for what was derived."""
+    """Return the sources that have reported a signal, sorted."""
     names = {state.source for state in found.series.get(signal.key, ()) if state.source is not None}
     return sorted(names - {DERIVED})
 
@@ -59,15 +59,15 @@ def sources(found: VehicleSeries, signal: Signal) -> list[str]:
 async def _runs(
     history: History, vehicle_id: str, signal: Signal, from_at: int, to_at: int, *, source: str, every: bool
 ) -> list[Run]:
-    found: dict[int, Run] = {}
+    by_position: dict[int, Run] = {}
     begin = from_at
     while True:
         runs = await history.pieces(vehicle_id, signal, begin, to_at, source=source, limit=PORTION, every=every)
-        fresh = [run for run in runs if run.position not in found]
-        found |= {run.position: run for run in fresh}
+        fresh = [run for run in runs if run.position not in by_position]
+        by_position |= {run.position: run for run in fresh}
         if len(runs) < PORTION or not fresh:
-            return list(found.values())
-        begin = runs[-1].observed_at  # again, for several may begin at one instant
+            return list(by_position.values())
+        begin = runs[-1].observed_at  # once more, as several runs may begin at one instant
 
 
 def _piece(run: Run) -> Piece:

@@ -1,4 +1,4 @@
-"""Where a car was, from its history: what sessions take their places from, and which sessions a change of it concerns."""
+"""Positions of a car in history, which give sessions their places, and the sessions that a change of them affects."""
 
 from itertools import zip_longest
 from typing import Final
@@ -19,53 +19,54 @@ from chargeport.store.records import KeptSession, VehicleSeries
 from chargeport.store.retention_policy import DAY_MS
 
 LOCATION: Final = BY_CODE["location-preciselocation"]
-LOOKED_BACK_MS: Final = 30 * DAY_MS  # for sessions that a confirmation places
+LOOKED_BACK_MS: Final = 30 * DAY_MS  # for sessions whose place a confirmation changes
 
 _SILENT: Final = (AbsenceReason.UNREACHABLE, AbsenceReason.SOURCE_FAILED)
-"""With these nothing is said of the position: a car that sleeps stands where it stood."""
+"""Absences that do not end a position: a car that sleeps has not moved."""
 
 
 async def fixes(history: History, found: VehicleSeries, window: Window) -> list[Fix]:
-    """Return where the car was during the sessions that started in a window, and before, by time."""
-    from_at, to_at, every = window.from_at - NEAR_MS, window.to_at + DAY_MS, list[Fix]()
+    """Return the positions during the sessions that started in a window, and shortly before, by time."""
+    from_at, to_at, all_fixes = window.from_at - NEAR_MS, window.to_at + DAY_MS, list[Fix]()
     for source in histories.sources(found, LOCATION):
         pieces = await histories.pieces(history, found, LOCATION, from_at, to_at, source=source)
-        told = [piece for piece in pieces if piece.observed_at >= from_at and piece.absence not in _SILENT]
-        ends = (await _told_before(history, found, source, from_at), await _told_after(history, found, source, to_at))
-        words = [piece for piece in (ends[0], *told, ends[1]) if piece is not None]
-        every += [_fix(*each) for each in zip_longest(words, words[1:]) if each[0].value is not None]
-    return sorted(every, key=lambda fix: (fix.at, fix.source))
+        within = [piece for piece in pieces if piece.observed_at >= from_at and piece.absence not in _SILENT]
+        ends = (await _piece_before(history, found, source, from_at), await _piece_after(history, found, source, to_at))
+        ordered = [piece for piece in (ends[0], *within, ends[1]) if piece is not None]
+        all_fixes += [_fix(piece, after) for piece, after in zip_longest(ordered, ordered[1:]) if piece.value is not None]
+    return sorted(all_fixes, key=lambda fix: (fix.at, fix.source))
 
 
-async def concerned(store: Store, found: VehicleSeries, first_at: int, last_at: int) -> list[Window]:
-    """Return where the sessions began that lie outside of these times, and take their place from a position told within them.
+async def affected(store: Store, found: VehicleSeries, first_at: int, last_at: int) -> list[Window]:
+    """Return the begins, as windows, of sessions outside of these times that take their place from a position within them.
 
-    A position that is told again held all the time since it was told first. One that comes late holds until the next one.
+    A confirmed position held since it was first reported. One that arrives late holds until the next one.
     """
     begun, newest_at = set[int](), _newest_at(found)
     for source in histories.sources(found, LOCATION):
-        told = await _told_before(store.history, found, source, last_at + 1)
-        if told is None or told.last_seen_at < first_at:
+        newest = await _piece_before(store.history, found, source, last_at + 1)
+        if newest is None or newest.last_seen_at < first_at:
             continue
-        before = await _told_before(store.history, found, source, first_at)
-        if before is not None and before.value == told.value:
+        before = await _piece_before(store.history, found, source, first_at)
+        if before is not None and before.value == newest.value:
             since_at = max(before.observed_at, first_at - LOOKED_BACK_MS)
             earlier = await store.sessions.sessions(found.vehicle.id, since_at, first_at)
-            begun |= {each.started_at for each in earlier if not _is_placed(each, told)}
+            begun |= {session.started_at for session in earlier if not _has_place(session, newest)}
         if newest_at > last_at:
-            after = await _told_after(store.history, found, source, last_at + 1)
+            after = await _piece_after(store.history, found, source, last_at + 1)
             until_at = EVER_AT if after is None else after.observed_at
-            begun |= {each.started_at for each in await store.sessions.sessions(found.vehicle.id, last_at + 1, until_at)}
+            later = await store.sessions.sessions(found.vehicle.id, last_at + 1, until_at)
+            begun |= {session.started_at for session in later}
     return [Window(at, at) for at in sorted(begun)]
 
 
 def _newest_at(found: VehicleSeries) -> int:
-    """Return when something was observed last that sessions are made from."""
-    return max((each.observed_at or 0 for signal in SIGNALS for each in found.series.get(signal.key, ())), default=0)
+    """Return the newest instant of the signals that sessions are computed from."""
+    return max((state.observed_at or 0 for signal in SIGNALS for state in found.series.get(signal.key, ())), default=0)
 
 
-async def _told_before(history: History, found: VehicleSeries, source: str, at: int) -> Piece | None:
-    """Return the last position, or word that there is none, of before an instant."""
+async def _piece_before(history: History, found: VehicleSeries, source: str, at: int) -> Piece | None:
+    """Return the last position or absence before an instant."""
     while True:
         pieces = await histories.pieces(history, found, LOCATION, at, at, source=source)
         if not pieces or pieces[0].absence not in _SILENT:
@@ -73,8 +74,8 @@ async def _told_before(history: History, found: VehicleSeries, source: str, at: 
         at = pieces[0].observed_at
 
 
-async def _told_after(history: History, found: VehicleSeries, source: str, at: int) -> Piece | None:
-    """Return the first position, or word that there is none, of an instant or later."""
+async def _piece_after(history: History, found: VehicleSeries, source: str, at: int) -> Piece | None:
+    """Return the first position or absence at an instant or later."""
     while True:
         after = await histories.next_piece(history, found, LOCATION, at, source=source)
         if after is None or after.absence not in _SILENT:
@@ -87,7 +88,7 @@ def _where(piece: Piece) -> PreciseLocation:
 
 
 def _fix(piece: Piece, after: Piece | None) -> Fix:
-    """Return a position with until when it was seen: what is stored in two pieces, for it came in another order, is one."""
+    """Return a position with its last sighting, also where it is stored as two pieces because of the order of arrival."""
     where, until = _where(piece), piece.last_seen_at
     withdrawn_at = None if after is None or after.value is not None else after.observed_at
     if after is not None and after.value == piece.value:
@@ -95,9 +96,10 @@ def _fix(piece: Piece, after: Piece | None) -> Fix:
     return Fix(piece.observed_at, where.latitude, where.longitude, until, piece.source, withdrawn_at)
 
 
-def _is_placed(kept: KeptSession, told: Piece) -> bool:
+def _has_place(kept: KeptSession, piece: Piece) -> bool:
+    """Return whether a session has the place of a piece."""
     place = msgspec.json.decode(kept.body, type=Session).place
-    if told.value is None or place is None:
-        return told.value is None
-    where = _where(told)
+    if piece.value is None or place is None:
+        return piece.value is None
+    where = _where(piece)
     return (place.latitude, place.longitude) == (where.latitude, where.longitude)

@@ -1,4 +1,4 @@
-"""What sessions cost and where they were: the settings' places and tariffs, laid over sessions."""
+"""Places and costs of sessions, by the settings' places and tariffs."""
 
 import csv
 from collections.abc import Iterable, Sequence
@@ -17,35 +17,35 @@ from chargeport.signals.records import Place
 
 
 class Prices:
-    """Places and tariffs."""
+    """The settings' places and tariffs."""
 
     def __init__(self, places: Sequence[PlaceSettings], tariffs: Sequence[TariffSettings], folder: str) -> None:
-        """Raise SettingError where a place names a tariff that is not there, or a tariff can't be read."""
-        self._tariffs = [_tariff(each, number, folder) for number, each in enumerate(tariffs)]
-        names = {each.name for each in self._tariffs}
+        """Read places and tariffs. Raises SettingError for an unknown tariff, or one that can't be read."""
+        self._tariffs = [_tariff(tariff, number, folder) for number, tariff in enumerate(tariffs)]
+        names = {tariff.name for tariff in self._tariffs}
         for number, place in enumerate(places):
             if place.tariff is not None and place.tariff not in names:
                 raise SettingError(f"places[{number}].tariff: there is no tariff {place.tariff!r}.")
         self._places = list(places)
         self._fences = [
             Geofence(
-                name=each.name, latitude=each.latitude, longitude=each.longitude, radius_m=each.radius_m,
-                is_public=each.is_public, tariff=each.tariff,
+                name=place.name, latitude=place.latitude, longitude=place.longitude, radius_m=place.radius_m,
+                is_public=place.is_public, tariff=place.tariff,
             )
-            for each in places
+            for place in places
         ]  # fmt: skip
 
     def placed(self, session: Session) -> Session:
-        """Return the session with its place, where that is known: as reported, or where a source of it stands."""
+        """Return the session with its place, if known: as reported, or the place that lists one of its sources."""
         if session.place is None:
-            here = next((each for each in self._places if set(each.sources) & set(session.sources)), None)
+            here = next((place for place in self._places if set(place.sources) & set(session.sources)), None)
             if here is not None:
                 place = Place(name=here.name, latitude=here.latitude, longitude=here.longitude)
                 session = msgspec.structs.replace(session, place=place)
         return located(session, self._fences)
 
     def priced(self, session: Session) -> Session:
-        """Return the session with its cost by the tariff of its place; without a place that names one there is none."""
+        """Return the session with its cost by the tariff of its place, if there is one."""
         fence = fence_of(session.place, self._fences)
         if fence is None or fence.tariff is None:
             return session
@@ -55,18 +55,22 @@ class Prices:
 def _tariff(settings: TariffSettings, number: int, folder: str) -> Tariff:
     where = f"tariffs[{number}]"
     try:
+        prices = [] if settings.series is None else list(_prices(Path(folder) / settings.series))
         return Tariff(
             name=settings.name,
             currency=settings.currency,
             price=settings.price,
             windows=tuple(
                 PriceWindow(
-                    time.fromisoformat(each.start), time.fromisoformat(each.end), each.price, tuple(each.days) or WEEKDAYS
+                    time.fromisoformat(window.start),
+                    time.fromisoformat(window.end),
+                    window.price,
+                    tuple(window.days) or WEEKDAYS,
                 )
-                for each in settings.windows
+                for window in settings.windows
             ),
             zone=settings.zone,
-            series=series_of(_series(settings.series, folder), settings.series_kind),
+            series=series_of(prices, settings.series_kind),
             session_fee=settings.session_fee,
         )
     except OSError as error:
@@ -75,12 +79,8 @@ def _tariff(settings: TariffSettings, number: int, folder: str) -> Tariff:
         raise SettingError(f"{where}: {error}.") from error
 
 
-def _series(name: str | None, folder: str) -> list[Price]:
-    return [] if name is None else list(_lines(Path(folder) / name))
-
-
-def _lines(file: Path) -> Iterable[Price]:
-    """Yield the prices of a file: a header, then lines of instant and price. Raises ValueError that names the line."""
+def _prices(file: Path) -> Iterable[Price]:
+    """Yield the prices of a CSV file: a header, then instant and price. Raises ValueError that names the line."""
     with file.open(encoding="utf-8", newline="") as lines:
         for number, row in enumerate(csv.reader(lines), 1):
             if number == 1 or not row:

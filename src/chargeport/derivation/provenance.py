@@ -1,4 +1,4 @@
-"""What derived values may rest on, by rule: for those that do not name their inputs themselves, such as records and totals."""
+"""Possible inputs of derived values by rule, for values that do not name their inputs, such as records and totals."""
 
 from typing import Final
 
@@ -8,6 +8,6 @@ from chargeport.derive.sessions.session import SIGNALS
 from chargeport.wire.provenance import Provenance
 
 PROVENANCE: Final = Provenance(
-    {SESSIONS: [each.code for each in SIGNALS]}
-    | {rule.label: [each.code for each in (*(one.signal for one in rule.inputs), *rule.series)] for rule in RULES}
+    {SESSIONS: [signal.code for signal in SIGNALS]}
+    | {rule.label: [signal.code for signal in (*(part.signal for part in rule.inputs), *rule.series)] for rule in RULES}
 )

@@ -1,4 +1,4 @@
-"""What the records of a car are shown as: their list and their total, as derived values that replace those shown before."""
+"""Publication of records: their list and their total, as derived values."""
 
 import logging
 from collections.abc import Sequence
@@ -20,27 +20,27 @@ from chargeport.signals.state import State
 from chargeport.signals.violation import Violation
 from chargeport.store.records import VehicleSeries
 
-RULE: Final = "sessions"  # of records and totals that were worked out here
+RULE: Final = "sessions"  # of derived records and totals
 _TOTAL: Final = BY_CODE["chargeport-energytotal"]
 
 _log = logging.getLogger("chargeport.derivation")
 
 
-def listed(found: VehicleSeries, closed: Sequence[Record], now: int) -> list[Entry]:
-    """Return the list of the records that are over, where it changed and no source reports the same. Slow for many."""
+def records_entries(found: VehicleSeries, closed: Sequence[Record], now: int) -> list[Entry]:
+    """Return the list of closed records as an entry, if it changed and no source reports the same. Slow for many."""
     if derived_of(found.series, RECORDS) is None and _is_reported(found, closed):
         return []
-    return _replacing(found, RECORDS, _body(closed), _ended_at(closed), now)
+    return _replacement(found, RECORDS, _body(closed), _ended_at(closed), now)
 
 
-def counted(found: VehicleSeries, every: Sequence[Record], settled_kwh: float, now: int) -> list[Entry]:
-    """Return the total, where it changed: `settled_kwh` and the records, so that a correction takes back what it takes back.
+def total_entries(found: VehicleSeries, every: Sequence[Record], settled_kwh: float, now: int) -> list[Entry]:
+    """Return the total energy as an entry, if it changed: `settled_kwh` and the energy of `every` record.
 
-    Where no energy is known any more, the total is not known either.
+    If no energy is known any more, the entry is an absence.
     """
-    if settled_kwh or any(each.session.energy_added_kwh is not None for each in every):
-        kwh = round(settled_kwh + made.total_kwh([each.session for each in every]), 2)
-        return _replacing(found, _TOTAL, bodies.parse(_TOTAL, {"value": kwh}), _ended_at(every), now)
+    if settled_kwh or any(record.session.energy_added_kwh is not None for record in every):
+        kwh = round(settled_kwh + made.total_kwh([record.session for record in every]), 2)
+        return _replacement(found, _TOTAL, bodies.parse(_TOTAL, {"value": kwh}), _ended_at(every), now)
     known = derived_of(found.series, _TOTAL)
     if known is None or known.observed_at is None or _is_absent(known):
         return []
@@ -49,11 +49,11 @@ def counted(found: VehicleSeries, every: Sequence[Record], settled_kwh: float, n
 
 
 def _ended_at(records: Sequence[Record]) -> int:
-    return max((each.session.ended_at for each in records), default=0)
+    return max((record.session.ended_at for record in records), default=0)
 
 
-def _replacing(found: VehicleSeries, signal: Signal, value: Value, at: int, now: int) -> list[Entry]:
-    """Return the new derived value, later than what it replaces: at one instant the greater would hold, not the newer."""
+def _replacement(found: VehicleSeries, signal: Signal, value: Value, at: int, now: int) -> list[Entry]:
+    """Return the new derived value as an entry, later than the old one: at the same instant the greater value would hold."""
     derived = derived_of(found.series, signal)
     if derived is not None:
         if derived.value == value and not _is_absent(derived):
@@ -67,14 +67,14 @@ def _is_absent(state: State) -> bool:
 
 
 def _body(closed: Sequence[Record]) -> Value:
-    """Return the body of the records without those that break a rule of the wire, as an edit may make them."""
+    """Return the body of the records, without those that break a rule, which an edit may cause."""
     try:
         return bodies.parse(RECORDS, made.to_body(closed))
     except Violation:
-        return bodies.parse(RECORDS, made.to_body([each for each in closed if _is_sound(each)]))
+        return bodies.parse(RECORDS, made.to_body([record for record in closed if _is_valid(record)]))
 
 
-def _is_sound(record: Record) -> bool:
+def _is_valid(record: Record) -> bool:
     try:
         bodies.parse(RECORDS, made.to_body([record]))
     except Violation as violation:
@@ -84,16 +84,18 @@ def _is_sound(record: Record) -> bool:
 
 
 def _is_reported(found: VehicleSeries, shown: Sequence[Record]) -> bool:
-    """Return whether what a source reports holds these records, and no more."""
+    """Return whether a source reports exactly these records."""
     state = reported_of(found.series, RECORDS)
     values = [] if state is None or state.value is None else msgspec.json.decode(str(state.value), type=ChargeRecords).values
-    return _contents([each for each in values if each.endTime is not None]) == _contents([made.shown(each) for each in shown])
+    return _contents([value for value in values if value.endTime is not None]) == _contents(
+        [made.shown(record) for record in shown]
+    )
 
 
 def _contents(found: Sequence[ChargeRecord]) -> list[str]:
-    """Return what records say on the wire, but for their ids; energy to the digits that are shown."""
+    """Return the comparable content of records: as on the wire without their ids, energy rounded as it is shown."""
     left_out = dict.fromkeys(("id", *ChargeRecords.kept))
     return sorted(
-        repr(msgspec.structs.replace(each, energyAdded=round(each.energyAdded or 0, made.ENERGY_DIGITS), **left_out))
-        for each in found
+        repr(msgspec.structs.replace(record, energyAdded=round(record.energyAdded or 0, made.ENERGY_DIGITS), **left_out))
+        for record in found
     )

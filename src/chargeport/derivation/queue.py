@@ -1,7 +1,7 @@
-"""The queue of derivation: which vehicles something is to be derived of and when, and how far all that was stored is derived.
+"""The queue of derivation: jobs of vehicles with due times, and the progress of derivation.
 
-The queue is in memory only. Kept on disk is a `Progress`, behind which nothing waits: after a crash whatever came behind it is
-queued again, and deriving it twice makes no difference.
+The queue is in memory only. A `Progress` is stored up to which everything is derived; after a crash everything later is queued
+again, as deriving it twice makes no difference.
 """
 
 from collections import Counter
@@ -20,9 +20,9 @@ Reason = Literal["values", "sessions"]
 
 
 class Progress(msgspec.Struct, frozen=True, order=True):
-    """Derived is all up to these: places in the feed and among edits and erasures, and the instant of receipt.
+    """Everything up to here is derived: position in the feed, instant of receipt, numbers of an edit and an erasure.
 
-    It only grows, in each of its fields, so the least of several is the oldest.
+    No field ever decreases, so the minimum of several is the oldest.
     """
 
     position: int = 0
@@ -32,10 +32,10 @@ class Progress(msgspec.Struct, frozen=True, order=True):
 
 
 class Changed(msgspec.Struct):
-    """What changed of a vehicle and is not derived yet: stored behind `since`, and observed from `first_at` to `last_at`.
+    """Changes of a vehicle that are not derived yet: stored after `since`, and observed from `first_at` to `last_at`.
 
-    Without anything that concerns sessions `last_at` lies before `first_at`. `is_edited`: a person changed its records,
-    or had readings erased.
+    Without changes that concern sessions `last_at` is before `first_at`. `is_edited`: a person changed records or erased
+    readings.
     """
 
     since: Progress
@@ -44,30 +44,30 @@ class Changed(msgspec.Struct):
     is_edited: bool = False
 
     def add(self, other: "Changed") -> None:
-        """Add what else changed."""
+        """Add other changes."""
         self.since = min(self.since, other.since)
         self.first_at, self.last_at = min(self.first_at, other.first_at), max(self.last_at, other.last_at)
         self.is_edited |= other.is_edited
 
 
 class Job(msgspec.Struct):
-    """One kind of work on one vehicle. It stays queued while it is not to be done again yet, or time alone may call for it."""
+    """One kind of work on one vehicle. A job without changes stays queued until `not_before` or `look_at`."""
 
     vehicle_id: str
     reason: Reason
     changed: Changed | None = None
     begun: Changed | None = None
-    """What is being derived now, in several steps where it is much."""
+    """The changes that are being derived, in several steps if they are many."""
     windows: list[Window] | None = None
-    """Of sessions, what is left to recompute, the newest first; None before that was found out."""
+    """Of sessions, the windows left to recompute, the newest first; None before they are determined."""
     not_before: int = 0
     look_at: int | None = None
-    """When its result may be another although nothing is reported."""
+    """When its result may change without a report."""
     queued_at: int | None = None
 
 
 class Queue:
-    """The jobs by the instant at which they are due; of those that are due, the one that has waited longest comes first."""
+    """The jobs by due time; the one that has waited longest comes first."""
 
     def __init__(self) -> None:
         self._jobs: dict[tuple[str, Reason], Job] = {}
@@ -77,20 +77,20 @@ class Queue:
         self._begun = 0
 
     def __len__(self) -> int:
-        """Return how many jobs wait for their turn."""
+        """Return the number of jobs with changes that are not begun."""
         return self._waiting.total()
 
     @property
     def unfinished(self) -> int:
-        """How many jobs wait or are begun and not done."""
+        """The number of jobs that wait or are begun."""
         return self._waiting.total() + self._begun
 
     def waiting(self, reason: Reason) -> int:
-        """Return how many vehicles wait for this."""
+        """Return the number of vehicles that wait for this kind of work."""
         return self._waiting[reason]
 
     def mark(self, vehicle_id: str, reason: Reason, changed: Changed, at: int | None = None) -> None:
-        """Queue a vehicle; by `at`, where that is earlier than its turn."""
+        """Queue changes of a vehicle; its job is due at `at` at the latest, if given."""
         job = self._jobs.get((vehicle_id, reason))
         if job is None:
             job = self._jobs[vehicle_id, reason] = Job(vehicle_id, reason)
@@ -102,10 +102,10 @@ class Queue:
         self._push(job, job.not_before if at is None else min(at, job.not_before))
 
     def due(self, now: int) -> Job | None:
-        """Take the next job that is due, which `done` or `later` puts back; forget those that are of no use any more."""
+        """Remove and return the next due job, which `done` or `later` puts back; drop idle jobs."""
         while self._heap and self._heap[0][0] <= now:
             at, _, job = heappop(self._heap)
-            if at != job.queued_at:  # an earlier turn took its place
+            if at != job.queued_at:  # it was queued again, earlier
                 continue
             job.queued_at = None
             if job.changed is not None or job.begun is not None or (job.look_at is not None and job.look_at <= now):
@@ -117,11 +117,11 @@ class Queue:
         return None
 
     def next_due_at(self) -> int | None:
-        """Return when the next job may be due; None where there is none."""
+        """Return when the next job may be due; None without jobs."""
         return self._heap[0][0] if self._heap else None
 
     def begin(self, job: Job, otherwise: Changed) -> Changed:
-        """Return what is to be derived: what was begun, else what changed, else `otherwise`."""
+        """Begin a job; return its changes: those that were begun, else the new ones, else `otherwise`."""
         if job.begun is None:
             if job.changed is not None:
                 self._waiting[job.reason] -= 1
@@ -130,11 +130,11 @@ class Queue:
         return job.begun
 
     def later(self, job: Job, now: int) -> None:
-        """Put a job back behind all that are due: it is not done."""
+        """Put a job that is not done back behind all due jobs."""
         self._push(job, now)
 
     def done(self, job: Job, not_before: int, look_at: int | None = None) -> None:
-        """Put back a job whose begun work is done: it is due again with new changes, not earlier than this, or at `look_at`."""
+        """Put back a job that is done; it is due again with new changes, not before `not_before`, or at `look_at`."""
         self._begun -= job.begun is not None
         job.begun = job.windows = None
         job.not_before, job.look_at = not_before, look_at
@@ -142,7 +142,7 @@ class Queue:
         self._push(job, due_at)
 
     def oldest(self, reached: Progress) -> Progress:
-        """Return how far all is derived, where `reached` is how far it was queued."""
+        """Return up to where everything is derived; `reached` is up to where everything is queued."""
         return min((changed.since for changed in self._pending()), default=reached)
 
     def _pending(self) -> Iterator[Changed]:

@@ -1,4 +1,4 @@
-"""How a person's change of a record is checked and kept, whichever way it comes in. Originals stay."""
+"""People's changes of records: checked, and stored as edits. The original records stay."""
 
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
@@ -17,28 +17,27 @@ BY_HAND: Final = "by hand"
 
 
 class Of(NamedTuple):
-    """A vehicle, and its records as they are shown now."""
+    """A vehicle and its present records."""
 
     vehicle_id: str
     records: Sequence[Record]
 
 
 async def keep(store: Store, of: Of, ids: Sequence[str], change: Callable[[list[Seen]], Edit], now: int) -> int:
-    """Keep an edit of the records with these ids, if it fits; its number. Raises NotFoundError, ChargeportError."""
-    made = of.records
-    known = {each.id: each for each in made}
-    missing = next((each for each in ids if each not in known), None)
+    """Store an edit of the records with these ids; return its number. Raises NotFoundError, ChargeportError."""
+    known = {record.id: record for record in of.records}
+    missing = next((record_id for record_id in ids if record_id not in known), None)
     if missing is not None:
         raise NotFoundError(f"No record has the id {missing[:80]!r}: chargeport records shows those there are.")
-    wanted = change([seen(known[each]) for each in ids])
-    if edited(made, [wanted]).unused:
+    edit = change([seen(known[record_id]) for record_id in ids])
+    if edited(of.records, [edit]).unused:
         raise ChargeportError("A split lies between the start and the end of its record: chargeport records shows them.")
-    return await store.sessions.add_edit(of.vehicle_id, now, msgspec.json.encode(wanted).decode())
+    return await store.sessions.add_edit(of.vehicle_id, now, msgspec.json.encode(edit).decode())
 
 
 async def take_back(store: Store, vehicle_id: str, number: int, now: int) -> int:
-    """Take the edit of this number back; the number of that. Raises NotFoundError."""
-    known = {each.number: each for each in await store.sessions.edits(vehicle_id)}
+    """Undo the edit of this number; return the number of the undo. Raises NotFoundError."""
+    known = {edit.number: edit for edit in await store.sessions.edits(vehicle_id)}
     if number not in known or isinstance(msgspec.json.decode(known[number].body, type=Change), Undo):
         raise NotFoundError(f"No edit of its records has the number {number}: chargeport record edits lists them.")
     return await store.sessions.add_edit(vehicle_id, now, msgspec.json.encode(Undo(number)).decode())

@@ -1,4 +1,4 @@
-"""The sessions that sources reported by themselves: taken from their lists, and kept."""
+"""Sessions that sources report in lists of records: read from history, and stored."""
 
 from collections.abc import Container, Sequence
 
@@ -12,37 +12,37 @@ from chargeport.store.records import ReportedSession, VehicleSeries
 
 
 async def take(store: Store, vehicle: VehicleSeries, from_at: int, to_at: int) -> bool:
-    """Keep what the lists that were observed between two instants report; return whether any of it is news."""
-    found = lists(await histories.track(store.history, vehicle, RECORDS, from_at, to_at, every=False))
-    return await keep(store, vehicle.vehicle.id, found)
+    """Store the sessions of lists that were observed between two instants; return whether any is new or changed."""
+    listed = lists(await histories.track(store.history, vehicle, RECORDS, from_at, to_at, every=False))
+    return await keep(store, vehicle.vehicle.id, listed)
 
 
-async def keep(store: Store, vehicle_id: str, found: Sequence[Listed]) -> bool:
-    """Keep what lists report; return whether any of it is news."""
-    if not found:
+async def keep(store: Store, vehicle_id: str, listed: Sequence[Listed]) -> bool:
+    """Store the sessions of lists; return whether any is new or changed."""
+    if not listed:
         return False
-    known = [_reported(each) for each in await store.sessions.reported_sessions(vehicle_id, 0)]
-    changed = identified(known, found)
+    known = [_reported(stored) for stored in await store.sessions.reported_sessions(vehicle_id, 0)]
+    changed = identified(known, listed)
     if changed:
-        await store.sessions.keep_reported(vehicle_id, [_kept(each) for each in changed])
-    before = {(each.source, each.name): _content(each) for each in known}
-    return any(before.get((each.source, each.name)) != _content(each) for each in changed)
+        await store.sessions.keep_reported(vehicle_id, [_stored(session) for session in changed])
+    before = {(session.source, session.name): _content(session) for session in known}
+    return any(before.get((session.source, session.name)) != _content(session) for session in changed)
 
 
 async def since(store: Store, vehicle_id: str, from_at: int, without: Container[tuple[str, int]] = ()) -> list[Session]:
-    """Return what was reported of sessions that started from then on, `without` that of a source at an instant."""
-    kept = await store.sessions.reported_sessions(vehicle_id, from_at)
-    return [_reported(each).session for each in kept if (each.source, each.reported_at) not in without]
+    """Return the reported sessions that started at `from_at` or later, except those `without` lists (source, report)."""
+    stored = await store.sessions.reported_sessions(vehicle_id, from_at)
+    return [_reported(session).session for session in stored if (session.source, session.reported_at) not in without]
 
 
-def _content(each: Reported) -> Session:
-    return msgspec.structs.replace(each.session, evidence=Evidence())
+def _content(reported: Reported) -> Session:
+    return msgspec.structs.replace(reported.session, evidence=Evidence())
 
 
-def _kept(each: Reported) -> ReportedSession:
-    body = msgspec.json.encode(each.session).decode()
-    return ReportedSession(each.source, each.name, each.at, each.session.started_at, body)
+def _stored(reported: Reported) -> ReportedSession:
+    body = msgspec.json.encode(reported.session).decode()
+    return ReportedSession(reported.source, reported.name, reported.at, reported.session.started_at, body)
 
 
-def _reported(each: ReportedSession) -> Reported:
-    return Reported(each.source, each.name, each.reported_at, msgspec.json.decode(each.body, type=Session))
+def _reported(stored: ReportedSession) -> Reported:
+    return Reported(stored.source, stored.name, stored.reported_at, msgspec.json.decode(stored.body, type=Session))

@@ -1,4 +1,4 @@
-"""The samples of a long session, thinned, and for how long what was read can be reused."""
+"""Samples of a session: thinned if they are many, and reused for a while."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
@@ -16,21 +16,21 @@ POWER, VOLTAGE, CURRENT, SOC = (
 )
 SAMPLED: Final = (POWER, VOLTAGE, CURRENT, SOC)
 
-POINTS: Final = 240  # of the part that is thinned: every two minutes of a night
-WHOLE_MS: Final = 5 * MINUTE_MS  # at both ends, where ramps and the latest level are read from
-REREAD_MS: Final = 10_000  # how often the samples of a session are read again, at the most
-REREAD_SHARE: Final = 50  # and not before a fiftieth of its length is over: reading it costs by its length
+POINTS: Final = 240  # of the group_key that is thinned: every two minutes of a night
+WHOLE_MS: Final = 5 * MINUTE_MS  # at both ends, which are not thinned: rules read ramps and the latest level from them
+REREAD_MS: Final = 10_000  # the shortest time between two reads of a session
+REREAD_SHARE: Final = 50  # and at least a fiftieth of its length, as the cost of a read is proportional to that
 
 
 class SessionSamples(msgspec.Struct):
-    """What was measured since charging began, as it was read last, and what has been reported since."""
+    """The samples of a session as they were last read, and those reported since."""
 
     began_at: int
     read_at: int
     samples: dict[Signal, list[Sample]]
 
-    def holds(self, began_at: int, now: int) -> bool:
-        """Return whether it is of this session and needs not be read again yet."""
+    def is_current(self, began_at: int, now: int) -> bool:
+        """Return whether these are the samples of the session that began then, and recent enough."""
         return self.began_at == began_at and now - self.read_at < max(REREAD_MS, (now - began_at) // REREAD_SHARE)
 
     def add(self, signal: Signal, sample: Sample) -> None:
@@ -40,22 +40,22 @@ class SessionSamples(msgspec.Struct):
             known.append(sample)
 
 
-def thinned(signal: Signal, found: Sequence[Sample]) -> list[Sample]:
-    """Return the samples, by time, with those far from both ends put together: their mean, of a state of charge the last.
+def thinned(signal: Signal, ordered: Sequence[Sample]) -> list[Sample]:
+    """Return samples ordered by time, thinned by groups except near both ends: by the mean, a state of charge by the last.
 
-    What charges is never put together with what does not, so that pauses keep their edges and power its energy.
+    No group has both charging and idle samples of power, so that pauses keep their edges and power its energy.
     """
-    if len(found) <= POINTS:
-        return list(found)
-    first_at, last_at = found[0].at + WHOLE_MS, found[-1].at - WHOLE_MS
+    if len(ordered) <= POINTS:
+        return list(ordered)
+    first_at, last_at = ordered[0].at + WHOLE_MS, ordered[-1].at - WHOLE_MS
     step_ms = max(1, (last_at - first_at) // POINTS)
 
-    def part(sample: Sample) -> tuple[int, int, bool]:
+    def group_key(sample: Sample) -> tuple[int, int, bool]:
         if not first_at <= sample.at < last_at:
             return (sample.at, 0, True)
         return (first_at, (sample.at - first_at) // step_ms, signal is not POWER or sample.value > CHARGING_W)
 
-    return list(_together(signal, ([*group] for _, group in groupby(found, part))))
+    return list(_together(signal, ([*group] for _, group in groupby(ordered, group_key))))
 
 
 def _together(signal: Signal, groups: Iterable[list[Sample]]) -> Iterator[Sample]:

@@ -1,4 +1,4 @@
-"""What rules need to know of a vehicle besides its reports: facts of its model, and what its own sessions show."""
+"""Facts of vehicles that rules need besides reports: of the model, and learnt from past sessions."""
 
 import asyncio
 from collections.abc import Sequence
@@ -31,46 +31,46 @@ from chargeport.store.records import VehicleSeries
 LEARN_FROM: Final = 12  # the newest finished sessions
 LEARN_EVERY_MS: Final = 6 * 3_600_000
 LEARN_BACK_MS: Final = 90 * 24 * 3_600_000
-MAX_CARS: Final = 50_000  # whose lessons are remembered
+MAX_CARS: Final = 50_000  # in the cache
 
 CAPACITY, _CONNECTOR = BY_CODE["tractionbattery-nominalcapacity"], BY_CODE["charge-chargingconnectortype"]
 
 
-class _Lesson(msgspec.Struct, frozen=True):
+class _Learnt(msgspec.Struct, frozen=True):
     at: int
     taper: Taper | None
     ac_efficiency: float | None
     dc_efficiency: float | None
 
 
-_NO_LESSON: Final = _Lesson(0, None, None, None)
+_NOTHING_LEARNT: Final = _Learnt(0, None, None, None)
 
 
 class FactsReader:
-    """Reads the facts of vehicles that rules need. Raises SettingError where the file of car models is wrong."""
+    """Read the facts of vehicles that rules need. Raises SettingError for a wrong file of car models."""
 
     def __init__(self, store: Store, settings: Settings, clock: Clock) -> None:
         self._store = store
         self._clock = clock
         self._models = _models(settings)
-        self._grid_sources = stations(settings)  # they measure in front of the car's charger
+        self._grid_sources = stations(settings)  # they measure on the grid side of the car's charger
         self._known_models: dict[tuple[str, str, int | None, float | None], CarModel | None] = {}
-        self._lessons: dict[str, _Lesson] = {}
+        self._learnt_of: dict[str, _Learnt] = {}
 
     async def facts(self, found: VehicleSeries, *, has_session: bool = True) -> CarFacts:
-        """Return what is known of a car. What its sessions show is only of use while it charges."""
+        """Return the facts of a car; with `has_session` also those learnt from its sessions, which need a charging car."""
         capacity_kwh, model = self._capacity(found)
-        lesson = await self._lesson(found) if has_session else _NO_LESSON
+        learnt = await self._learnt_facts(found) if has_session else _NOTHING_LEARNT
         connector = self._state(found, _CONNECTOR)
         return CarFacts(
             capacity_kwh=capacity_kwh,
             curve=None if model is None else model.curve,
-            taper=lesson.taper,
+            taper=learnt.taper,
             connector=None if connector is None or connector.value is None else str(connector.value),
             make=found.vehicle.make,
             phases=None if model is None else model.phases,
-            ac_efficiency=lesson.ac_efficiency,
-            dc_efficiency=lesson.dc_efficiency,
+            ac_efficiency=learnt.ac_efficiency,
+            dc_efficiency=learnt.dc_efficiency,
         )
 
     async def rules(self, found: VehicleSeries) -> Rules:
@@ -78,7 +78,7 @@ class FactsReader:
         return Rules(capacity_kwh=self._capacity(found)[0], grid_sources=self._grid_sources)
 
     def _capacity(self, found: VehicleSeries) -> tuple[float | None, CarModel | None]:
-        """Return what the battery holds, as reported; else as the model has it."""
+        """Return the capacity in kWh, reported or else that of the model, and the model."""
         state = self._state(found, CAPACITY)
         reported_kwh = None
         if state is not None and state.value is not None:
@@ -99,21 +99,22 @@ class FactsReader:
             self._known_models[key] = car_model(self._models, car.make, car.model, year=car.year, capacity_kwh=capacity_kwh)
         return self._known_models[key]
 
-    async def _lesson(self, found: VehicleSeries) -> _Lesson:
+    async def _learnt_facts(self, found: VehicleSeries) -> _Learnt:
+        """Return the facts learnt from the sessions of a car, at most LEARN_EVERY_MS old."""
         now, vehicle_id = self._clock.now(), found.vehicle.id
-        known = self._lessons.get(vehicle_id)
+        known = self._learnt_of.get(vehicle_id)
         if known is None or now - known.at >= LEARN_EVERY_MS:
-            if len(self._lessons) >= MAX_CARS:
-                self._lessons.clear()
-            known = self._lessons[vehicle_id] = await self._learnt(found, now)
+            if len(self._learnt_of) >= MAX_CARS:
+                self._learnt_of.clear()
+            known = self._learnt_of[vehicle_id] = await self._learn(found, now)
         return known
 
-    async def _learnt(self, found: VehicleSeries, now: int) -> _Lesson:
+    async def _learn(self, found: VehicleSeries, now: int) -> _Learnt:
         kept = await self._store.sessions.sessions(found.vehicle.id, now - LEARN_BACK_MS, now + 1)
-        finished = [msgspec.json.decode(each.body, type=Session) for each in kept if not each.is_open][-LEARN_FROM:]
-        past = [await self._session_samples(found, each) for each in finished if each.charging_type is not None]
+        finished = [msgspec.json.decode(stored.body, type=Session) for stored in kept if not stored.is_open][-LEARN_FROM:]
+        past = [await self._session_samples(found, session) for session in finished if session.charging_type is not None]
         taper = await asyncio.to_thread(learn, past)
-        return _Lesson(now, taper, _efficiency(finished, "AC"), _efficiency(finished, "DC"))
+        return _Learnt(now, taper, _efficiency(finished, "AC"), _efficiency(finished, "DC"))
 
     async def _session_samples(self, found: VehicleSeries, session: Session) -> FinishedSession:
         span = (session.started_at, session.ended_at + 1)
@@ -127,20 +128,22 @@ class FactsReader:
 
 
 def _measured(track: Track | None, from_at: int, to_at: int) -> Sequence[Sample]:
-    found = [] if track is None else samples({track.signal: track}, track.signal)
-    within = [each for each in found if from_at <= each.at < to_at]
-    numbers = [Sample(each.at, each.value) for each in within if isinstance(each.value, int | float)]
-    return numbers if track is None else thinned(track.signal, numbers)
+    """Return the thinned samples of a track within a time."""
+    if track is None:
+        return []
+    within = [sample for sample in samples({track.signal: track}, track.signal) if from_at <= sample.at < to_at]
+    numbers = [Sample(sample.at, sample.value) for sample in within if isinstance(sample.value, int | float)]
+    return thinned(track.signal, numbers)
 
 
 def _efficiency(finished: Sequence[Session], kind: str) -> float | None:
     return efficiency.learnt(
-        (each.energy_added_kwh, each.energy_drawn_kwh)
-        for each in finished
-        if each.charging_type == kind
-        and each.energy_method in ("counter", "lifetime")
-        and each.energy_added_kwh is not None
-        and each.energy_drawn_kwh is not None
+        (session.energy_added_kwh, session.energy_drawn_kwh)
+        for session in finished
+        if session.charging_type == kind
+        and session.energy_method in ("counter", "lifetime")
+        and session.energy_added_kwh is not None
+        and session.energy_drawn_kwh is not None
     )
 
 

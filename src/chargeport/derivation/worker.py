@@ -1,8 +1,8 @@
-"""Derives what sources leave out: one worker over one queue of vehicles.
+"""Derivation: one worker over one queue of vehicles.
 
-Two kinds of work. *Values*: what reported signals say of signals that nobody reports, stored as a source of their own.
-*Sessions*: computed from history around what changed. Both are functions of what is stored, so work that is lost in a crash is
-done again. `run` decides what is derived next; nothing else does.
+There are two kinds of work. *Values* of signals that no source reports are derived from reported signals, and stored as the
+source `derived`. *Sessions* are computed from history around changes. Both are functions of stored data, so work that is lost
+in a crash is repeated. Only `run` decides what is derived next.
 """
 
 import asyncio
@@ -26,30 +26,30 @@ from chargeport.signals.reading import Entry
 from chargeport.store.protocols import Store
 
 WAIT_S: Final = 1.0
-BETWEEN_ROUNDS_S: Final = 0.2  # between two rounds at the least, however often something is stored
-ROUND_MS: Final = 500  # after which what changed meanwhile is queued, too
-WRITTEN: Final = 200  # derived values written at once
-LEAST_REST_S: Final = 0.002  # less work than this is not worth a pause of its own
-SHARE: Final = 3  # of so many parts of the time, work takes one
+BETWEEN_ROUNDS_S: Final = 0.2  # at least, between two rounds
+ROUND_MS: Final = 500  # the longest round; then new changes are collected
+WRITE_SIZE: Final = 200  # derived values written at once
+LEAST_REST_S: Final = 0.002  # the shortest pause; pauses for less work are combined
+SHARE: Final = 3  # work takes a third of the time
 
 VALUES_EVERY_MS: Final = 1_000
-COMPLETE_EVERY_MS: Final = 60_000  # of a vehicle that reports all by itself
-OPEN_EVERY_MS: Final = 15_000  # how often the sessions of a vehicle that charges are computed, at the most
-OTHERS_EVERY_MS: Final = 60_000  # the same of one that does not; and how often an open session is looked at in silence
-SOON_MS: Final = 2_000  # how often they are while few others wait; with each that does, it is so much more seldom:
+COMPLETE_EVERY_MS: Final = 60_000  # of a vehicle that reports all derivable signals
+OPEN_EVERY_MS: Final = 15_000  # at least, between two computations of the sessions of a vehicle that charges
+OTHERS_EVERY_MS: Final = 60_000  # the same of one that does not; and between two checks of an open session without reports
+SOON_MS: Final = 2_000  # the same while few vehicles wait; for each that waits EACH_MS are added
 EACH_MS: Final = 100
 
 _log = logging.getLogger("chargeport.derivation")
 
 Wait = Callable[[float], Awaitable[object]]
-"""Returns after so many seconds, or earlier."""
+"""Wait for so many seconds, or less."""
 
 
 class Derivation:
-    """Derives the values and sessions of vehicles, one step after the other, in a share of the server's time."""
+    """Derive the values and sessions of vehicles, step by step, in a share of the server's time."""
 
     def __init__(self, store: Store, settings: Settings, clock: Clock, wait: Wait, *, rest: Wait = asyncio.sleep) -> None:
-        """Prepare. `wait` returns when something was stored, or after its seconds; `rest` after them. Raises SettingError."""
+        """Prepare. `wait` returns after a write or its seconds, `rest` after its seconds. Raises SettingError."""
         facts = FactsReader(store, settings, clock)
         self._store = store
         self._clock = clock
@@ -66,21 +66,21 @@ class Derivation:
 
     @property
     def waiting(self) -> int:
-        """How many jobs are not done: a vehicle's values or sessions each. 0 where another process derives.
+        """The number of jobs that are not done: each is the values or sessions of a vehicle. 0 where another process derives.
 
-        What this process has written counts from then on until all that follows from it is stored; what another one has, from
-        when this one has read of it, within seconds.
+        A write of this process counts until everything derived from it is stored; one of another process counts from when this
+        process has read it from the feed, within seconds.
         """
         if not self._is_running:
             return 0
         return self._collector.unqueued + self._queue.unfinished + len(self._unwritten)
 
     def note(self, entries: Sequence[Entry]) -> None:
-        """Note what was stored: it may only confirm what was known, which the feed does not tell."""
+        """Collect entries that were stored: the feed does not contain those that only confirm a value."""
         self._collector.note(entries)
 
     async def run(self) -> None:
-        """Derive until cancelled; log what fails and try it again."""
+        """Derive until cancelled; log errors and retry."""
         self._is_running = True
         try:
             await self._run()
@@ -101,24 +101,24 @@ class Derivation:
             await self._rest(BETWEEN_ROUNDS_S)
 
     async def resume(self) -> bool:
-        """Go on where the work was left."""
+        """Continue from the stored progress."""
         await self._collector.resume()
         return True
 
     async def catch_up(self) -> None:
-        """Derive all that is due at this instant. Raises StoreError."""
+        """Derive everything that is due now. Raises StoreError."""
         position = await self._store.readings.position()
         while await self.work() or self._collector.reached.position < position:
             pass
 
     async def work(self) -> bool:
-        """Queue what changed and derive what is due, for a while; return whether there is more. Raises StoreError."""
+        """Collect changes and do due jobs for a round; return whether more are due. Raises StoreError."""
         await self._write()
         await self._collector.collect()
         until = self._clock.now() + ROUND_MS
         while (job := self._queue.due(self._clock.now())) is not None:
             await self._step(job)
-            if len(self._unwritten) >= WRITTEN:
+            if len(self._unwritten) >= WRITE_SIZE:
                 await self._write()
             if self._clock.now() >= until:
                 break
@@ -132,12 +132,12 @@ class Derivation:
             return await work()
         except StoreError as error:
             _log.warning("derivation waits: %s", error)
-        except Exception:  # noqa: BLE001  (whatever it was, it must not end all derivation)
+        except Exception:  # noqa: BLE001  (no error may end derivation)
             _log.exception("derivation failed")
         return None
 
     async def _step(self, job: Job) -> None:
-        """Do a job, or a part of it, and rest for as long as that took times what the others are due."""
+        """Do a job or a part of it, and rest so that work keeps to its share of the time."""
         now, began_s = self._clock.now(), perf_counter()
         changed = self._queue.begin(job, Changed(self._collector.reached, now, now))
         try:
@@ -148,7 +148,7 @@ class Derivation:
         except (StoreError, asyncio.CancelledError):
             self._queue.later(job, now)
             raise
-        except Exception:  # noqa: BLE001  (a vehicle whose rules fail must not hold up all others)
+        except Exception:  # noqa: BLE001  (an error of one vehicle must not block the others)
             _log.exception("the %s of vehicle %s can't be derived", job.reason, job.vehicle_id)
             self._queue.done(job, now + OTHERS_EVERY_MS)
         self._owed_s += perf_counter() - began_s
@@ -163,7 +163,7 @@ class Derivation:
         self._queue.done(job, now + every_ms, derived.silent_at)
 
     async def _derive_sessions(self, job: Job, changed: Changed, now: int) -> None:
-        """Recompute a window of a vehicle's sessions. Others come between two windows: what is imported may be years."""
+        """Recompute one window of a vehicle's sessions. Other jobs run between two windows, as an import may span years."""
         step = await self._sessions.step(job, changed, now)
         if step.has_other_open:
             self._queue.mark(job.vehicle_id, "values", Changed(changed.since))
@@ -176,7 +176,7 @@ class Derivation:
         self._queue.done(job, now + every_ms, now + OTHERS_EVERY_MS if step.is_open else None)
 
     async def _write(self) -> None:
-        """Write the derived values. What fails is written next time, before progress is."""
+        """Write the derived values. After an error they are written next time, before progress is stored."""
         if self._unwritten:
             await self._pipeline.write(Batch.of(self._unwritten))
             self._unwritten.clear()
