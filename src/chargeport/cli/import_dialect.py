@@ -62,7 +62,7 @@ def form(settings: Settings, named: str, time: str | None, zone: ZoneInfo | None
             raise ChargeportError(f"{error}.") from None
     else:
         raise ChargeportError(f"{named[:40]!r} is no dialect: name a TOML file, or one of {', '.join(sorted(known))}.")
-    dialect = msgspec.structs.replace(dialect, ours=None)  # every column of a file that is not read is listed
+    dialect = msgspec.structs.replace(dialect, relevant=None)  # every column of a file that is not read is listed
     own = _own_time(dialect, table)
     return Form(dialect, time or own, time is None or time == own, zone, time_form)
 

@@ -37,7 +37,7 @@ class Report(NamedTuple):
         signals: dict[str, dict[str, Any]] = {}
         unplugged = message.fields.get("plugged") is False
         for field, value in message.fields.items():
-            if unplugged and field in SIMULATOR.of_a_plug:
+            if unplugged and field in SIMULATOR.ends_with_plug:
                 continue  # the server takes it back, for it ends with the plug
             for row in SIMULATOR.by_field.get(field, ()):
                 decoded = row.read(value)

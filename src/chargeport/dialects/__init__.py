@@ -1,1 +1,1 @@
-"""Dialects: tables of what the fields of a source's messages mean, and how its payloads are read."""
+"""Dialects: tables of the meanings of a source's fields, and the readers of its payloads."""

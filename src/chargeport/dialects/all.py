@@ -1,4 +1,4 @@
-"""Every dialect there is, by its name."""
+"""All built-in dialects, by name."""
 
 from typing import Final
 

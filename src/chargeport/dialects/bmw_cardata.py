@@ -3,9 +3,9 @@
 import re
 from typing import Any, Final
 
-from chargeport.dialects.amounts import amount, is_cut_to_zero, unit_of, word
+from chargeport.dialects.amounts import amount, folded_value, is_cut_to_zero, unit_of
 from chargeport.dialects.bmw_form import HISTORY, SETTINGS, read, records, timers
-from chargeport.dialects.field_values import flag, folded, spelled, unknown_word
+from chargeport.dialects.field_values import by_folded, flag, folded, unknown_value
 from chargeport.dialects.statuses import full_or
 from chargeport.dialects.table import (
     NOT_KNOWN,
@@ -32,11 +32,11 @@ _POSITIONS: Final = ("anyPosition", "frontLeft", "frontMiddle", "frontRight", "r
 _PLUGGED: Final = tuple(f"{_AT}.{position}.isPlugged" for position in _POSITIONS)
 _OPEN: Final = tuple(f"{_AT}.{position}.flap.isOpen" for position in _POSITIONS)
 
-_STATUS: Final = spelled({
+_STATUS: Final = by_folded({
     "initialization": "STARTING", "chargingactive": "CHARGING", "chargingpaused": "SUSPENDED_BY_CAR",
     "chargingended": "STOPPED", "chargingerror": "ERROR", "nocharging": "NOT_CHARGING",
 })  # fmt: skip
-_HV_STATUS: Final = spelled({
+_HV_STATUS: Final = by_folded({
     "charging": "CHARGING", "waiting_for_charging": "SCHEDULED", "finished_fully_charged": "FULLY_CHARGED",
     "finished_not_full": "STOPPED", "error": "ERROR", "not_charging": "NOT_CHARGING",
 })  # fmt: skip
@@ -58,64 +58,64 @@ _POWER, _AMPS, _VOLTS = f"{_B}.charging.power", f"{_E}.acAmpere", f"{_E}.acVolta
 def _state(known: Known) -> str | None:
     """Return the state by the two descriptors of the charging state.
 
-    The newer one decides whether the car charges. If it only says that the car does not, the other may say why.
+    The newer one decides whether the car charges. If it only reports that the car does not, the other may have the reason.
     """
-    fields, said = known.newest_first(_STATE), []
+    fields, states = known.newest_first(_STATE), []
     for field in fields:
         words = _STATUS if field == _FIRST else _HV_STATUS
-        if word(known[field]) not in words:
-            raise unknown_word(word(known[field]), words, field)
-        said.append(words[word(known[field])])
-    is_tie = len({known.told_at(field) for field in fields}) == 1
-    if said[:1] == ["NOT_CHARGING"] and said[1:] and (is_tie or said[1] not in ("CHARGING", "STARTING")):
-        return said[1]
-    return said[0] if said else None
+        if folded_value(known[field]) not in words:
+            raise unknown_value(folded_value(known[field]), words, field)
+        states.append(words[folded_value(known[field])])
+    is_tie = len({known.reported_at(field) for field in fields}) == 1
+    if states[:1] == ["NOT_CHARGING"] and states[1:] and (is_tie or states[1] not in ("CHARGING", "STARTING")):
+        return states[1]
+    return states[0] if states else None
 
 
 def _plug(known: Known) -> tuple[bool, int] | None:
-    """Return whether a cable is in and since when that is known: the newest of all descriptors of a port decides.
+    """Return whether a cable is in, and the instant of the report: the newest of the descriptors of all ports decides.
 
-    Of the same instant, one that says so is enough: a car can have several ports.
+    Of several of the same instant, one `true` is enough: a car can have several ports.
     """
-    told = [(known.told_at(field), _PLUG.get(word(known[field]))) for field in _PLUG_FIELDS if field in known]
-    told += [(known.told_at(field), flag(word(known[field]))) for field in _PLUGGED if field in known]
-    newest = max((at for at, plugged in told if plugged is not None), default=None)
-    return None if newest is None else (any(plugged for at, plugged in told if at == newest), newest)
+    reports = [(known.reported_at(field), _PLUG.get(folded_value(known[field]))) for field in _PLUG_FIELDS if field in known]
+    reports += [(known.reported_at(field), flag(folded_value(known[field]))) for field in _PLUGGED if field in known]
+    newest = max((at for at, plugged in reports if plugged is not None), default=None)
+    return None if newest is None else (any(plugged for at, plugged in reports if at == newest), newest)
 
 
 def status(known: Known) -> Decoded:
-    """Return where in the course of charging the car is: the state, refined by the plug and by how full the battery is."""
-    found, plug = _state(known), _plug(known)
-    if plug is not None and not plug[0] and (found in (None, "NOT_CHARGING") or plug[1] > _state_at(known)):
+    """Return the charging status: the state, refined by the plug and by the state of charge."""
+    state, plug = _state(known), _plug(known)
+    if plug is not None and not plug[0] and (state in (None, "NOT_CHARGING") or plug[1] > _state_at(known)):
         return value("DISCONNECTED")
-    if found == "NOT_CHARGING" and plug is not None:
-        found = "CONNECTED"
-    if found is None:
+    if state == "NOT_CHARGING" and plug is not None:
+        state = "CONNECTED"
+    if state is None:
         return NOT_KNOWN
-    if word(known.get(_SECOND)) != folded("finished_not_full"):
+    if folded_value(known.get(_SECOND)) != folded("finished_not_full"):
         soc = next((amount(known[field]) for field in known.newest_first(_SOC)), None)
-        found = full_or(found, soc, amount(known[_TARGET]) if _TARGET in known else None)
-    return value(found)
+        state = full_or(state, soc, amount(known[_TARGET]) if _TARGET in known else None)
+    return value(state)
 
 
 def _state_at(known: Known) -> int:
-    return max((known.told_at(field) for field in _STATE if field in known), default=0)
+    return max((known.reported_at(field) for field in _STATE if field in known), default=0)
 
 
 def is_charging(known: Known) -> Decoded:
-    """Return whether the battery receives energy; a new word is an issue of the row of the status."""
+    """Return whether the battery receives energy; an unknown state is an issue of the row of the status."""
     try:
-        found = _state(known)
+        state = _state(known)
     except Violation:
         return None
-    return NOT_KNOWN if found is None else value(found == "CHARGING")
+    return NOT_KNOWN if state is None else value(state == "CHARGING")
 
 
 def is_plugged(known: Known) -> Decoded:
     """Return whether a cable is in, by any descriptor of a port."""
     for field in _PLUG_FIELDS:
-        if field in known and word(known[field]) not in _PLUG:
-            raise unknown_word(word(known[field]), _PLUG, field)
+        if field in known and folded_value(known[field]) not in _PLUG:
+            raise unknown_value(folded_value(known[field]), _PLUG, field)
     found = _plug(known)
     if found is None or _state_at(known) <= found[1]:
         return NOT_KNOWN if found is None else value(found[0])
@@ -124,7 +124,7 @@ def is_plugged(known: Known) -> Decoded:
 
 def is_open(known: Known) -> Decoded:
     """Return whether the door of any port is open."""
-    return value(any(flag(word(known[field])) for field in _OPEN if field in known))
+    return value(any(flag(folded_value(known[field])) for field in _OPEN if field in known))
 
 
 def minutes(known: Known) -> Decoded:
@@ -136,7 +136,7 @@ def minutes(known: Known) -> Decoded:
 def is_dc(known: Known) -> bool | None:
     """Return whether a DC plug is in: by the port and by the method of charging, of which the newer one decides."""
     for field in known.newest_first((_METHOD, _DC_PORT)):
-        found = word(known[field])
+        found = folded_value(known[field])
         if field == _DC_PORT and found in ("connected", "disconnected"):
             return found == "connected"
         if field == _METHOD and found.startswith(("ac", "dc")):
@@ -146,8 +146,8 @@ def is_dc(known: Known) -> bool | None:
 
 def fast(known: Known) -> Decoded:
     """Return whether a fast charger is connected."""
-    if _DC_PORT in known and word(known[_DC_PORT]) not in _PLUG:
-        raise unknown_word(word(known[_DC_PORT]), _PLUG)
+    if _DC_PORT in known and folded_value(known[_DC_PORT]) not in _PLUG:
+        raise unknown_value(folded_value(known[_DC_PORT]), _PLUG)
     found = is_dc(known)
     return NOT_KNOWN if found is None else value(found)
 
@@ -160,7 +160,7 @@ def fast_type(known: Known) -> Decoded:
 
 def connector(content: Any) -> Decoded:
     """Return the inlet, which the maker reports only while an AC plug is in."""
-    kind = word(content)
+    kind = folded_value(content)
     if not kind.startswith(("ac", "dc", "nocharging")):
         raise ValueError(f"{kind[:40]!r} is no method of charging known here")
     found = {"actype1plug": "J1772", "actype2plug": "Type 2"}.get(kind)
@@ -168,11 +168,11 @@ def connector(content: Any) -> Decoded:
 
 
 def power(known: Known) -> Decoded:
-    """Return the power; a whole number of kW that was cut to 0 is none beside a current."""
+    """Return the power; 0 kW while a current flows was truncated by the source, and is no value."""
     if _POWER not in known:
         return NOT_KNOWN
     found = amount(known[_POWER])
-    amps, volts = (amount(known[each]) if each in known else None for each in (_AMPS, _VOLTS))
+    amps, volts = (amount(known[field]) if field in known else None for field in (_AMPS, _VOLTS))
     is_cut = is_cut_to_zero(found, amps, volts) and is_charging(known) != value(False)
     return None if is_cut else quantity(found, unit_of(known[_POWER], "W"))
 
@@ -183,13 +183,13 @@ def target(content: Any) -> Decoded:
 
 
 def distance(known: Known) -> Decoded:
-    """Return the electric range, as the instrument shows it where it does."""
+    """Return the electric range, preferably as the instrument shows it."""
     field = known.best(*_RANGES)
     return NOT_KNOWN if field is None else battery_range(amount(known[field]), unit_of(known[field], "km"))
 
 
 def nominal(known: Known) -> Decoded:
-    """Return the capacity: the battery's size, else the most that it holds now."""
+    """Return the capacity: the battery's size, else its present maximum."""
     field = known.best(f"{_M}.batterySizeMax", f"{_M}.maxEnergy")
     if field is None:
         return NOT_KNOWN
@@ -261,6 +261,6 @@ BMW_CARDATA: Final = dialect(
             "vehicle.drivetrain.electricEngine.trip*", "vehicle.powertrain.tractionBattery.temperature*",
         }
     ),
-    ours=re.compile("charg|battery", re.IGNORECASE),
+    relevant=re.compile("charg|battery", re.IGNORECASE),
     read=read,
 )  # fmt: skip

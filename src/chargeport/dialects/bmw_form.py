@@ -32,22 +32,22 @@ def _item(delivery: Delivery, item: Any, named: str | None) -> list[RawMessage]:
     if isinstance(content, list):
         return [message(delivery, vehicle, {_list_name(content): content}, _newest(content))]
     if content is None:
-        content = {name: each for name, each in item.items() if name.startswith("vehicle.")}
+        content = {name: member for name, member in item.items() if name.startswith("vehicle.")}
     if not isinstance(content, dict) or (not content and "data" not in item and "telematicData" not in item):
         raise Unreadable("there is neither data nor telematicData")
-    told = ((_at(item, each), name, _measured(each)) for name, each in content.items())
-    return by_instant(delivery, vehicle, told)
+    reported = ((_at(item, member), name, _measured(member)) for name, member in content.items())
+    return by_instant(delivery, vehicle, reported)
 
 
 def _list_name(content: list[Any]) -> str:
-    is_history = all(isinstance(each, dict) and "startTime" in each for each in content)
+    is_history = all(isinstance(part, dict) and "startTime" in part for part in content)
     return HISTORY if is_history else SETTINGS
 
 
 def _newest(content: list[Any]) -> int | None:
     """Return when the last session ended, or the last setting was changed; None where neither is known."""
-    told = [at_ms(each.get("endTime", each.get("lastUpdated"))) for each in content if isinstance(each, dict)]
-    return max((at for at in told if at), default=None)
+    instants = [at_ms(part.get("endTime", part.get("lastUpdated"))) for part in content if isinstance(part, dict)]
+    return max((at for at in instants if at), default=None)
 
 
 def _at(item: Mapping[str, Any], content: Any) -> int | None:
@@ -56,7 +56,7 @@ def _at(item: Mapping[str, Any], content: Any) -> int | None:
 
 
 def _measured(content: Any) -> Any:
-    """Return a descriptor's value with its unit; words for "I do not know" become None."""
+    """Return a descriptor's value with its unit; texts for "not known" become None."""
     if not isinstance(content, dict) or "value" not in content:
         return content
     found, unit = content["value"], content.get("unit")

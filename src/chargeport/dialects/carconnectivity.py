@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import msgspec
 
-from chargeport.dialects.amounts import amount, bare, unit_of, word
-from chargeport.dialects.field_values import folded, spelled, unknown_word
-from chargeport.dialects.forms import at_ms, below, by_topic, items, vehicle_of
+from chargeport.dialects.amounts import amount, bare, folded_value, unit_of
+from chargeport.dialects.field_values import by_folded, folded, unknown_value
+from chargeport.dialects.forms import at_ms, by_topic, items, joined_name, vehicle_of
 from chargeport.dialects.instants import by_instant, minutes_until
 from chargeport.dialects.positions import halves
 from chargeport.dialects.statuses import full_or
@@ -48,36 +48,36 @@ _WORDS: Final = {
     "off": "NOT_CHARGING",  # refined by the plug
     _READY: "CONNECTED",
 }
-# What the library writes for "I do not know".
+# Texts of the library for "not known".
 _UNKNOWN: Final = (
     "invalid", "unsupported", "unknown charging state", "unknown charge type", "unknown unlock plug state",
     "unknown lock state", "unknown external power",
 )  # fmt: skip
-_NOTHING: Final = spelled(dict.fromkeys(_UNKNOWN, NOT_KNOWN))
+_NOTHING: Final = by_folded(dict.fromkeys(_UNKNOWN, NOT_KNOWN))
 _DRIVES: Final = ("primary", "secondary")
 _TARGET: Final = "charging/settings/target_level"
 
 
 def _is_nothing(content: Any) -> bool:
-    return word(content) in _NOTHING
+    return folded_value(content) in _NOTHING
 
 
 def _state(known: Known) -> str | None:
     """Return the state; None where it is not known, or older than that the cable is out."""
-    if word(known.get(_PLUG)) == "disconnected" and known.told_at(_PLUG) > known.told_at(_STATE):
+    if folded_value(known.get(_PLUG)) == "disconnected" and known.reported_at(_PLUG) > known.reported_at(_STATE):
         return "off"
-    found = word(known.get(_STATE))
+    found = folded_value(known.get(_STATE))
     return None if not found or found in _NOTHING else found
 
 
 def status(known: Known) -> Decoded:
     """Return the state, refined by the plug, by the supply, and by whether the battery has reached its target."""
-    state, plug = _state(known), word(known.get(_PLUG))
+    state, plug = _state(known), folded_value(known.get(_PLUG))
     if state is None:
         return NOT_KNOWN
     if state not in _WORDS:
-        raise unknown_word(state, _WORDS)
-    if state == _READY and word(known.get(_SUPPLY)) == _NO_SUPPLY:
+        raise unknown_value(state, _WORDS)
+    if state == _READY and folded_value(known.get(_SUPPLY)) == _NO_SUPPLY:
         return value("NO_POWER")
     found = _WORDS[state]
     if state == "off":
@@ -88,8 +88,9 @@ def status(known: Known) -> Decoded:
 
 
 def _charge(known: Known) -> float | None:
-    """Return how full the battery is, by the electric drive."""
-    level = next((f"drives/{each}/level" for each in _DRIVES if word(known.get(f"drives/{each}/type")) == "electric"), "")
+    """Return the state of charge, by the electric drive."""
+    electric = (drive for drive in _DRIVES if folded_value(known.get(f"drives/{drive}/type")) == "electric")
+    level = next((f"drives/{drive}/level" for drive in electric), "")
     return amount(known[level]) if level in known else None
 
 
@@ -99,7 +100,7 @@ def is_charging(known: Known) -> Decoded:
     if state is None:
         return NOT_KNOWN
     if state not in _WORDS:
-        return None  # the row of the status tells a new word
+        return None  # the issue of an unknown state comes from the row of the status
     return value(state == "charging" or (state == "conservation" and _POWER in known and amount(known[_POWER]) > 0))
 
 
@@ -114,7 +115,7 @@ def _drive(name: str) -> tuple[Row, ...]:
     total, available = (f"drives/{name}/battery/{each}_capacity" for each in ("total", "available"))
 
     def is_electric(known: Known) -> bool:
-        return word(known.get(kind)) == "electric"
+        return folded_value(known.get(kind)) == "electric"
 
     def charge(known: Known) -> Decoded:
         return {"value": amount(known[level]), "unit": "%"} if level in known and is_electric(known) else NOT_KNOWN
@@ -138,21 +139,21 @@ def _drive(name: str) -> tuple[Row, ...]:
 
 
 def read(dialect: Dialect, delivery: Delivery) -> list[RawMessage]:
-    """Read topics with their values, or the tree. A value with a time of update is as of then. Raises Unreadable."""
+    """Read topics with their values, or the tree. A value with a time of update has that instant. Raises Unreadable."""
     if delivery.topic.endswith("/full_json") or (not delivery.topic and delivery.payload.lstrip()[:1] == b"{"):
         [tree] = items(delivery.payload)[:1]
         if not isinstance(tree, dict):
             raise Unreadable("the tree is an object")
         if isinstance(tree.get("garage"), dict):
-            return [each for name, car in tree["garage"].items() if isinstance(car, dict) for each in _car(delivery, name, car)]
+            return [raw for name, car in tree["garage"].items() if isinstance(car, dict) for raw in _car(delivery, name, car)]
         if "charging" in tree or "drives" in tree:
-            return _car(delivery, word(bare(_leaf(tree.get("vin")))).upper() or None, tree)
-    found: list[RawMessage] = []
-    for each in by_topic(dialect, delivery):
-        told = [one for name, content in each.fields.items() for one in _told(delivery, name, content)]
-        kept = msgspec.structs.replace(delivery, retained=each.retained, observed_at=each.observed_at)
-        found += by_instant(kept, each.vehicle, told)
-    return found
+            return _car(delivery, folded_value(bare(_leaf(tree.get("vin")))).upper() or None, tree)
+    messages: list[RawMessage] = []
+    for topic in by_topic(dialect, delivery):
+        updates = [update for name, content in topic.fields.items() for update in _fields_at(delivery, name, content)]
+        own = msgspec.structs.replace(delivery, retained=topic.retained, observed_at=topic.observed_at)
+        messages += by_instant(own, topic.vehicle, updates)
+    return messages
 
 
 def _car(delivery: Delivery, name: str | None, tree: Mapping[str, Any]) -> list[RawMessage]:
@@ -162,21 +163,21 @@ def _car(delivery: Delivery, name: str | None, tree: Mapping[str, Any]) -> list[
 def _leaves(delivery: Delivery, tree: Mapping[str, Any], path: str) -> Iterator[tuple[int | None, str, Any]]:
     for name, content in tree.items():
         if isinstance(content, dict) and "val" not in content:
-            yield from _leaves(delivery, content, below(path, name) + "/")
+            yield from _leaves(delivery, content, joined_name(path, name) + "/")
         else:
-            yield from _told(delivery, below(path, name), content)
+            yield from _fields_at(delivery, joined_name(path, name), content)
 
 
-def _told(delivery: Delivery, field: str, content: Any) -> Iterator[tuple[int | None, str, Any]]:
-    """Yield an attribute, with when it was updated; the JSON form of a topic is the same attribute."""
+def _fields_at(delivery: Delivery, field: str, content: Any) -> Iterator[tuple[int | None, str, Any]]:
+    """Yield an attribute with the instant of its update; the JSON form of a topic is the same attribute."""
     at = at_ms(content.get("upd")) if isinstance(content, dict) else None
-    found = _leaf(content)
+    leaf = _leaf(content)
     field = field.removesuffix("_json")
-    if field == _REACHED and found:
-        found = minutes_until(found, at or delivery.observed_at or delivery.received_at)
-    if field == _SUPPLY and word(found) == "unavailable":
-        found = _NO_SUPPLY
-    yield at, field, None if isinstance(found, str) and _is_nothing(found) else found
+    if field == _REACHED and leaf:
+        leaf = minutes_until(leaf, at or delivery.observed_at or delivery.received_at)
+    if field == _SUPPLY and folded_value(leaf) == "unavailable":
+        leaf = _NO_SUPPLY
+    yield at, field, None if isinstance(leaf, str) and _is_nothing(leaf) else leaf
 
 
 def _leaf(content: Any) -> Any:
@@ -230,6 +231,6 @@ CARCONNECTIVITY: Final = dialect(
             "drives/total_range*", "drives/primary/*", "drives/secondary/*",
         }
     ),
-    ours=re.compile("^(charging|drives)/"),
+    relevant=re.compile("^(charging|drives)/"),
     read=read,
 )  # fmt: skip

@@ -1,14 +1,14 @@
-"""evcc: what a wallbox controller says of its loadpoints and of the cars that it knows.
+"""evcc: a wallbox controller's reports of its loadpoints and of the cars that it knows.
 
-A car is named by the place where evcc has it: `loadpoints/1` is whatever charges at the first loadpoint, in MQTT and in
-/api/state alike; what evcc knows of a car itself goes by its name in evcc, and a session by the title that it bears. The place
-is kept because the last message of a session, that the cable is out, is of the place when the car's name is gone already.
+A car is named by its loadpoint: `loadpoints/1` is whatever charges at the first loadpoint, in MQTT and in /api/state. Facts of
+a car itself are under its name in evcc, and a session has its title. The loadpoint is used because the last message of a
+session, that the cable is out, comes when the loadpoint no longer has the car's name.
 """
 
 import re
 from typing import Any, Final
 
-from chargeport.dialects.amounts import alive_mean, amount, amounts
+from chargeport.dialects.amounts import amount, amounts, connected_mean
 from chargeport.dialects.evcc_form import CURRENTS, SESSIONS, VOLTAGES, read, records, timers
 from chargeport.dialects.field_values import flag, folded
 from chargeport.dialects.statuses import full_or
@@ -35,7 +35,7 @@ _NANOSECONDS_ABOVE: Final = 100_000_000  # three years in seconds: releases befo
 
 
 def status(known: Known) -> Decoded:
-    """Return where in the course of charging the car is: evcc has no word for it, but one for what the station waits for."""
+    """Return the charging status, from flags and from what the station waits for; evcc has no status of its own."""
     if "connected" not in known:
         return NOT_KNOWN
     if not flag(known["connected"]):
@@ -50,7 +50,7 @@ def _pause(known: Known) -> str:
     if "charging" not in known or "enabled" not in known:
         return "CONNECTED"
     if flag(known["enabled"]):
-        soc, target = (amount(known[each]) if each in known else None for each in ("vehicleSoc", "effectiveLimitSoc"))
+        soc, target = (amount(known[field]) if field in known else None for field in ("vehicleSoc", "effectiveLimitSoc"))
         return full_or("SUSPENDED_BY_CAR", soc, target)
     waits = "effectivePlanTime" in known and not flag(known.get("planActive", False))
     return "SCHEDULED" if waits else "SUSPENDED_BY_STATION"
@@ -58,9 +58,9 @@ def _pause(known: Known) -> str:
 
 def active_limit(known: Known) -> Decoded:
     """Return the lower of evcc's limit and the car's own; 0 is none."""
-    ours = known.best("effectiveLimitSoc", "limitSoc")
-    found = [amount(known[each]) for each in (ours, "vehicleLimitSoc") if each is not None and each in known]
-    return limit(min((percent for percent in found if percent), default=0))
+    own = known.best("effectiveLimitSoc", "limitSoc")
+    percents = [amount(known[field]) for field in (own, "vehicleLimitSoc") if field is not None and field in known]
+    return limit(min((percent for percent in percents if percent), default=0))
 
 
 def most_of_phases(known: Known) -> Decoded:
@@ -71,12 +71,12 @@ def most_of_phases(known: Known) -> Decoded:
 
 def phase_voltage(known: Known) -> Decoded:
     """Return the mean of the phases that are connected."""
-    mean = alive_mean(amounts(known, VOLTAGES))
+    mean = connected_mean(amounts(known, VOLTAGES))
     return None if mean is None else quantity(mean, "V")
 
 
 def power(watts: Any) -> Decoded:
-    """Return the power to the car; what flows back is no delivery to it, and a meter's offset is nothing."""
+    """Return the power to the car; a negative one, from the car or a meter's offset, is 0."""
     return quantity(max(amount(watts), 0), "W")
 
 
@@ -87,7 +87,7 @@ def current_max(known: Known) -> Decoded:
 
 
 def charge(percent: Any) -> Decoded:
-    """Return how full the battery is; 0 is written while it is not known."""
+    """Return the state of charge; evcc writes 0 while it is not known."""
     return quantity(found, "%") if (found := amount(percent)) else NOT_KNOWN
 
 
@@ -97,13 +97,13 @@ def phases(content: Any) -> Decoded:
 
 
 def remaining(content: Any) -> Decoded:
-    """Return the time to the limit; 0 is written while there is none."""
+    """Return the time to the limit; evcc writes 0 while there is none."""
     found = amount(content)
     return quantity(found / 1e9 if found > _NANOSECONDS_ABOVE else found, "s") if found else None
 
 
 def range_km(content: Any) -> Decoded:
-    """Return the range; 0 is written while it is not known."""
+    """Return the range; evcc writes 0 while it is not known."""
     return battery_range(found, "km") if (found := amount(content)) else NOT_KNOWN
 
 
@@ -168,6 +168,6 @@ EVCC: Final = dialect(
         }
     ),
     # What a loadpoint or a car measures, and what decides on it, begins so in all releases so far.
-    ours=re.compile(r"^(vehicle/)?(charg|connected|enabled|phases|offered|effective|soc|range|capacity)|^vehicle(?!/)"),
+    relevant=re.compile(r"^(vehicle/)?(charg|connected|enabled|phases|offered|effective|soc|range|capacity)|^vehicle(?!/)"),
     read=read,
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The forms in which evcc speaks: topics, /api/state, /api/sessions; and its sessions and plans as documents of ours."""
+"""The forms of evcc: topics, /api/state, /api/sessions; and its sessions and plans as documents."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -49,7 +49,7 @@ def _topics(dialect: Dialect, delivery: Delivery) -> list[RawMessage]:
         for topic, value in each.fields.items():
             if (address := _address(dialect, delivery, topic)) is not None:
                 fields.setdefault(address[0], {}).update(_phases({address[1]: value}))
-        found += [msgspec.structs.replace(each, vehicle=name, fields=told) for name, told in fields.items()]
+        found += [msgspec.structs.replace(each, vehicle=name, fields=own) for name, own in fields.items()]
     return found
 
 
@@ -75,11 +75,11 @@ def loadpoint_name(number: Any) -> str:
 
 
 def _phases(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields, with a list for the three phases spelled as topics have them; without a list no phase has a value."""
+    """Return the fields, with a list of the three phases under the names of topics; without a list no phase has a value."""
     found: dict[str, Any] = {}
     for name, value in fields.items():
         if name in ("chargeCurrents", "chargeVoltages") and (isinstance(value, list) or value in (None, "")):
-            phases = [*(value or ()), *[None] * 3][:3]  # those that a shorter list leaves out have nothing to say any more
+            phases = [*(value or ()), *[None] * 3][:3]  # phases that a shorter list leaves out have no value any more
             found.update({f"{name}/l{index}": each for index, each in enumerate(phases, 1)})
         elif value != "" and not (isinstance(value, str) and value.startswith(_NO_TIME)):
             found[name] = value

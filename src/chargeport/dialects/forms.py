@@ -1,4 +1,4 @@
-"""The forms in which deliveries come, as far as several dialects share them: JSON, lines of it, topics, single values."""
+"""The forms of deliveries that several dialects share: JSON, NDJSON, topics, single values."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ from chargeport.sources.base import Delivery, RawMessage
 MAX_DEPTH: Final = 64  # of objects in objects; the deepest payload known has 7
 MAX_NAME: Final = 128  # of a vehicle, as everywhere
 MAX_FIELD: Final = 512  # characters of a field's name with those of the objects around it; the longest known has 130
-MAX_FIELDS: Final = 100_000  # of one delivery, in which a message counts as one at least
+MAX_FIELDS: Final = 100_000  # of one delivery; a message counts as at least one
 MAX_MESSAGE_FIELDS: Final = 2_000  # a car of CarConnectivity, the largest known, has 600
 
 T = TypeVar("T")
@@ -36,7 +36,7 @@ def json_value(payload: bytes) -> Any:
 
 
 def _depth(value: Any) -> int:
-    """Return how deep a value is nested; does not recur itself."""
+    """Return how deep a value is nested, without recursion."""
     depth, level = 0, [value]
     while level:
         depth += 1
@@ -46,7 +46,7 @@ def _depth(value: Any) -> int:
 
 
 def text_value(payload: bytes) -> Any:
-    """Return the one value of a payload: a JSON scalar if it is one, else its text. Raises Unreadable for what is no text."""
+    """Return the single value of a payload: its JSON scalar, else its text. Raises Unreadable if it is not UTF-8."""
     try:
         value = msgspec.json.decode(payload)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
@@ -60,7 +60,7 @@ def text_value(payload: bytes) -> Any:
 
 
 def items(payload: bytes) -> list[Any]:
-    """Return the items of a body: of a JSON array, one a line (NDJSON), or the one value that it is. Raises Unreadable."""
+    """Return the items of a body: of a JSON array, of NDJSON, or a single value. Raises Unreadable."""
     try:
         value = json_value(payload)
     except Unreadable:
@@ -71,26 +71,26 @@ def items(payload: bytes) -> list[Any]:
     return list(bounded(value)) if isinstance(value, list) else [value]
 
 
-def bounded(told: Iterable[T], most: int = MAX_FIELDS) -> Iterator[T]:
-    """Yield what is told, as long as it is not too much to be one delivery's. Raises Unreadable."""
-    for index, each in enumerate(told):
+def bounded(values: Iterable[T], most: int = MAX_FIELDS) -> Iterator[T]:
+    """Yield the values. Raises Unreadable for more than `most`."""
+    for index, each in enumerate(values):
         if index == most:
             raise Unreadable(f"there are more than {most} values at once: send them in parts")
         yield each
 
 
-def few(messages: list[RawMessage]) -> list[RawMessage]:
-    """Return the messages of a delivery. Raises Unreadable where they are too many, or have too many fields, for one."""
-    sizes = [max(1, len(each.fields)) for each in messages]
+def checked_sizes(messages: list[RawMessage]) -> list[RawMessage]:
+    """Return the messages of a delivery. Raises Unreadable where they are too many or have too many fields."""
+    sizes = [max(1, len(part.fields)) for part in messages]
     if max(sizes, default=0) > MAX_MESSAGE_FIELDS or sum(sizes) > MAX_FIELDS:
         raise Unreadable(f"more than {MAX_MESSAGE_FIELDS} fields of one car, or {MAX_FIELDS} in all: send them in parts")
     return messages
 
 
-def below(path: str, name: str) -> str:
-    """Return the name of a member with those of the objects that it stands in. Raises Unreadable.
+def joined_name(path: str, name: str) -> str:
+    """Return the name of a nested member with its path. Raises Unreadable above MAX_FIELD characters.
 
-    Each member has the whole path in its name: without a limit half a megabyte would become gigabytes.
+    Each member has its whole path in its name: without a limit half a megabyte would become gigabytes.
     """
     if len(path) + len(name) > MAX_FIELD:
         raise Unreadable(f"{(path + name[:40])[:40]!r}…: a field's name has at most {MAX_FIELD} characters")
@@ -98,7 +98,7 @@ def below(path: str, name: str) -> str:
 
 
 def flattened(content: Mapping[str, Any], separator: str) -> dict[str, Any]:
-    """Join the names of nested objects' members; a value with its unit stays whole, an empty object gives none.
+    """Return the members of nested objects by their joined names; a value with its unit is not taken apart.
 
     >>> flattened({"v": {"c": {"charging": "yes"}}, "soc": {"value": 62, "unit": "%"}}, ".")
     {'v.c.charging': 'yes', 'soc': {'value': 62, 'unit': '%'}}
@@ -109,9 +109,9 @@ def flattened(content: Mapping[str, Any], separator: str) -> dict[str, Any]:
 def _members(content: Mapping[str, Any], separator: str, path: str) -> Iterator[tuple[str, Any]]:
     for name, member in content.items():
         if isinstance(member, dict) and member.keys() not in MEASURED:
-            yield from _members(member, separator, below(path, name) + separator)
+            yield from _members(member, separator, joined_name(path, name) + separator)
         else:
-            yield below(path, name), member
+            yield joined_name(path, name), member
 
 
 def at_ms(value: Any) -> int | None:
@@ -128,7 +128,7 @@ def at_ms(value: Any) -> int | None:
 
 
 def vehicle_of(delivery: Delivery, named: Any = None) -> str:
-    """Return the car of a delivery: what the transport names, else the payload. Raises Unreadable where neither does."""
+    """Return the car of a delivery, named by the transport or else the payload. Raises Unreadable without either."""
     name = delivery.vehicle or named
     name = str(name) if isinstance(name, int) and not isinstance(name, bool) else name
     if not isinstance(name, str) or not name.strip():
@@ -139,7 +139,7 @@ def vehicle_of(delivery: Delivery, named: Any = None) -> str:
 
 
 def message(delivery: Delivery, vehicle: str, fields: Mapping[str, Any], observed_at: int | None = None) -> RawMessage:
-    """Return a message of this delivery; `observed_at` where the fields have it themselves, else the transport's."""
+    """Return a message of this delivery; `observed_at` is the payload's, by default the transport's."""
     return RawMessage(
         source=delivery.source,
         dialect=delivery.dialect,
@@ -151,8 +151,8 @@ def message(delivery: Delivery, vehicle: str, fields: Mapping[str, Any], observe
     )
 
 
-class _Told(NamedTuple):
-    """One field of a car, with when it was observed and whether a broker kept it."""
+class _Field(NamedTuple):
+    """One field of a car, with its instant of observation, and whether the broker retained it."""
 
     vehicle: str
     field: str
@@ -166,24 +166,24 @@ def by_topic(
     delivery: Delivery,
     separator: str = "/",
     named_by: tuple[str, ...] = ("vin", "vehicle"),
-    aside: tuple[TopicPattern, ...] = (),
+    ignored_topics: tuple[TopicPattern, ...] = (),
 ) -> list[RawMessage]:
-    """Read a delivery of a system that has a topic for each field, liberal in shape. Raises Unreadable.
+    """Read a delivery of a system that has a topic for each field. Raises Unreadable.
 
-    With a topic: its address names car and field, the payload is the value (or an object of fields, where the topic names
-    none); topics that only `aside` matches say nothing. Without: objects of fields (nested ones are joined by `separator`; a
-    whole topic may stand for a name; the car is in a member of `named_by`), or of {topic, payload, retain?, at?}; in a JSON
-    array or one a line.
+    With a topic, its address names car and field, and the payload is the value, or an object of fields if the topic names none;
+    topics of `ignored_topics` are skipped. Without a topic: objects of fields (the names of nested ones are joined by
+    `separator`; a name may be a whole topic; the car is in a member of `named_by`), or of {topic, payload, retain?, at?}, in a
+    JSON array or one a line.
     """
-    reader = _ByTopic(dialect, delivery, separator, named_by, aside)
+    reader = _ByTopic(dialect, delivery, separator, named_by, ignored_topics)
     if delivery.topic:
         return _messages(delivery, reader.of_topic(delivery.topic, _payload(delivery.payload), None, delivery.retained))
-    told = (told for item in items(delivery.payload) for told in reader.of_item(item))
-    return _messages(delivery, bounded(told))
+    fields = (field for item in items(delivery.payload) for field in reader.of_item(item))
+    return _messages(delivery, bounded(fields))
 
 
 def _payload(payload: bytes) -> Any:
-    """Return the value of a topic: objects and arrays are read, everything else is one value."""
+    """Return the value of a topic: a decoded object or array, or else a single value."""
     if payload.lstrip()[:1] in (b"{", b"["):
         try:
             return json_value(payload)
@@ -193,29 +193,29 @@ def _payload(payload: bytes) -> Any:
 
 
 class _ByTopic(NamedTuple):
-    """How one delivery is read: see `by_topic`."""
+    """Reads one delivery: see `by_topic`."""
 
     dialect: Dialect
     delivery: Delivery
     separator: str
     named_by: tuple[str, ...]
-    aside: tuple[TopicPattern, ...]
+    ignored_topics: tuple[TopicPattern, ...]
 
-    def of_topic(self, topic: str, value: Any, at: int | None, retained: bool) -> list[_Told]:
-        """Return the fields of a topic and its value. An unknown topic is a field of that name: an issue, no more."""
+    def of_topic(self, topic: str, value: Any, at: int | None, retained: bool) -> list[_Field]:
+        """Return the fields of a topic and its value. An unknown topic is a field of that name, which becomes an issue."""
         for pattern in self.dialect.topics:
             address = pattern.match(topic)
             if address is not None:
                 vehicle = vehicle_of(self.delivery, address.vehicle)
-                return [_Told(vehicle, name, each, at, retained) for name, each in self.told(address.field, value)]
-        if any(pattern.match(topic) for pattern in self.aside):
+                return [_Field(vehicle, name, member, at, retained) for name, member in self.fields_of(address.field, value)]
+        if any(pattern.match(topic) for pattern in self.ignored_topics):
             return []
         if self.delivery.vehicle is None:
             known = ", ".join(pattern.text for pattern in self.dialect.topics)
             raise Unreadable(f"{topic!r:.100} is none of the topics known here: {known}")
-        return [_Told(self.delivery.vehicle, topic, value, at, retained)]
+        return [_Field(self.delivery.vehicle, topic, value, at, retained)]
 
-    def told(self, field: str, value: Any) -> Iterable[tuple[str, Any]]:
+    def fields_of(self, field: str, value: Any) -> Iterable[tuple[str, Any]]:
         """Return the fields of a topic: the one that it names, or those in its object."""
         if field:
             return [(field.replace("/", self.separator), value)]
@@ -223,7 +223,7 @@ class _ByTopic(NamedTuple):
             raise Unreadable("this topic names no field, so its payload is an object of fields")
         return flattened(value, self.separator).items()
 
-    def of_item(self, item: Any) -> Iterator[_Told]:
+    def of_item(self, item: Any) -> Iterator[_Field]:
         """Yield the fields of an object."""
         if not isinstance(item, dict):
             raise Unreadable(f"{item!r:.40}: an object is wanted: fields with their values, or topic and payload")
@@ -236,23 +236,23 @@ class _ByTopic(NamedTuple):
         fields = flattened(item, self.separator)
         named = next((fields[name] for name in self.named_by if fields.get(name)), None)
         for name, value in fields.items():
-            if any(pattern.match(name) for pattern in (*self.dialect.topics, *self.aside)):
+            if any(pattern.match(name) for pattern in (*self.dialect.topics, *self.ignored_topics)):
                 yield from self.of_topic(name, value, None, self.delivery.retained)
             elif name not in self.named_by or name in self.dialect.by_field:
                 vehicle = vehicle_of(self.delivery, named)
-                yield _Told(vehicle, name.replace("/", self.separator), value, None, self.delivery.retained)
+                yield _Field(vehicle, name.replace("/", self.separator), value, None, self.delivery.retained)
 
 
-def _messages(delivery: Delivery, told: Iterable[_Told]) -> list[RawMessage]:
+def _messages(delivery: Delivery, reported: Iterable[_Field]) -> list[RawMessage]:
     """Return messages of these fields, in order: one for the same car and instant, as long as no field comes twice."""
-    found: list[RawMessage] = []
+    messages: list[RawMessage] = []
     fields: dict[str, Any] = {}
     last: tuple[str, int | None, bool] | None = None
-    for each in told:
-        kind = (each.vehicle, each.at, each.retained)
-        if kind != last or each.field in fields:
+    for field in reported:
+        kind = (field.vehicle, field.at, field.retained)
+        if kind != last or field.field in fields:
             last, fields = kind, {}
-            one = message(delivery, each.vehicle, fields, each.at)
-            found.append(one if one.retained is each.retained else msgspec.structs.replace(one, retained=each.retained))
-        fields[each.field] = each.value
-    return found
+            new = message(delivery, field.vehicle, fields, field.at)
+            messages.append(new if new.retained is field.retained else msgspec.structs.replace(new, retained=field.retained))
+        fields[field.field] = field.value
+    return messages

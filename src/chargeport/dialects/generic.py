@@ -20,7 +20,7 @@ _CODES: Final = {code.partition("-")[2]: code for code in BY_CODE} | {code: code
 
 
 def code_of(name: str) -> str:
-    """Return the code that a name means: itself, or what its group is left out of; any other name as it is."""
+    """Return the code of a signal's name, which may lack the group; any other name unchanged."""
     return _CODES.get(name.strip().lower(), name)
 
 
@@ -35,7 +35,7 @@ def read(dialect: Dialect, delivery: Delivery) -> list[RawMessage]:
 
 
 def _of_topic(dialect: Dialect, delivery: Delivery) -> list[RawMessage]:
-    """Return the messages of a topic; where it names no signal, its payload is an object that is read as a body's is."""
+    """Return the messages of a topic; the payload of a topic without a signal is an object of signals."""
     address = next((match for pattern in dialect.topics if (match := pattern.match(delivery.topic))), None)
     if address is None or address.field:
         return by_topic(dialect, delivery)
@@ -55,8 +55,8 @@ def _of_object(delivery: Delivery, item: Any, named: str | None) -> RawMessage:
     return message(delivery, vehicle_of(delivery, named), signals, at)
 
 
-def _in_codes(said: RawMessage) -> RawMessage:
-    return msgspec.structs.replace(said, fields={code_of(name): value for name, value in said.fields.items()})
+def _in_codes(raw: RawMessage) -> RawMessage:
+    return msgspec.structs.replace(raw, fields={code_of(name): value for name, value in raw.fields.items()})
 
 
 GENERIC: Final = dialect(

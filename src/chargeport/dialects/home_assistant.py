@@ -7,7 +7,7 @@ and Hyundai/Kia; any other entity gets a row of the user's own, under its whole 
 from collections.abc import Callable
 from typing import Any, Final
 
-from chargeport.dialects.amounts import LOADED_ABOVE_A, amount, is_cut_to_zero, word
+from chargeport.dialects.amounts import LOADED_ABOVE_A, amount, folded_value, is_cut_to_zero
 from chargeport.dialects.field_values import flag
 from chargeport.dialects.home_assistant_form import UNIT_OF, measured_in, read
 from chargeport.dialects.home_assistant_rows import each_of, measure, measured
@@ -27,7 +27,7 @@ from chargeport.dialects.table import (
     row,
     value,
 )
-from chargeport.dialects.tesla_words import (
+from chargeport.dialects.tesla_values import (
     CABLE,
     FAST_TYPE,
     LATCH,
@@ -115,7 +115,7 @@ def tesla_cable(known: Known) -> Decoded:
     for field in known.newest_first((*_CABLES, *_CABLE_TYPES, *_TESLA_STATES)):
         if field in _CABLES:
             return value(flag(known[field]))
-        found = (CABLE if field in _CABLE_TYPES else PLUGGED).get(word(known[field]))
+        found = (CABLE if field in _CABLE_TYPES else PLUGGED).get(folded_value(known[field]))
         if isinstance(found, bool):
             return value(found)
     return NOT_KNOWN

@@ -1,4 +1,4 @@
-"""The forms in which Home Assistant tells states: events, lists, single states, compact changes, topics; and whose they are."""
+"""The forms of Home Assistant's states: events, lists, single states, compact changes, topics; and the cars they belong to."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
@@ -12,11 +12,11 @@ from chargeport.sources.base import Delivery, RawMessage
 UNIT_OF: Final = "/unit_of_measurement"
 """Behind a field's name: its unit, which comes with the state only when it is new."""
 
-# Names that telephones and vacuum cleaners have too: alone they make no car.
+# Names that telephones and vacuum cleaners have too: they do not identify a car.
 _ANYBODYS: Final = frozenset({"sensor.battery_level", "sensor.battery_capacity", "sensor.battery_range"})
 MAX_ENTITY: Final = 255  # characters of an entity's id, in Home Assistant itself
 _NO_UNIT: Final = "no unit_of_measurement"
-_TIMES: Final = ("last_reported", "last_updated", "last_changed")  # the first is when its integration last said it
+_TIMES: Final = ("last_reported", "last_updated", "last_changed")  # the first is the last report of its integration
 
 
 class State(NamedTuple):
@@ -46,23 +46,23 @@ def measured_in(known: Mapping[str, Any], field: str) -> str:
 
 
 def read(dialect: Dialect, delivery: Delivery) -> list[RawMessage]:
-    """Read the states in a delivery that rows are made for; all others are of the house, not of the car. Raises Unreadable."""
+    """Read the states that have a row; all others are of the house, not of the car. Raises Unreadable."""
     states, is_chosen = _states(dialect, delivery)
-    found = [each for state in states if (each := _find(dialect, state)) is not None]
+    found = [match for state in states if (match := _find(dialect, state)) is not None]
     if delivery.vehicle is not None:
         found = _of_car(found, delivery.vehicle, is_chosen)
     of_car: dict[str, list[_Found]] = {}
-    for each in found:
-        of_car.setdefault(vehicle_of(delivery, each.prefix or None), []).append(each)
+    for match in found:
+        of_car.setdefault(vehicle_of(delivery, match.prefix or None), []).append(match)
     return [
         message
         for vehicle, own in of_car.items()
-        for message in by_instant(delivery, vehicle, (told for each in own for told in _told(dialect, delivery, each)))
+        for message in by_instant(delivery, vehicle, (value for state in own for value in _fields_at(dialect, delivery, state)))
     ]
 
 
 def _states(dialect: Dialect, delivery: Delivery) -> tuple[list[State], bool]:
-    """Return the states, and whether somebody chose to send just these (else they are whatever the house has)."""
+    """Return the states, and whether the sender chose them (else they are all states of the house)."""
     for pattern in dialect.topics:
         if delivery.topic and (address := pattern.match(delivery.topic)) is not None:
             return list(_of_topic(address.field, delivery.payload)), False
@@ -139,20 +139,20 @@ def _find(dialect: Dialect, state: State) -> _Found | None:
 
 
 def _of_car(found: list[_Found], vehicle: str, is_chosen: bool) -> list[_Found]:
-    """Return those of the car which was named for all of them: by its prefix, else of the only car there is."""
-    prefixes = {each.prefix for each in found if each.prefix}
+    """Return the states of the named car: those with its prefix, else those of the only car."""
+    prefixes = {match.prefix for match in found if match.prefix}
     mine = vehicle.casefold().replace(" ", "_").replace("-", "_")
     if mine not in prefixes:
         if not is_chosen or len(prefixes) > 1:
-            prefixes = {each.prefix for each in found if each.prefix and each.field not in _ANYBODYS}
+            prefixes = {match.prefix for match in found if match.prefix and match.field not in _ANYBODYS}
         if len(prefixes) > 1:
             names = ", ".join(sorted(prefixes))
             raise Unreadable(f"these are entities of {names}: name none of the cars, and give each its prefix as an alias")
         mine = next(iter(prefixes), "")
-    return [each for each in found if each.prefix in ("", mine)]
+    return [match for match in found if match.prefix in ("", mine)]
 
 
-def _told(dialect: Dialect, delivery: Delivery, found: _Found) -> Iterator[tuple[int | None, str, Any]]:
+def _fields_at(dialect: Dialect, delivery: Delivery, found: _Found) -> Iterator[tuple[int | None, str, Any]]:
     field, _, state = found
     has_unit_field = field + UNIT_OF in dialect.by_field
     if state.unit is not None and has_unit_field:
@@ -161,7 +161,7 @@ def _told(dialect: Dialect, delivery: Delivery, found: _Found) -> Iterator[tuple
         return
     content = state.state
     rows = dialect.by_field[field]
-    row = next((each for each in rows if each.fields[0] == field), rows[0])
+    row = next((own for own in rows if own.fields[0] == field), rows[0])
     if _is_ahead(row, state):
         yield state.at, field, minutes_until(content, state.at or delivery.observed_at or delivery.received_at)
     elif has_unit_field or row.signal.dimension is None:
@@ -171,6 +171,6 @@ def _told(dialect: Dialect, delivery: Delivery, found: _Found) -> Iterator[tuple
 
 
 def _is_ahead(row: Row, state: State) -> bool:
-    """Return whether a time that remains is given as the instant at which it is over."""
+    """Return whether a remaining time is given as the instant at which it ends."""
     is_time = row.signal.code == "charge-timetocomplete"
     return is_time and (state.is_timestamp or (isinstance(state.state, str) and "T" in state.state and ":" in state.state))

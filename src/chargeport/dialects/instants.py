@@ -1,4 +1,4 @@
-"""What sources say about time: fields that were observed at different instants, and instants that lie ahead."""
+"""Instants of fields: grouping by instant of observation, and instants in the future as remaining minutes."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,19 +7,19 @@ from chargeport.dialects.forms import at_ms, bounded, message
 from chargeport.sources.base import Delivery, RawMessage
 
 
-def by_instant(delivery: Delivery, vehicle: str, told: Iterable[tuple[int | None, str, Any]]) -> list[RawMessage]:
-    """Return one message for each instant of observation, the oldest first; what has no instant of its own is last."""
-    found: dict[int | None, dict[str, Any]] = {}
-    for at, field, value in bounded(told):
-        found.setdefault(at, {})[field] = value
-    ordered = sorted(found.items(), key=lambda each: (each[0] is None, each[0] or 0))
-    return [message(delivery, vehicle, fields, at) for at, fields in ordered]
+def by_instant(delivery: Delivery, vehicle: str, fields: Iterable[tuple[int | None, str, Any]]) -> list[RawMessage]:
+    """Return one message for each instant of observation, the oldest first; fields without an instant are last."""
+    by_at: dict[int | None, dict[str, Any]] = {}
+    for at, field, value in bounded(fields):
+        by_at.setdefault(at, {})[field] = value
+    ordered = sorted(by_at.items(), key=lambda group: (group[0] is None, group[0] or 0))
+    return [message(delivery, vehicle, own, at) for at, own in ordered]
 
 
 def minutes_until(instant: Any, at: int) -> Any:
-    """Return how far an instant lies ahead of `at` (ms since the epoch), as a value in minutes; None when it has passed.
+    """Return the minutes from `at` (ms since the epoch) until an instant, as a value with unit; None when it has passed.
 
-    What is no instant comes back as it is, for the row to refuse: it must not cost what stands beside it.
+    Anything that is no instant is returned unchanged, so that the row rejects it and the other fields are read.
     """
     try:
         until = at_ms(instant)

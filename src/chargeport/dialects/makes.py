@@ -1,7 +1,7 @@
 """Cars whose own systems the dialects read: by make, with models that are sold with a cable.
 
-A list of examples, not of limits: through a station, Home Assistant or a program of one's own any car can be read. From which
-model year on a system tells what is not known, so there are no years here.
+A list of examples, not of limits: through a station, Home Assistant or a program of one's own any car can be read. The
+model years that a system supports are not known, so there are none here.
 """
 
 from typing import Final, NamedTuple

@@ -1,4 +1,4 @@
-"""OCPP 1.6, 2.0.1 and 2.1: what a charging station says of the car at one of its connectors.
+"""OCPP 1.6, 2.0.1 and 2.1: a charging station's reports of the car at one of its connectors.
 
 Everything is measured on the grid's side. The field names are the measurands' own; the currents, the powers and the voltages of
 one reading are one field each, with the samples by their measurands and phases.
@@ -7,7 +7,7 @@ one reading are one field each, with the samples by their measurands and phases.
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from chargeport.dialects.amounts import LOADED_ABOVE_A, alive_mean, amount, amounts, loaded_phases, unit_of, word
+from chargeport.dialects.amounts import LOADED_ABOVE_A, amount, amounts, connected_mean, folded_value, loaded_phases, unit_of
 from chargeport.dialects.ocpp_form import (
     CURRENT,
     ENERGY,
@@ -50,8 +50,8 @@ def _state(known: Mapping[str, Any]) -> str | None:
 
     A car that feeds power back does not charge, whatever the transaction's state is.
     """
-    connector = _STATUS.get(word(known.get("status")))
-    going_on = _STATE.get(word(known.get("chargingState")))
+    connector = _STATUS.get(folded_value(known.get("status")))
+    going_on = _STATE.get(folded_value(known.get("chargingState")))
     if going_on == "STOPPED" and connector == "DISCONNECTED":
         return connector  # the plug was free before the transaction ended
     found = connector if connector == "ERROR" or going_on is None else going_on
@@ -59,10 +59,12 @@ def _state(known: Mapping[str, Any]) -> str | None:
 
 
 def status(known: Mapping[str, Any]) -> Decoded:
-    """Return where in the course of charging the car is; one that has stopped drawing with a full battery is full."""
+    """Return the charging status; a car that has stopped drawing with a full battery is FULLY_CHARGED."""
     for field, words in (("status", _STATUS), ("chargingState", _STATE)):
-        if field in known and word(known[field]) not in words:
-            raise ValueError(f"{field}: {word(known[field])[:40]!r} is none of the words known here: {', '.join(words)}")
+        if field in known and folded_value(known[field]) not in words:
+            raise ValueError(
+                f"{field}: {folded_value(known[field])[:40]!r} is none of the words known here: {', '.join(words)}"
+            )
     found = _state(known)
     if found == "SUSPENDED_BY_CAR" and "SoC" in known:
         full = amount(known["fullSoC"]) if "fullSoC" in known else _FULL_PERCENT
@@ -71,13 +73,13 @@ def status(known: Mapping[str, Any]) -> Decoded:
 
 
 def is_charging(known: Mapping[str, Any]) -> Decoded:
-    """Tell whether energy flows."""
+    """Return whether energy flows."""
     found = _state(known)
     return NOT_KNOWN if found is None else value(found == "CHARGING")
 
 
 def is_connected(known: Mapping[str, Any]) -> Decoded:
-    """Tell whether a cable is in; of a station that is out of order that is not known."""
+    """Return whether a cable is in; of a station that is out of order that is not known."""
     found = _state(known)
     return NOT_KNOWN if found in (None, "ERROR") else value(found != "DISCONNECTED")
 
@@ -125,8 +127,8 @@ def phases(known: Any) -> Decoded:
 
 def voltage(known: Any) -> Decoded:
     """Return the voltage from line to neutral: measured, or from line to line; without phases, as it is given."""
-    measured = alive_mean(amounts(known, _TO_NEUTRAL))
-    if measured is None and (between := alive_mean(amounts(known, _BETWEEN))) is not None:
+    measured = connected_mean(amounts(known, _TO_NEUTRAL))
+    if measured is None and (between := connected_mean(amounts(known, _BETWEEN))) is not None:
         measured = round(between / _SQRT_3, 3)
     if measured is not None:
         return quantity(measured, "V")
@@ -140,7 +142,7 @@ def energy(known: Mapping[str, Any]) -> Decoded:
         return NOT_KNOWN
     now, begun = (_wh(known[field]) for field in (REGISTER, METER_START))
     if now < begun:
-        raise ValueError("the register stands below where it stood when the session began")
+        raise ValueError("the register stands joined_name where it stood when the session began")
     return quantity(round(now - begun, 3), "Wh")
 
 
@@ -163,7 +165,7 @@ def fast_by_power(content: Any) -> Decoded:
 
 
 def fast_by_transfer(content: Any) -> Decoded:
-    """Tell whether the kind of transfer that the car asked for is DC. Raises ValueError for an unknown kind."""
+    """Return whether the kind of transfer that the car asked for is DC. Raises ValueError for an unknown kind."""
     kind = str(content).upper()
     if not kind.startswith(("AC", "DC", "WPT")):
         raise ValueError(f"{str(content)[:40]!r} is no energy transfer known here")

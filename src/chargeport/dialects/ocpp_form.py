@@ -1,4 +1,4 @@
-"""The messages of a charging station: which fields they have, and when each was measured. Text in 1.6, numbers in 2.x.
+"""The messages of a charging station: their fields, and the instants of these. Values are texts in 1.6, numbers in 2.x.
 
 The transport adds what it knows in headers: how far the station's clock is off, when the transaction began, what energy it had
 received at which instant, and the whole of it once it is over.
@@ -21,7 +21,7 @@ METER_START: Final = "meterStart"
 ENERGY: Final = "energy"
 RECORD: Final = "record"
 METER: Final = "registerWh"
-"""What the meter showed at the begin and at the end of a transaction."""
+"""The register of the meter at the begin and at the end of a transaction."""
 UNREADABLE: Final = "unreadable"
 
 _SECOND_MS: Final = 1_000
@@ -53,7 +53,7 @@ _HALF_BELOW_V: Final = 150  # from line to neutral, where cars are connected bet
 _NOISE_W: Final = 100  # below, nothing flows: a station's own consumption and what its meter rounds
 _NOISE_A: Final = 0.5
 
-_Told = tuple[int | None, str, Any]
+_FieldAt = tuple[int | None, str, Any]
 
 
 def read(_: Dialect, delivery: Delivery) -> list[RawMessage]:
@@ -67,9 +67,9 @@ def read(_: Dialect, delivery: Delivery) -> list[RawMessage]:
     action = delivery.topic or _action(content)
     if action not in _ACTIONS:
         return []
-    told = list(_ACTIONS[action](content, _Call(delivery)))
-    told += _of_headers(delivery)
-    return by_instant(delivery, vehicle_of(delivery), told) if told else []
+    fields_at = list(_ACTIONS[action](content, _Call(delivery)))
+    fields_at += _of_headers(delivery)
+    return by_instant(delivery, vehicle_of(delivery), fields_at) if fields_at else []
 
 
 def _action(content: Mapping[str, Any]) -> str:
@@ -93,7 +93,7 @@ class _Call:
         self.delivery = delivery
         self.headers = headers
         self.is_of_station = "station" in headers
-        """Whether a transport of ours knows the transactions; else what the payloads say of them is all there is."""
+        """Whether the OCPP source of this server tracks the transactions; else only the payloads describe them."""
         self._clock = StationClock(int(headers.get("clock_offset_ms", 0)))
         self._started_at = int(headers["started_at"]) if "started_at" in headers else None
 
@@ -107,7 +107,7 @@ class _Call:
         at, counts_at = self.at(stamp), self.delivery.observed_at
         return counts_at if at is not None and counts_at is not None and at < counts_at < at + _SECOND_MS else at
 
-    def measured(self, values: object) -> Iterator[_Told]:
+    def measured(self, values: object) -> Iterator[_FieldAt]:
         """Yield what was sampled, at its instants. Raises Unreadable."""
         if values is None:
             return
@@ -188,7 +188,7 @@ def _wh(register_wh: float) -> dict[str, Any]:
     return {"value": register_wh, "unit": "Wh"}
 
 
-def _of_headers(delivery: Delivery) -> Iterator[_Told]:
+def _of_headers(delivery: Delivery) -> Iterator[_FieldAt]:
     """Yield what the transport knows of the transaction: its energy, and the whole of it once it is over."""
     if energy := delivery.headers.get("energy"):
         for at, wh in msgspec.json.decode(energy, type=list[tuple[int, float]]):
@@ -200,7 +200,7 @@ def _of_headers(delivery: Delivery) -> Iterator[_Told]:
         yield at_ms(session.get("endTime")), RECORD, session
 
 
-def _alive(_: Mapping[str, Any], call: _Call) -> Iterator[_Told]:
+def _alive(_: Mapping[str, Any], call: _Call) -> Iterator[_FieldAt]:
     """Yield the fields of a heartbeat: the station's last status and state, as far as the transport knows them."""
     at = call.delivery.observed_at
     if "status" in call.headers:
@@ -209,13 +209,13 @@ def _alive(_: Mapping[str, Any], call: _Call) -> Iterator[_Told]:
         yield at, "chargingState", call.headers["charging_state"]
 
 
-def _status(content: Mapping[str, Any], call: _Call) -> Iterator[_Told]:
+def _status(content: Mapping[str, Any], call: _Call) -> Iterator[_FieldAt]:
     if content.get("connectorId") == _NO_CONNECTOR:
         return
     at = call.own_at(content.get("timestamp"))
     status = content.get("connectorStatus", content.get("status"))
     yield at, "status", status
-    # In 1.6 the status says it all. In 2.x a transaction's state ends with the transaction, or when the plug is free.
+    # In 1.6 there is only the status. In 2.x a transaction's state ends with the transaction, or when the plug is free.
     has_no_transaction = call.is_of_station and "transaction" not in call.headers
     if "connectorStatus" not in content or str(status).strip().casefold() in _FREE or has_no_transaction:
         yield at, "chargingState", None
@@ -223,7 +223,7 @@ def _status(content: Mapping[str, Any], call: _Call) -> Iterator[_Told]:
         yield at, FLOW, None
 
 
-def _started(content: Mapping[str, Any], call: _Call) -> Iterator[_Told]:
+def _started(content: Mapping[str, Any], call: _Call) -> Iterator[_FieldAt]:
     at = call.own_at(content.get("timestamp"))
     yield at, "chargingState", None
     yield at, FLOW, None
@@ -233,7 +233,7 @@ def _started(content: Mapping[str, Any], call: _Call) -> Iterator[_Told]:
         yield at, REGISTER, begun
 
 
-def _stopped(content: Mapping[str, Any], call: _Call) -> Iterator[_Told]:
+def _stopped(content: Mapping[str, Any], call: _Call) -> Iterator[_FieldAt]:
     yield from call.measured(content.get("transactionData"))
     at = call.own_at(content.get("timestamp"))
     if not call.is_of_station:
@@ -242,11 +242,11 @@ def _stopped(content: Mapping[str, Any], call: _Call) -> Iterator[_Told]:
         yield at, "chargingState", "Ended"
 
 
-def _meter_values(content: Mapping[str, Any], call: _Call) -> Iterator[_Told]:
+def _meter_values(content: Mapping[str, Any], call: _Call) -> Iterator[_FieldAt]:
     yield from call.measured(content.get("meterValue"))
 
 
-def _event(content: Mapping[str, Any], call: _Call) -> Iterator[_Told]:
+def _event(content: Mapping[str, Any], call: _Call) -> Iterator[_FieldAt]:
     at = call.own_at(content.get("timestamp"))
     if content.get("eventType") == "Started":
         yield at, FLOW, None
@@ -263,7 +263,7 @@ def _event(content: Mapping[str, Any], call: _Call) -> Iterator[_Told]:
         yield from _begun(content.get("meterValue"), call)
 
 
-def _begun(values: object, call: _Call) -> Iterator[_Told]:
+def _begun(values: object, call: _Call) -> Iterator[_FieldAt]:
     """Yield the register with which a transaction begins."""
     for reading in readings(values):
         if register_wh := reading.register_wh(at_begin=True) or reading.register_wh():
@@ -271,7 +271,7 @@ def _begun(values: object, call: _Call) -> Iterator[_Told]:
             return
 
 
-def _needs(content: Mapping[str, Any], call: _Call) -> Iterator[_Told]:
+def _needs(content: Mapping[str, Any], call: _Call) -> Iterator[_FieldAt]:
     """Yield what the car asks of the station; its departure is one instant, no weekly timer."""
     needs = content["chargingNeeds"]
     at = call.own_at(content.get("timestamp"))

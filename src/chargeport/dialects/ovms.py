@@ -1,11 +1,11 @@
-"""What the metrics of OVMS v3 mean. Topics write a metric's dots as slashes; here they are dots."""
+"""The metrics of OVMS v3. Topics have slashes in place of a metric's dots."""
 
 import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 from chargeport.dialects.amounts import is_cut_to_zero
-from chargeport.dialects.field_values import flag, folded, number, unknown_word
+from chargeport.dialects.field_values import flag, folded, number, unknown_value
 from chargeport.dialects.forms import by_topic
 from chargeport.dialects.positions import halves
 from chargeport.dialects.statuses import full_or
@@ -39,7 +39,7 @@ _STATUS: Final = {
     "error": "ERROR",
 }
 _ENERGY_FLOWS: Final = ("CHARGING", "CONSERVING")
-# Why it does not charge, where that is more than the state says.
+# Why the car does not charge, where the substate is more precise than the state.
 _REFINED: Final = {"scheduledstart": "SCHEDULED", "timerwait": "SCHEDULED", "powerwait": "NO_POWER"}
 _SUBSTATES: Final = (*_REFINED, "scheduledstop", "onrequest", "stopped", "interrupted")
 _INLETS: Final = {
@@ -48,7 +48,7 @@ _INLETS: Final = {
     "chademo": "CHAdeMO",
     "teslaus": "NACS",
     "roadster": "Tesla Roadster",
-    "ccs": NOT_KNOWN,  # 1 or 2 is not told
+    "ccs": NOT_KNOWN,  # 1 or 2 is not reported
     "supercharger": NOT_KNOWN,  # the inlet differs by region
     "standard": NOT_KNOWN,  # a mode that some modules write here
     "quickcharge": NOT_KNOWN,
@@ -88,11 +88,11 @@ def _status(known: Known) -> Decoded:
     """Return the state, refined by the substate. A module leaves the last state in place when the plug is pulled."""
     for field, words in (("v.c.state", _STATUS), ("v.c.substate", _SUBSTATES)):
         if field in known and _word(known, field) not in words:
-            raise unknown_word(known[field], words, field)
+            raise unknown_value(known[field], words, field)
     found, substate = _STATUS.get(_word(known, "v.c.state")), _word(known, "v.c.substate")
     pilot, charging = _flag(known, "v.c.pilot"), _flag(known, "v.c.charging")
     if found in _ENERGY_FLOWS and not (pilot is False and _is_newer(known, "v.c.pilot", "v.c.state")):
-        if found == "CHARGING" and charging is False:  # the word for what it does instead is on its way
+        if found == "CHARGING" and charging is False:  # its new state is about to follow
             return None if _is_newer(known, "v.c.charging", "v.c.state") else NOT_KNOWN
         return value(found)
     if pilot is False and (not charging or _is_newer(known, "v.c.pilot", "v.c.charging")):
@@ -105,7 +105,7 @@ def _status(known: Known) -> Decoded:
 
 
 def _is_newer(known: Known, field: str, other: str) -> bool:
-    return known.told_at(field) > known.told_at(other)
+    return known.reported_at(field) > known.reported_at(other)
 
 
 def _cable(known: Known) -> Decoded:
@@ -156,29 +156,29 @@ def _remaining(known: Known) -> Decoded:
     return None
 
 
-def _capacity(said: Any) -> Decoded:
+def _capacity(content: Any) -> Decoded:
     """Return the capacity; 0 is written while it is not known."""
-    return capacity(found, "Usable, by OVMS") if (found := number(said)) > 0 else NOT_KNOWN
+    return capacity(found, "Usable, by OVMS") if (found := number(content)) > 0 else NOT_KNOWN
 
 
-def _limit(said: Any) -> Decoded:
-    return limit(max(number(said), 0))
+def _limit(content: Any) -> Decoded:
+    return limit(max(number(content), 0))
 
 
-def _gained(said: Any) -> Decoded:
+def _gained(content: Any) -> Decoded:
     """Return the range gained an hour; less than none is what driving loses."""
-    return None if (rate := number(said)) < 0 else quantity(rate, "km/h")
+    return None if (rate := number(content)) < 0 else quantity(rate, "km/h")
 
 
-def _fast_type(said: Any) -> Decoded:
+def _fast_type(content: Any) -> Decoded:
     """Return the DC standard; a word that is not known is an issue of the connector's row, once."""
-    found = _FAST.get(folded(said))
+    found = _FAST.get(folded(content))
     return None if found is None else value(found)
 
 
-def _timer(said: Any) -> Decoded:
+def _timer(content: Any) -> Decoded:
     """Return a timer that is on, or none. Its start is in UTC (v.c.timerstart), and the car's zone is not reported."""
-    return {"values": [{"type": "GLOBAL"}] if flag(said) else []}
+    return {"values": [{"type": "GLOBAL"}] if flag(content) else []}
 
 
 def _range(known: Known) -> Decoded:
@@ -196,7 +196,7 @@ OVMS: Final = dialect(
     ),
     row("v.c.charging", "charge-ischarging"),
     combined(("v.c.pilot", "v.c.charging"), "charge-ischargingcableconnected", _cable),
-    row("v.d.cp", "charge-ischargingportflapopen", note="a few modules set it from the plug"),
+    row("v.d.cp", "charge-ischargingportflapopen", note="a checked_sizes modules set it from the plug"),
     row("v.c.current", "charge-amperage", "A", gate=Gate.LIVE, note="some modules add up the phases"),
     row("v.c.climit", "charge-amperagemax", "A"),
     row("v.c.limit.soc", "charge-chargelimits", decode=_limit),
@@ -224,14 +224,14 @@ OVMS: Final = dialect(
             "v.b.*", "v.e.*", "v.p.*", "v.t.*", "v.tp.*", "v.m.*", "v.i.*", "v.g.*",
             # The other doors.
             "v.d.fl", "v.d.fr", "v.d.rl", "v.d.rr", "v.d.hood", "v.d.trunk",
-            # Charging without a signal of ours: energy at the wall, a target in km, temperatures, the 12 V converter.
+            # Charging without a signal: energy at the wall, a target in km, temperatures, the 12 V converter.
             "v.c.kwh.grid", "v.c.kwh.grid.total", "v.c.efficiency", "v.c.time", "v.c.timerstart", "v.c.timestamp",
             "v.c.limit.range", "v.c.duration.range", "v.c.temp", "v.c.12v.*",
             # Not metrics: what was notified, what happened, and what clients asked.
             "notify.*", "event", "event.*", "client.*",
         }
     ),
-    ours=re.compile(r"^v\.c\."),
+    relevant=re.compile(r"^v\.c\."),
     topics=("ovms/{}/{vehicle}/metric/{field...}",),
     status=("ovms/{}/{vehicle}/metric/s/v3/connected",),
     heartbeats=("ovms/{}/{vehicle}/metric/m/time/utc",),

@@ -1,4 +1,4 @@
-"""Rows that take a signal's value in any plain form: the value, the value with its unit, or a whole body."""
+"""Rows that accept a signal's value, the value with its unit, or a whole body."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -49,25 +49,27 @@ def signal_row(
 
 
 def beside_currents(rows: Sequence[Row]) -> list[Row]:
-    """Return rows of one table, in which a power of 0 kW that was cut down is no value while a current flows."""
+    """Return the rows of a table; a power that its source truncated to 0 kW is no value while a current flows."""
 
     def of(code: str) -> list[Row]:
-        return [each for each in rows if each.signal is BY_CODE[code]]
+        return [own_row for own_row in rows if own_row.signal is BY_CODE[code]]
 
     beside = (*of("charge-amperage")[:1], *of("charge-voltage")[:1], *of("charge-ischarging")[:1])
     has_current = bool(of("charge-amperage"))
-    return [_beside(each, beside) if has_current and each.signal is BY_CODE["charge-wattage"] else each for each in rows]
+    return [
+        _beside(own_row, beside) if has_current and own_row.signal is BY_CODE["charge-wattage"] else own_row for own_row in rows
+    ]
 
 
 def _beside(power: Row, others: tuple[Row, ...]) -> Row:
-    """Return a row of a power that is read beside those of the current, the voltage and whether the car charges."""
+    """Return a row of a power that also reads the fields of the current, the voltage and charging."""
     field, current = power.fields[0], others[0].fields[0]
 
     def of(known: Known, code: str) -> Any:
-        row = next((each for each in others if each.signal is BY_CODE[code] and each.fields[0] in known), None)
+        row = next((other for other in others if other.signal is BY_CODE[code] and other.fields[0] in known), None)
         try:
             body = None if row is None else row.read(known[row.fields[0]])
-        except (ValueError, TypeError, KeyError):  # its own row tells what is wrong
+        except (ValueError, TypeError, KeyError):  # the issue comes from its own row
             return None
         return body.get("value") if isinstance(body, dict) else None
 
@@ -79,12 +81,12 @@ def _beside(power: Row, others: tuple[Row, ...]) -> Row:
         is_cut = isinstance(amps, int | float) and is_cut_to_zero(body["value"], amps, volts)
         return None if is_cut and of(known, "charge-ischarging") is not False else body
 
-    beside = tuple(each.fields[0] for each in others[1:])
+    beside = tuple(other.fields[0] for other in others[1:])
     return combined((field, current), power.signal.code, combine, beside=beside, gate=power.gate, note=power.note)
 
 
 def takes_number(code: str) -> bool:
-    """Tell whether one number that can have a unit is enough for this signal."""
+    """Return whether one number that can have a unit is enough for this signal."""
     return BY_CODE[code].kind is Kind.QUANTITY or code in _SIMPLE
 
 

@@ -1,4 +1,4 @@
-"""Where a car is, from the forms in which sources tell it. Without a fix many say 0, 0, which is in the sea off Africa."""
+"""Rows of the position of a car. Without a fix many sources report 0, 0, which is in the sea off Africa."""
 
 from typing import Any, Final
 
@@ -15,12 +15,12 @@ def position(latitude: Any, longitude: Any) -> Decoded:
 
 
 def whole(field: str, note: str = "") -> Row:
-    """Make a row for a field that has both, as `{"latitude": ..., "longitude": ...}`."""
-    return row(field, CODE, decode=lambda said: position(said["latitude"], said["longitude"]), note=note)
+    """Make a row for a field with both coordinates, as `{"latitude": ..., "longitude": ...}`."""
+    return row(field, CODE, decode=lambda content: position(content["latitude"], content["longitude"]), note=note)
 
 
 def halves(latitude: str, longitude: str, note: str = "") -> Row:
-    """Make a row for two fields; it gives no value until both are known."""
+    """Make a row for two fields, without a value until both are known."""
     return combined((latitude, longitude), CODE, _both(latitude, longitude), note=note)
 
 

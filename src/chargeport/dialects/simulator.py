@@ -1,4 +1,4 @@
-"""What the fields of the simulator mean. They are its own words, so the table is the whole of the knowledge."""
+"""The fields of the simulator. They are defined here, so the table is complete."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Smartcar v3: signals by their own codes, in webhooks and in answers of the API. The codes are ours: nothing is translated.
+"""Smartcar v3: signals by their codes, in webhooks and in responses of the API. The codes are the same here.
 
 What has to be seen to is in the values, as recorded payloads have them: a car that is full still reports minutes and a rate;
 an error may carry the last good body; a time may be 0, a number, or a text.
@@ -48,14 +48,14 @@ def read(_: Dialect, delivery: Delivery) -> list[RawMessage]:
         raise Unreadable("an event of Smartcar or an answer of its API is an object")
     event = content.get("eventType")
     if event == "VERIFY":
-        return []  # says nothing of a car; whoever received it has answered it
+        return []  # it is not about a car, and the receiver has answered it
     if event is not None and event not in EVENTS:
         raise Unreadable(f"eventType {str(event)[:40]!r} is not known: there are VERIFY, {' and '.join(EVENTS)}")
-    told = list(_told(content))
-    return by_instant(delivery, vehicle_of(delivery, _vehicle(content)), told)
+    fields_at = list(_fields_at(content))
+    return by_instant(delivery, vehicle_of(delivery, _vehicle(content)), fields_at)
 
 
-def _told(content: dict[str, Any]) -> Iterator[tuple[int | None, str, Any]]:
+def _fields_at(content: dict[str, Any]) -> Iterator[tuple[int | None, str, Any]]:
     data = content.get("data", content)
     delivered = _instant((content.get("meta") or {}).get("deliveredAt"))
     if isinstance(data, dict) and "errors" in data:
@@ -71,7 +71,7 @@ def _told(content: dict[str, Any]) -> Iterator[tuple[int | None, str, Any]]:
         if isinstance(code := found.get("code"), str):
             yield from ((at, code, each) for at, each in _element(found, delivered))
         else:
-            yield delivered, f"signals[{index}]", part  # no field of ours: an issue, and the others are read
+            yield delivered, f"signals[{index}]", part  # an unknown field: an issue, and the others are read
 
 
 def _element(found: Mapping[str, Any], delivered: int | None) -> Iterator[tuple[int | None, dict[str, Any]]]:
@@ -92,10 +92,10 @@ def _element(found: Mapping[str, Any], delivered: int | None) -> Iterator[tuple[
     yield noticed, {"status": status}
 
 
-def _instant(said: Any) -> int | None:
+def _instant(stamp: Any) -> int | None:
     """Return an instant; None for 0 and for what is none."""
     try:
-        return at_ms(said) or None
+        return at_ms(stamp) or None
     except (ValueError, TypeError):
         return None
 
@@ -142,8 +142,8 @@ SMARTCAR: Final = dialect(
             "tractionbattery-estimatedrange", "tractionbattery-idealrange", "tractionbattery-ratedrange",
         }
     ),
-    # All other groups say nothing of charging; what is no code of a group is no signal.
-    ours=re.compile(r"^(charge|tractionbattery)-|^[^-]*$|^signals\["),
+    # No other group is about charging; anything that is no code of a group is no signal.
+    relevant=re.compile(r"^(charge|tractionbattery)-|^[^-]*$|^signals\["),
     whole_car=WHOLE_CAR,
     read=read,
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What several dialects say alike: that a car at its target is full; and Smartcar's words for why there is no value."""
+"""Statuses that several dialects share: a full battery, and Smartcar's error types as reasons of absences."""
 
 from typing import Final
 
@@ -14,7 +14,7 @@ def full_or(status: str, soc: float | None, target: float | None) -> str:
     return "FULLY_CHARGED" if is_full and status in _NOT_FULL_YET else status
 
 
-# A code that is not here is told by its type alone.
+# A code that is not listed has the reason of its type.
 REASONS: Final[dict[tuple[str, str | None], AbsenceReason]] = {
     ("COMPATIBILITY", None): AbsenceReason.NOT_CAPABLE,
     ("PERMISSION", None): AbsenceReason.NOT_PERMITTED,
@@ -34,6 +34,6 @@ def reason_of(kind: str, code: str | None) -> AbsenceReason:
     """Return the reason that an error's type and code stand for. Raises ValueError for an unknown type."""
     reason = REASONS.get((kind, code)) or REASONS.get((kind, None))
     if reason is None:
-        known = ", ".join(sorted({each for each, _ in REASONS}))
+        known = ", ".join(sorted({kind for kind, _ in REASONS}))
         raise ValueError(f"{kind[:40]!r} is no type of error: known are {known}")
     return reason

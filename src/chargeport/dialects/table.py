@@ -1,4 +1,4 @@
-"""The rows that a dialect is made of, and how a row reads its fields: unit, words, scale, gate, floor."""
+"""Dialects and their rows, and how a row reads its fields: unit, words, scale, gate, floor."""
 
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from chargeport.dialects.field_values import FLAGS, MEASURED, folded, spelled, unknown_word
+from chargeport.dialects.field_values import FLAGS, MEASURED, by_folded, folded, unknown_value
 from chargeport.dialects.topics import TopicPattern
 from chargeport.signals.catalogue import BY_CODE, IS_CHARGING
 from chargeport.signals.definition import Cadence, Kind, Signal
@@ -17,78 +17,77 @@ from chargeport.signals.violation import Rule, Violation
 from chargeport.sources.base import Delivery, RawMessage
 
 
-class Unsaid(Enum):
-    """What a row returns that neither gives a value nor takes one back."""
+class NotKnown(Enum):
+    """The result of a row that neither adds a value nor ends the earlier one."""
 
     NOT_KNOWN = "not known"
 
 
-NOT_KNOWN: Final = Unsaid.NOT_KNOWN
-"""The source does not know it at the moment, or the row needs a field that was not told: what it said before stands."""
+NOT_KNOWN: Final = NotKnown.NOT_KNOWN
+"""The source does not know the value now, or a field that the row needs is missing: the earlier value still holds."""
 
-Decoded = dict[str, Any] | AbsenceReason | Unsaid | None
-"""What a row makes of its fields: a body of the signal, or the reason why there is no value, or NOT_KNOWN.
+Decoded = dict[str, Any] | AbsenceReason | NotKnown | None
+"""The result of a row: a body of the signal, the reason of an absence, NOT_KNOWN, or None.
 
-None: there is no value. What the row said before is taken back.
+None: there is no value, and the earlier one no longer holds.
 """
 
 FRESHER_MS: Final = 15 * 60_000
-"""So much newer, a second-best field is read in place of the better one, which the source no longer tells."""
+"""How much newer a second-best field is read in place of a better one, which its source no longer reports."""
 
 
 class Known(dict[str, Any]):
-    """The fields of a row that are known now, by name, and when each was told (`at`, in milliseconds)."""
+    """The known fields of a row by name, and when each was reported (`at`, in milliseconds)."""
 
     def __init__(self, fields: Mapping[str, Any], at: Mapping[str, int] | None = None) -> None:
         super().__init__(fields)
         self.at = at or {}
 
-    def told_at(self, field: str) -> int:
+    def reported_at(self, field: str) -> int:
         """Return when the field was reported; 0 where that is not known."""
         return self.at.get(field, 0)
 
     def newest_first(self, fields: Iterable[str]) -> list[str]:
-        """Return those of these fields that are known, the newest first; of the same instant, in the order given."""
-        return sorted((field for field in fields if field in self), key=lambda field: -self.told_at(field))
+        """Return the known ones of these fields, the newest first; those of the same instant in the given order."""
+        return sorted((field for field in fields if field in self), key=lambda field: -self.reported_at(field))
 
     def best(self, *fields: str) -> str | None:
-        """Return the first of these fields that is known, or a later one that was reported a good while after it."""
+        """Return the first known one of these fields that is at most FRESHER_MS older than the newest of them."""
         known = [field for field in fields if field in self]
-        newest = max(map(self.told_at, known), default=0)
-        return next((field for field in known if newest - self.told_at(field) <= FRESHER_MS), None)
+        newest = max(map(self.reported_at, known), default=0)
+        return next((field for field in known if newest - self.reported_at(field) <= FRESHER_MS), None)
 
 
 Decoder = Callable[[Any], Decoded]
-"""Reads a field's value. Raises ValueError, TypeError or KeyError for what it can't read."""
+"""Read a field's value. Raises ValueError, TypeError or KeyError for an unreadable one."""
 
 Combiner = Callable[[Known], Decoded]
-"""Reads several fields: those that are known now, by name. Raises like a Decoder."""
+"""Read the known fields of a row. Raises like a Decoder."""
 
 Reader = Callable[["Dialect", Delivery], list[RawMessage]]
-"""Takes a delivery apart into messages. Raises Unreadable, or like a Decoder, for what it can't read."""
+"""Read the messages of a delivery. Raises Unreadable, or like a Decoder."""
 
 
-class Unreadable(ValueError):  # noqa: N818  (it is what was found, not a failure of ours)
-    """A delivery is not in the form that its dialect has; the text says what is wrong and what is wanted."""
+class Unreadable(ValueError):  # noqa: N818  (a finding about the input, not a failure of the server)
+    """A delivery is not in a form of its dialect; the text names the error and the expected form."""
 
 
 class Gate(StrEnum):
-    """When a field counts. A field that its gate holds back says that there is no value: NOT_CHARGING."""
+    """When a field counts. A field that its gate holds back stands for the absence NOT_CHARGING."""
 
     ALWAYS = "always"
-    LIVE = "live"  # other than zero only while charging: many sources leave the last power in place
-    CHARGING = "charging"  # only while charging, zero too: a time that remains
+    LIVE = "live"  # nonzero only while charging: many sources keep reporting the last power
+    CHARGING = "charging"  # only while charging, also zero: such as the remaining time
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """What one signal is made of. `note` says where we know it from.
+    """How a signal is read from fields. `note` is the evidence.
 
-    `fields`: the first is the field itself; the others are looked at beside it, and the row is read when any of them comes.
-    Those `beside` are looked at, too, but it is not read because of them.
-    One field is read by `decode`, several by `combine`; else its number, text or flag is the value: in `unit`, times `scale`,
-    looked up in `words` (whole, in any spelling), no value below `floor`. A word that stands for None takes back what the row
-    said before; one that stands for NOT_KNOWN does not. `keeps_last`: what the gate holds back is the source's last value,
-    which is kept beside the reason why there is none now.
+    `fields`: the first is the main field; the row is read whenever any of them is reported. The fields of `beside` are passed
+    to `combine`, too, but do not cause a read. One field is read by `decode`, several by `combine`; without either, its number,
+    text or flag is the value: in `unit`, times `scale`, looked up in `words` (whole, in any spelling), and no value below
+    `floor`. In `words`, None ends the earlier value of the row, NOT_KNOWN does not. `keeps_last`: a value that the gate holds
+    back is stored as the last value, before the absence.
     """
 
     signal: Signal
@@ -105,14 +104,14 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
 
     def read(self, value: Any) -> Decoded:
-        """Return what the value of the row's own field comes to. Raises Violation, or like a Decoder."""
+        """Return the result of the value of the main field. Raises Violation, or like a Decoder."""
         if self.decode is not None:
             return self.decode(value)
         unit = self.unit
         if isinstance(value, Mapping) and value.keys() in MEASURED:
             value, unit = value["value"], value.get("unit") or unit
         if self.words is not None:
-            return _word(self.words, value)
+            return _looked_up(self.words, value)
         if self.signal.kind in (Kind.QUANTITY, Kind.COUNT):
             number = _number(value)
             number = number if self.scale is None else number * self.scale
@@ -124,47 +123,46 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         return {"value": value}
 
 
-def _word(words: Mapping[str, Any], value: Any) -> Decoded:
-    word = folded(value)
-    if word not in words:
-        raise unknown_word(value, words)
-    found = words[word]
-    return found if found is None or isinstance(found, dict | AbsenceReason | Unsaid) else {"value": found}
+def _looked_up(words: Mapping[str, Any], value: Any) -> Decoded:
+    key = folded(value)
+    if key not in words:
+        raise unknown_value(value, words)
+    meaning = words[key]
+    return meaning if meaning is None or isinstance(meaning, dict | AbsenceReason | NotKnown) else {"value": meaning}
 
 
 def _number(value: Any) -> Any:
-    """Return a number that was written as text, as a number; anything else as it is, for the signal's own check to refuse."""
+    """Return the number of a text; anything else unchanged, for the check of the body to reject."""
     if not isinstance(value, str):
         return value
     text = value.strip()
     try:
-        number = float(text.replace("_", "?"))  # 1_000 is Python's own way of writing, nobody else's
+        number = float(text.replace("_", "?"))  # 1_000 is a spelling of Python only
     except ValueError:
         raise Violation(Rule.WRONG_TYPE, "is no number", "value", given=f"{text[:40]!r}") from None
     return int(number) if number.is_integer() else number
 
 
 class Dialect(msgspec.Struct, frozen=True, kw_only=True):
-    """What a source's fields mean. A field is in `rows`, or it is `ignored` by name; any other is an issue.
+    """The meaning of a source's fields. A field is in `rows`, or `ignored` by name; any other is an issue.
 
-    `ignored` has names, or beginnings that end in `*`. Where a source grows with each of its releases, `ours` tells the
-    fields that speak of charging: one of these without a row is an issue, any other is passed over as `ignored` ones are.
-    `not_capable` names the field, if the source has one, that lists the fields which the car can't report; `whole_car` the
-    field that says why there is no value of any signal. A vehicle whose name fits `connectors` is what is plugged in there;
-    the field `plug` says whether something is. `read` takes deliveries apart; `topics` are the addresses it knows.
-    At those of `status` the source says whether it is connected, and the broker says it if it is lost; at those of `heartbeats`
-    it shows now and then that it is there: for the car that the address names, else for all its cars.
+    `ignored_under` are beginnings of ignored names. For a source that adds fields with each release, `relevant` matches the
+    fields about charging: one of these without a row is an issue, all others are ignored. `not_capable` is the field that lists
+    the fields which the car can't report, `whole_car` the field with a reason why no signal has a value. A vehicle whose name
+    matches `connectors` is the car at that connector; the field `plug` reports whether one is plugged in. `read` reads
+    deliveries; `topics` are its addresses. On topics of `status` the source reports whether it is connected (the broker does if
+    the connection is lost), on those of `heartbeats` that it is: for the car of the address, else for all its cars.
     """
 
     name: str
     rows: tuple[Row, ...]
     by_field: Mapping[str, tuple[Row, ...]]
     remembered: frozenset[str]
-    of_a_plug: frozenset[str] = frozenset()  # what these say does not outlast the plug
-    of_a_charge: frozenset[str] = frozenset()  # nor, these, the time for which the car charges
+    ends_with_plug: frozenset[str] = frozenset()  # fields whose values end when the cable is removed
+    ends_with_charge: frozenset[str] = frozenset()  # fields whose values end with charging
     ignored: frozenset[str] = frozenset()
     ignored_under: tuple[str, ...] = ()
-    ours: Pattern[str] | None = None
+    relevant: Pattern[str] | None = None
     not_capable: str | None = None
     whole_car: str | None = None
     connectors: Pattern[str] | None = None
@@ -175,10 +173,10 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     read: Reader | None = None
 
     def ignores(self, field: str) -> bool:
-        """Tell whether this field is known to be none of ours."""
+        """Return whether a field is ignored."""
         if field in self.ignored or (bool(self.ignored_under) and field.startswith(self.ignored_under)):
             return True
-        return self.ours is not None and self.ours.search(field) is None
+        return self.relevant is not None and self.relevant.search(field) is None
 
 
 def row(
@@ -200,24 +198,24 @@ def row(
         raise ValueError(f"{field}: {code} has no unit to convert")
     if words is not None:
         _check_words(signal, words)
-        words = spelled(words)
+        words = by_folded(words)
     return Row(
         signal=signal, fields=(field,), unit=unit, scale=scale, words=words, floor=floor, gate=gate, decode=decode,
         keeps_last=keeps_last, note=note,
     )  # fmt: skip
 
 
-_ANY_WORD: Final = ("charge-chargeportstatuscolor", "charge-chargingconnectortype")  # of these new ones may be needed
+_OPEN_LISTS: Final = ("charge-chargeportstatuscolor", "charge-chargingconnectortype")  # these signals may have new values
 
 
 def _check_words(signal: Signal, words: Mapping[str, Any]) -> None:
-    """Refuse what words stand for that is none of the signal's own words. Raises ValueError."""
+    """Check that the meanings of words are known values of the signal. Raises ValueError."""
     for word, meaning in words.items():
         if not signal.known or not isinstance(meaning, str) or meaning in signal.known:
             continue
-        close = get_close_matches(folded(meaning), spelled(dict.fromkeys(signal.known)), 1, 0.75)
-        if close or signal.code not in _ANY_WORD:
-            own = next((each for each in signal.known if folded(each) in close), "")
+        close = get_close_matches(folded(meaning), by_folded(dict.fromkeys(signal.known)), 1, 0.75)
+        if close or signal.code not in _OPEN_LISTS:
+            own = next((known for known in signal.known if folded(known) in close), "")
             hint = f"write {own}" if own else f"there are {', '.join(signal.known)}"
             raise ValueError(f"words.{word}: {meaning[:40]!r} is no word of {signal.code}: {hint}")
 
@@ -239,7 +237,7 @@ def dialect(
     name: str,
     *rows: Row,
     ignored: frozenset[str] = frozenset(),
-    ours: Pattern[str] | None = None,
+    relevant: Pattern[str] | None = None,
     lasting: frozenset[str] = frozenset(),
     not_capable: str | None = None,
     whole_car: str | None = None,
@@ -252,35 +250,37 @@ def dialect(
 ) -> Dialect:
     """Make a dialect of these rows. Raises ValueError for two rows of a signal and field, or an ignored field with a row.
 
-    `lasting` are fields beside live ones, such as their units, that are true for longer than a charge.
+    `lasting` are fields read with live ones, such as their units, that hold longer than a session.
     """
     by_field: dict[str, tuple[Row, ...]] = {}
-    for each in rows:
-        for field in each.fields:
-            by_field[field] = (*by_field.get(field, ()), each)
-    mains = [(each.fields[0], each.signal.key) for each in rows]
+    for own_row in rows:
+        for field in own_row.fields:
+            by_field[field] = (*by_field.get(field, ()), own_row)
+    mains = [(own_row.fields[0], own_row.signal.key) for own_row in rows]
     if len(set(mains)) != len(mains):
         raise ValueError(f"{name}: a field has two rows for one signal")
-    exact = frozenset(each for each in ignored if not each.endswith("*"))
+    exact = frozenset(name for name in ignored if not name.endswith("*"))
     if both := exact & by_field.keys():
         raise ValueError(f"{name}: {', '.join(sorted(both))}: ignored, and in a row")
     return Dialect(
         name=name,
         rows=rows,
         by_field=by_field,
-        remembered=frozenset(field for each in rows if each.combine is not None for field in (*each.fields, *each.beside)),
-        of_a_plug=frozenset(field for field, own in by_field.items() if all(map(_ends_with_the_plug, own))) - lasting,
-        of_a_charge=frozenset(field for field, own in by_field.items() if _ends_with_the_charge(field, own)) - lasting,
+        remembered=frozenset(
+            field for own_row in rows if own_row.combine is not None for field in (*own_row.fields, *own_row.beside)
+        ),
+        ends_with_plug=frozenset(field for field, own in by_field.items() if all(map(_ends_with_the_plug, own))) - lasting,
+        ends_with_charge=frozenset(field for field, own in by_field.items() if _ends_with_the_charge(field, own)) - lasting,
         ignored=exact,
-        ignored_under=tuple(sorted(each.rstrip("*") for each in ignored - exact)),
-        ours=ours,
+        ignored_under=tuple(sorted(prefix.rstrip("*") for prefix in ignored - exact)),
+        relevant=relevant,
         not_capable=not_capable,
         whole_car=whole_car,
         connectors=connectors,
         plug=plug,
-        topics=tuple(TopicPattern.parse(each) for each in topics),
-        status=tuple(TopicPattern.parse(each) for each in status),
-        heartbeats=tuple(TopicPattern.parse(each) for each in heartbeats),
+        topics=tuple(map(TopicPattern.parse, topics)),
+        status=tuple(map(TopicPattern.parse, status)),
+        heartbeats=tuple(map(TopicPattern.parse, heartbeats)),
         read=read,
     )
 
@@ -290,10 +290,10 @@ def _ends_with_the_plug(row: Row) -> bool:
 
 
 def _ends_with_the_charge(field: str, rows: tuple[Row, ...]) -> bool:
-    """Tell whether a field is a measure of the charge that is going on, and names nothing else."""
-    makes = [row for row in rows if row.fields[0] == field]
+    """Return whether a field is used for live values only."""
+    own_rows = [row for row in rows if row.fields[0] == field]
     is_live = [row.signal.cadence is Cadence.LIVE for row in rows]
-    return any(is_live) and all(map(_ends_with_the_plug, rows)) and all(row.signal.cadence is Cadence.LIVE for row in makes)
+    return any(is_live) and all(map(_ends_with_the_plug, rows)) and all(row.signal.cadence is Cadence.LIVE for row in own_rows)
 
 
 def value(content: Any) -> dict[str, Any]:
@@ -302,19 +302,19 @@ def value(content: Any) -> dict[str, Any]:
 
 
 def quantity(content: float, unit: str) -> dict[str, Any]:
-    """Return the body of a quantity in this unit; it is converted where it must be."""
+    """Return the body of a quantity in this unit, which the check of the body converts."""
     return {"value": content, "unit": unit}
 
 
 def limit(percent: float, unit: str = "percent") -> dict[str, Any] | None:
-    """Return the body of charge-chargelimits of a source that knows one limit for everywhere; None for a limit of 0."""
+    """Return the body of charge-chargelimits of a source with one limit for all places; None for a limit of 0."""
     if percent == 0:
         return None
     return {"activeLimit": percent, "values": [{"type": "GLOBAL", "limit": percent}], "unit": unit}
 
 
 def battery_range(distance: float, unit: str) -> dict[str, Any]:
-    """Return the body of tractionbattery-range of a source that knows one range."""
+    """Return the body of tractionbattery-range of a source with one range."""
     return {"value": distance, "type": "DEFAULT", "additionalValues": [], "unit": unit}
 
 
@@ -325,4 +325,4 @@ def capacity(kwh: float, description: str) -> dict[str, Any]:
 
 
 DC_ABOVE_W: Final = 22_000
-"""Above, a source that does not tell the two apart charges with DC. A 43 kW Zoe is the known exception."""
+"""More power is DC charging, for sources that do not report which it is. A 43 kW Zoe is the known exception."""

@@ -1,4 +1,4 @@
-"""What the fields of Tesla's Fleet Telemetry mean. A field is read by its name, not by the type it came in."""
+"""Tesla's Fleet Telemetry. A field is read by its name, whatever its type in the message."""
 
 import re
 from typing import Final
@@ -21,7 +21,7 @@ from chargeport.dialects.table import (
 from chargeport.dialects.tesla_fields import FIELDS
 from chargeport.dialects.tesla_form import read
 from chargeport.dialects.tesla_timers import clock_time, timers
-from chargeport.dialects.tesla_words import (
+from chargeport.dialects.tesla_values import (
     FAST_TYPE,
     INLET,
     MODE,
@@ -96,7 +96,7 @@ def _timers(known: Known) -> Decoded:
 
 _ROWS: Final = (
     row(_STATE, "charge-detailedchargingstatus", words=STATUS),
-    # A word that is not known is an issue of the row above, once.
+    # An unknown value is an issue of the row above, once.
     row(_STATE, "charge-ischarging", decode=is_charging),
     combined((_STATE, _CABLE), "charge-ischargingcableconnected", lambda known: flag_of(is_plugged(known, _STATE, _CABLE))),
     combined(
@@ -104,14 +104,14 @@ _ROWS: Final = (
         lambda known: latched(known, "ChargePortLatch", _STATE, _CABLE),
     ),
     whole("Location"),
-    row("ChargePortDoorOpen", "charge-ischargingportflapopen", decode=lambda said: value(flag(said))),
+    row("ChargePortDoorOpen", "charge-ischargingportflapopen", decode=lambda content: value(flag(content))),
     combined(
         _NAMES.fields("ChargeAmps", "PackCurrent", _DC), "charge-amperage", lambda known: amperage(known, _NAMES),
         beside=_NAMES.beside, gate=Gate.LIVE,
     ),
     row("ChargeCurrentRequestMax", "charge-amperagemax", "A"),
     row("ChargeCurrentRequest", "charge-amperagerequested", "A"),
-    row("ChargeLimitSoc", "charge-chargelimits", decode=lambda said: limit(number(said))),
+    row("ChargeLimitSoc", "charge-chargelimits", decode=lambda content: limit(number(content))),
     row("ChargeRateMilePerHour", "charge-chargerate", "mi/h", gate=Gate.LIVE),
     combined(
         _NAMES.fields("ChargerPhases", "ChargerVoltage", "ChargeAmps"), "charge-chargerphases",
@@ -139,7 +139,7 @@ _ROWS: Final = (
         lambda known: ranges(known, ("RatedRange", "EstBatteryRange", "IdealBatteryRange"), "mi"),
     ),
     row("NominalFullPackEnergyKwh", "tractionbattery-nominalcapacity",
-        decode=lambda said: capacity(number(said), "Nominal full pack, as the car estimates it")),
+        decode=lambda content: capacity(number(content), "Nominal full pack, as the car estimates it")),
 )  # fmt: skip
 
 
@@ -159,7 +159,7 @@ TESLA: Final = dialect(
     # Every other field of the protobuf by its name: driving, climate, doors, media, and the old ChargeState (2), which has
     # words of another list and stays Idle while charging with DC.
     ignored=frozenset(FIELDS) - _MAPPED | _BESIDE,
-    ours=re.compile("charg|battery|pack|soc$|energy", re.IGNORECASE),
+    relevant=re.compile("charg|battery|pack|soc$|energy", re.IGNORECASE),
     topics=(
         "telemetry/{vehicle}/v/{field}",
         "telemetry/{vehicle}/connectivity",

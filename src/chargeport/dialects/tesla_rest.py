@@ -1,4 +1,4 @@
-"""What Tesla's REST names mean: also those of Tessie, Teslemetry and TeslaFi, which keep them."""
+"""Tesla's REST API, also by Tessie, Teslemetry and TeslaFi, which use the same names."""
 
 import re
 from typing import Any, Final
@@ -9,7 +9,7 @@ from chargeport.dialects.table import NOT_KNOWN, Decoded, Gate, Known, combined,
 from chargeport.dialects.tesla_rest_fields import IGNORED
 from chargeport.dialects.tesla_rest_form import read
 from chargeport.dialects.tesla_timers import after_midnight, days, timers
-from chargeport.dialects.tesla_words import (
+from chargeport.dialects.tesla_values import (
     FAST_TYPE,
     INLET,
     MODE,
@@ -86,14 +86,14 @@ _TIMERS: Final = (
 TESLA_REST: Final = dialect(
     "tesla_rest",
     row(_STATE, "charge-detailedchargingstatus", words=STATUS),
-    # A word that is not known is an issue of the row above, once.
+    # An unknown value is an issue of the row above, once.
     row(_STATE, "charge-ischarging", decode=is_charging),
     combined((_STATE, _CABLE), "charge-ischargingcableconnected", lambda known: flag_of(is_plugged(known, _STATE, _CABLE))),
     combined(
         ("charge_port_latch", _STATE, _CABLE), "charge-ischargingcablelatched",
         lambda known: latched(known, "charge_port_latch", _STATE, _CABLE),
     ),
-    row("charge_port_door_open", "charge-ischargingportflapopen", decode=lambda said: value(flag(said))),
+    row("charge_port_door_open", "charge-ischargingportflapopen", decode=lambda content: value(flag(content))),
     row("charge_port_color", "charge-chargeportstatuscolor"),
     combined(
         _NAMES.fields("charger_actual_current", "pack_current"), "charge-amperage", lambda known: amperage(known, _NAMES),
@@ -101,7 +101,7 @@ TESLA_REST: Final = dialect(
     ),
     row("charge_current_request_max", "charge-amperagemax", "A"),
     row("charge_current_request", "charge-amperagerequested", "A"),
-    row("charge_limit_soc", "charge-chargelimits", decode=lambda said: limit(number(said))),
+    row("charge_limit_soc", "charge-chargelimits", decode=lambda content: limit(number(content))),
     row("charge_rate", "charge-chargerate", "mi/h", gate=Gate.LIVE),
     combined(
         _NAMES.fields("charger_phases", "charger_voltage", "charger_actual_current"), "charge-chargerphases",
@@ -128,6 +128,6 @@ TESLA_REST: Final = dialect(
     ),
     halves("latitude", "longitude", note="drive_state"),
     ignored=IGNORED,
-    ours=re.compile("charg|battery|pack|soc|energy", re.IGNORECASE),
+    relevant=re.compile("charg|battery|pack|soc|energy", re.IGNORECASE),
     read=read,
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The names of Tesla's REST answers, and of those who pass them on, that say nothing of our signals."""
+"""The ignored names of Tesla's REST responses, and of services that relay them."""
 
 from typing import Final
 

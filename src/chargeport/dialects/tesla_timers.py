@@ -1,6 +1,6 @@
-"""Tesla's scheduled charging and departure as charge-chargetimers, as far as they are told in the car's local time.
+"""Tesla's scheduled charging and departure as charge-chargetimers, as far as they are in the car's local time.
 
-An instant needs the car's zone to become a time of day, and no source of Tesla's tells it. So a schedule that is known by its
+The time of day of an instant depends on the car's zone, which no source of Tesla's reports. So a schedule that is known by its
 instant alone is a timer without times: that there is one is known, when it starts is not.
 """
 
@@ -17,13 +17,13 @@ _WORKDAYS: Final = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY")
 _WEEK: Final = (*_WORKDAYS, "SATURDAY", "SUNDAY")
 
 
-def clock_time(said: Any) -> str | None:
+def clock_time(content: Any) -> str | None:
     """Return a time of day as HH:MM:SS, from such a text or {hour, minute, second}; None for anything else, instants too."""
-    if isinstance(said, Mapping):
-        parts = [said.get(name, 0) for name in ("hour", "minute", "second")]
+    if isinstance(content, Mapping):
+        parts = [content.get(name, 0) for name in ("hour", "minute", "second")]
         whole = all(type(part) is int for part in parts)
         return "{:02}:{:02}:{:02}".format(*parts) if whole else None
-    found = _CLOCK.fullmatch(said.strip()) if isinstance(said, str) else None
+    found = _CLOCK.fullmatch(content.strip()) if isinstance(content, str) else None
     return None if found is None else f"{int(found[1]):02}:{found[2]}:{found[3] or '00'}"
 
 
@@ -37,9 +37,9 @@ def after_midnight(minutes: Any) -> str | None:
     return f"{int(count) // 60:02}:{int(count) % 60:02}:00"
 
 
-def days(said: Any) -> list[str] | None:
+def days(content: Any) -> list[str] | None:
     """Return the weekdays that a word stands for; None where it stands for none that is known."""
-    match str(said).strip().casefold():
+    match str(content).strip().casefold():
         case "weekdays" | "week_days":
             return list(_WORKDAYS)
         case "all_week" | "allweek":

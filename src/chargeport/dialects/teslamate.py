@@ -1,4 +1,4 @@
-"""What TeslaMate's topics mean. Its cars have numbers of their own, which are aliases to us."""
+"""TeslaMate's topics. It numbers the cars; the numbers are aliases of vehicles."""
 
 import re
 from typing import Final
@@ -7,7 +7,7 @@ from chargeport.dialects.field_values import flag, number
 from chargeport.dialects.forms import by_topic
 from chargeport.dialects.positions import whole
 from chargeport.dialects.table import Decoded, Gate, Known, combined, dialect, limit, row
-from chargeport.dialects.tesla_words import (
+from chargeport.dialects.tesla_values import (
     POWER_STEP_W,
     STATUS,
     Names,
@@ -45,7 +45,7 @@ def _cable(known: Known) -> Decoded:
     return flag_of(None)
 
 
-# The instant of the next start, in UTC: the car's zone is not told, so it gives no time of day; and where none is planned
+# The instant of the next start, in UTC: the car's zone is not reported, so it gives no time of day; and where none is planned
 # TeslaMate says the same as where it does not know.
 _SCHEDULE: Final = "scheduled_charging_start_time"
 # The car's name, software, place, route, climate, doors and tyres; TeslaMate's own state; what the cold keeps back.
@@ -74,7 +74,7 @@ TESLAMATE: Final = dialect(
     ),
     row("charge_current_request_max", "charge-amperagemax", "A"),
     row("charge_current_request", "charge-amperagerequested", "A"),
-    row("charge_limit_soc", "charge-chargelimits", decode=lambda said: limit(number(said))),
+    row("charge_limit_soc", "charge-chargelimits", decode=lambda content: limit(number(content))),
     combined(
         _NAMES.fields("charger_phases", "charger_voltage", "charger_actual_current"), "charge-chargerphases",
         lambda known: phases(known, _NAMES, POWER_STEP_W), beside=_NAMES.beside,
@@ -97,7 +97,7 @@ TESLAMATE: Final = dialect(
     ),
     whole("location"),
     ignored=frozenset(f"{_SCHEDULE} {_OTHER}".split()),
-    ours=re.compile("charg|battery|plugged|energy"),
+    relevant=re.compile("charg|battery|plugged|energy"),
     topics=("teslamate/cars/{vehicle}/{field}", "teslamate/{}/cars/{vehicle}/{field}"),
     heartbeats=("teslamate/cars/{vehicle}/healthy", "teslamate/{}/cars/{vehicle}/healthy"),
     read=by_topic,

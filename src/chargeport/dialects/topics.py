@@ -1,4 +1,4 @@
-"""Addresses as patterns: `teslamate/cars/{vehicle}/{field}` names which level of a topic is the car and which the field."""
+"""Patterns of topics: in `teslamate/cars/{vehicle}/{field}` one level is the car and one the field."""
 
 import re
 from typing import Final, NamedTuple
@@ -9,7 +9,7 @@ _PART: Final = re.compile(r"\{(\w*)(\.\.\.)?\}")
 
 
 class Address(NamedTuple):
-    """What a topic says: the car, and the field ("" where the payload names the fields)."""
+    """The car and the field of a topic; the field is "" where the payload names the fields."""
 
     vehicle: str | None
     field: str
@@ -28,19 +28,19 @@ class TopicPattern(msgspec.Struct, frozen=True):
 
     @classmethod
     def parse(cls, text: str) -> "TopicPattern":
-        """Return the pattern that a text writes. Raises ValueError with what is wrong with it."""
+        """Return the pattern of a text. Raises ValueError for an invalid one."""
         names: list[str] = []
         levels: list[str] = []
         filters: list[str] = []
         for index, level in enumerate(text.split("/")):
-            found = _PART.fullmatch(level)
-            if found is None:
+            match = _PART.fullmatch(level)
+            if match is None:
                 if set(level) & set("{}+#"):
                     raise ValueError(f"{text!r}: {level!r}: write {{vehicle}}, {{field}}, {{field...}}, {{}} or plain text")
                 levels.append(re.escape(level))
                 filters.append(level)
                 continue
-            name, rest = found[1], found[2]
+            name, rest = match[1], match[2]
             if name not in ("", "vehicle", "field") or (name and name in names):
                 raise ValueError(f"{text!r}: {level!r}: each of {{vehicle}} and {{field}} may stand once, and nothing else")
             if rest and index != text.count("/"):
@@ -51,9 +51,9 @@ class TopicPattern(msgspec.Struct, frozen=True):
         return cls(text, "/".join(filters), "/".join(levels))
 
     def match(self, topic: str) -> Address | None:
-        """Return the car and the field that a topic names; None when it is no such topic."""
-        found = re.fullmatch(self.regex, topic)  # re keeps the compiled pattern
-        if found is None:
+        """Return the car and the field of a topic; None when the pattern does not match."""
+        match = re.fullmatch(self.regex, topic)  # re keeps the compiled pattern
+        if match is None:
             return None
-        groups = found.groupdict()
+        groups = match.groupdict()
         return Address(groups.get("vehicle"), groups.get("field", ""))

@@ -1,4 +1,4 @@
-"""A user's own dialect, written in TOML: the same rows as everybody's, checked before anything is read with them."""
+"""A user's own dialect in TOML: rows like those of the built-in dialects, checked before they are used."""
 
 import math
 import tomllib
@@ -31,7 +31,7 @@ _NAMES: Final = {str: "a text", list: "a list", dict: "a table", float: "a numbe
 
 
 class DialectError(ValueError):
-    """A user's dialect is not as it should be: where, which row, which key, and the rule that it breaks."""
+    """A user's dialect is invalid; the text names the file, the row, the key, and the rule that it breaks."""
 
 
 def from_file(path: Path) -> Dialect:
@@ -56,7 +56,7 @@ def from_table(table: Mapping[str, Any], where: str) -> Dialect:
             f"{where}: name: {name!r} is a dialect already: take another, and write base = {name!r} to start from it"
         )
     base = _base(table, where)
-    rows = [_row(each, f"{where}: rows[{index}]") for index, each in enumerate(table.get("rows", []), 1)]
+    rows = [_row(row, f"{where}: rows[{index}]") for index, row in enumerate(table.get("rows", []), 1)]
     if not rows and base is None:
         raise DialectError(f"{where}: rows: at least one row is wanted: [[rows]] with field and signal")
     form = _form(table, where, base)
@@ -64,14 +64,14 @@ def from_table(table: Mapping[str, Any], where: str) -> Dialect:
     try:
         return dialect(
             name,
-            *_kept(base, rows, ignored),
+            *_base_rows(base, rows, ignored),
             *beside_currents(rows),
             ignored=_ignored(base, rows, ignored),
             topics=_topics(table, where, base),
             status=() if base is None else tuple(pattern.text for pattern in base.status),
             heartbeats=() if base is None else tuple(pattern.text for pattern in base.heartbeats),
-            ours=None if base is None else base.ours,
-            lasting=frozenset() if base is None else base.remembered - base.of_a_plug,
+            relevant=None if base is None else base.relevant,
+            lasting=frozenset() if base is None else base.remembered - base.ends_with_plug,
             whole_car=None if base is None else base.whole_car,
             read=base.read if base is not None and form is None else reader(form or Form("json")),
             not_capable=None if base is None else base.not_capable,
@@ -81,16 +81,18 @@ def from_table(table: Mapping[str, Any], where: str) -> Dialect:
 
 
 def _check(table: Any, keys: Mapping[str, type], where: str) -> None:
-    """Check that every key is known, and its value of the right kind. Raises DialectError."""
+    """Check that every key is known and its value of the right type. Raises DialectError."""
     if not isinstance(table, Mapping):
         raise DialectError(f"{where}: a table is wanted, not {str(table)[:40]!r}")
     for key, value in table.items():
         if key not in keys:
             raise DialectError(f"{where}: {key}: is no key here: {instead_of(str(key), keys)}")
-        wanted = keys[key]
-        fits = isinstance(value, int | float) and not isinstance(value, bool) if wanted is float else isinstance(value, wanted)
+        expected = keys[key]
+        fits = (
+            isinstance(value, int | float) and not isinstance(value, bool) if expected is float else isinstance(value, expected)
+        )
         if not fits:
-            raise DialectError(f"{where}: {key}: {_NAMES[wanted]} is wanted, not {str(value)[:40]!r}")
+            raise DialectError(f"{where}: {key}: {_NAMES[expected]} is wanted, not {str(value)[:40]!r}")
         if key in _CHOICES and value not in _CHOICES[key]:
             raise DialectError(f"{where}: {key}: {value[:40]!r} is none of {', '.join(_CHOICES[key])}")
 
@@ -103,13 +105,13 @@ def _base(table: Mapping[str, Any], where: str) -> Dialect | None:
 
 
 def _texts(table: Mapping[str, Any], key: str, where: str) -> tuple[str, ...]:
-    found = table.get(key, [])
-    for index, each in enumerate(found, 1):
-        if not isinstance(each, str) or not each:
-            raise DialectError(f"{where}: {key}[{index}]: a text is wanted, not {str(each)[:40]!r}")
-        if key == "ignored" and "*" in each[:-1]:
-            raise DialectError(f"{where}: {key}[{index}]: {each[:40]!r}: * may stand at the end only")
-    return tuple(found)
+    texts = table.get(key, [])
+    for index, text in enumerate(texts, 1):
+        if not isinstance(text, str) or not text:
+            raise DialectError(f"{where}: {key}[{index}]: a text is wanted, not {str(text)[:40]!r}")
+        if key == "ignored" and "*" in text[:-1]:
+            raise DialectError(f"{where}: {key}[{index}]: {text[:40]!r}: * may stand at the end only")
+    return tuple(texts)
 
 
 def _topics(table: Mapping[str, Any], where: str, base: Dialect | None) -> tuple[str, ...]:
@@ -123,7 +125,7 @@ def _topics(table: Mapping[str, Any], where: str, base: Dialect | None) -> tuple
 
 
 def _form(table: Mapping[str, Any], where: str, base: Dialect | None) -> Form | None:
-    """Return how deliveries are read; None where the base's way holds. Raises DialectError."""
+    """Return the form of deliveries; None for that of the base. Raises DialectError."""
     if table.keys() & {"payload", "vehicle", "time", "time_unit"}:
         if "time_unit" in table and "time" not in table:
             raise DialectError(f"{where}: time_unit: says nothing without time, the field that has the time")
@@ -143,7 +145,7 @@ def _row(table: Any, where: str) -> Row:
     where = f"{where} ({table['field'][:60]})"
     code = table["signal"]
     if code not in BY_CODE:
-        close = next((each for each in BY_CODE if each.partition("-")[2] == code), None)
+        close = next((known for known in BY_CODE if known.partition("-")[2] == code), None)
         hint = f"write {close}" if close else f"there are {', '.join(BY_CODE)}"
         raise DialectError(f"{where}: signal: {code[:40]!r} is no signal: {hint}")
     signal = BY_CODE[code]
@@ -173,7 +175,7 @@ def _check_amount(table: Mapping[str, Any], signal: Signal, where: str) -> None:
 
 
 def _words(table: Mapping[str, Any], signal: Signal, where: str) -> dict[str, Any] | None:
-    """Return the words of a row, each with its value, None for an empty text; None without words. Raises DialectError."""
+    """Return the `words` of a row with their values, None for an empty text; None without `words`. Raises DialectError."""
     if "words" not in table:
         return None
     if signal.kind is Kind.DOCUMENT or {"unit", "scale", "floor"} & table.keys():
@@ -190,8 +192,8 @@ def _words(table: Mapping[str, Any], signal: Signal, where: str) -> dict[str, An
     return found
 
 
-def _kept(base: Dialect | None, rows: list[Row], ignored: tuple[str, ...]) -> list[Row]:
-    """Return the base's rows, but for those that the user has replaced, and those of fields that are to be ignored."""
+def _base_rows(base: Dialect | None, rows: list[Row], ignored: tuple[str, ...]) -> list[Row]:
+    """Return the base's rows, except those that the user replaces or ignores."""
     if base is None:
         return []
     own = {(row.fields[0], row.signal) for row in rows}
@@ -199,8 +201,8 @@ def _kept(base: Dialect | None, rows: list[Row], ignored: tuple[str, ...]) -> li
 
 
 def _ignored(base: Dialect | None, rows: list[Row], ignored: tuple[str, ...]) -> frozenset[str]:
-    """Return what the user ignores, and what the base does as far as the user has no row for it."""
+    """Return the fields that the user ignores, and those that the base ignores and the user has no row for."""
     if base is None:
         return frozenset(ignored)
     own = {field for row in rows for field in row.fields}
-    return frozenset(ignored) | (base.ignored - own) | {f"{each}*" for each in base.ignored_under}
+    return frozenset(ignored) | (base.ignored - own) | {f"{prefix}*" for prefix in base.ignored_under}

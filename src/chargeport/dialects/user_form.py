@@ -1,4 +1,4 @@
-"""How deliveries of a user's own dialect are read: one value a topic, or an object whose members are named by JSON pointers."""
+"""The forms of a user's own dialect: one value a topic, or an object whose members are named by JSON pointers."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
@@ -9,10 +9,10 @@ from chargeport.dialects.field_values import number
 from chargeport.dialects.forms import (
     MAX_MESSAGE_FIELDS,
     at_ms,
-    below,
     bounded,
     by_topic,
     items,
+    joined_name,
     json_value,
     message,
     text_value,
@@ -56,20 +56,20 @@ def _of_object(form: Form, dialect: Dialect, delivery: Delivery, item: Any) -> R
     if form.vehicle is not None:
         named = _pointed(item, form.vehicle) or named
     at = None if form.time is None else _instant(form, _pointed(item, form.time))
-    aside = {_canonical(each) for each in (form.vehicle, form.time) if each is not None}
+    ignored_topics = {_canonical(each) for each in (form.vehicle, form.time) if each is not None}
     members = bounded(_members(dialect, item), MAX_MESSAGE_FIELDS)
-    fields = {field: value for field, value in members if _canonical(field) not in aside}
+    fields = {field: value for field, value in members if _canonical(field) not in ignored_topics}
     return message(delivery, vehicle_of(delivery, named), fields, at)
 
 
-def _instant(form: Form, said: Any) -> int | None:
-    if said is None or form.time_unit is None:
-        return at_ms(said)
+def _instant(form: Form, content: Any) -> int | None:
+    if content is None or form.time_unit is None:
+        return at_ms(content)
     if form.time_unit == "iso":
-        if not isinstance(said, str):
-            raise Unreadable(f"{form.time}: {str(said)[:40]!r} is no text in ISO 8601")
-        return at_ms(said)
-    return round(number(said) * (1000 if form.time_unit == "s" else 1))
+        if not isinstance(content, str):
+            raise Unreadable(f"{form.time}: {str(content)[:40]!r} is no text in ISO 8601")
+        return at_ms(content)
+    return round(number(content) * (1000 if form.time_unit == "s" else 1))
 
 
 def _canonical(name: str) -> str:
@@ -82,7 +82,7 @@ def _escaped(name: str) -> str:
 
 
 def _pointed(item: Any, pointer: str) -> Any:
-    """Return what a pointer leads to; None where there is nothing."""
+    """Return the value at a pointer; None where there is none."""
     for part in _canonical(pointer)[1:].split("/"):
         name = part.replace("~1", "/").replace("~0", "~")
         if isinstance(item, dict):
@@ -112,7 +112,7 @@ def _below(dialect: Dialect, pointer: str, value: Any, name: str, *, is_ignored:
         yield pointer, value
     elif isinstance(value, dict) and value and (leads_to_a_row or not is_ignored):
         for each, inner in value.items():
-            inside = below(f"{pointer}/", _escaped(each))
+            inside = joined_name(f"{pointer}/", _escaped(each))
             yield from _below(dialect, inside, inner, inside, is_ignored=is_ignored)
     elif isinstance(value, list) and leads_to_a_row:
         for index, inner in enumerate(value):

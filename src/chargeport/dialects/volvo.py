@@ -1,17 +1,17 @@
-"""Volvo in Home Assistant, in the words of its integration and of the one in HACS."""
+"""Volvo in Home Assistant, by its integration and by the one in HACS."""
 
 from typing import Any, Final
 
-from chargeport.dialects.amounts import word
-from chargeport.dialects.field_values import spelled, unknown_word
+from chargeport.dialects.amounts import folded_value
+from chargeport.dialects.field_values import by_folded, unknown_value
 from chargeport.dialects.home_assistant_form import UNIT_OF
 from chargeport.dialects.home_assistant_rows import each_of, measure, measured
 from chargeport.dialects.statuses import full_or
 from chargeport.dialects.table import NOT_KNOWN, Decoded, Known, combined, limit, row, value
 from chargeport.signals.definition import Dimension
 
-# The integration in HACS writes each word with the name of the field before it.
-_STATUS: Final = spelled({
+# The integration in HACS writes each value after the name of its field.
+_STATUS: Final = by_folded({
     f"{prefix}{name}": meaning
     for prefix in ("", "charging_system_")
     for name, meaning in {
@@ -19,7 +19,7 @@ _STATUS: Final = spelled({
         "scheduled": "SCHEDULED", "idle": "NOT_CHARGING", "unspecified": None,
     }.items()
 })  # fmt: skip
-_SUPPLIES: Final = spelled({
+_SUPPLIES: Final = by_folded({
     f"{prefix}{name}": meaning
     for prefix in ("", "charger_power_status_", "charging_power_status_")
     for name, meaning in {
@@ -27,7 +27,7 @@ _SUPPLIES: Final = spelled({
         "providing_power": None, "fault": "ERROR", "unspecified": None,
     }.items()
 })  # fmt: skip
-_PLUGGED: Final = spelled({
+_PLUGGED: Final = by_folded({
     f"{prefix}{name}": meaning
     for prefix in ("", "connection_status_", "charging_connection_status_")
     for name, meaning in {
@@ -46,11 +46,11 @@ _TARGET: Final = "sensor.target_battery_charge_level"
 def _volvo_state(known: Known) -> str | None:
     """Return Volvo's status; None where it is not known. Raises Violation."""
     for field in known.newest_first(_STATES):
-        said = word(known[field])
-        if said not in _STATUS:
-            raise unknown_word(said, _STATUS)
-        if _STATUS[said] is not None:
-            return _STATUS[said]
+        content = folded_value(known[field])
+        if content not in _STATUS:
+            raise unknown_value(content, _STATUS)
+        if _STATUS[content] is not None:
+            return _STATUS[content]
     return None
 
 
@@ -59,18 +59,18 @@ def status(known: Known) -> Decoded:
     found = _volvo_state(known)
     if found != "NOT_CHARGING":
         return NOT_KNOWN if found is None else value(found)
-    plugs = [_PLUGGED.get(word(known[field])) for field in known.newest_first(_PLUGS)]
+    plugs = [_PLUGGED.get(folded_value(known[field])) for field in known.newest_first(_PLUGS)]
     plugged = next((each for each in plugs if isinstance(each, bool)), None)
     if plugged is False:
         return value("DISCONNECTED")
-    supply = _SUPPLIES.get(word(known.get(_SUPPLY)))
+    supply = _SUPPLIES.get(folded_value(known.get(_SUPPLY)))
     found = supply or ("CONNECTED" if plugged else found)
     soc, target = (measure(known, field, Dimension.RATIO) for field in (CHARGE, _TARGET))
     return value(full_or(found, soc, target))
 
 
 def is_charging(known: Known) -> Decoded:
-    """Return whether the battery receives energy; a new word is an issue of the row of the status."""
+    """Return whether the battery receives energy; an unknown value is an issue of the row of the status."""
     try:
         found = _volvo_state(known)
     except ValueError:
@@ -78,9 +78,9 @@ def is_charging(known: Known) -> Decoded:
     return NOT_KNOWN if found is None else value(found == "CHARGING")
 
 
-def is_fast(said: Any) -> Decoded:
+def is_fast(content: Any) -> Decoded:
     """Return whether a fast charger is connected, where the plug's own word shows it; another word is its own row's."""
-    found = word(said)
+    found = folded_value(content)
     return value(found.endswith("dc")) if found.endswith(("connectedac", "connecteddc")) else NOT_KNOWN
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from chargeport.dialects.field_values import is_nothing
-from chargeport.dialects.forms import few
+from chargeport.dialects.forms import checked_sizes
 from chargeport.dialects.table import NOT_KNOWN, Decoded, Dialect, Gate, Row
 from chargeport.ingest.entry_builder import EntryBuilder
 from chargeport.ingest.issues import issue_of
@@ -49,7 +49,7 @@ def read(delivery: Delivery, dialect: Dialect) -> list[RawMessage] | Issue:
             return messages
         if dialect.read is None:
             raise ValueError(f"{dialect.name} has no form for deliveries")
-        return few(dialect.read(dialect, delivery))
+        return checked_sizes(dialect.read(dialect, delivery))
     except _UNREADABLE as error:
         return issue_of(delivery, delivery.topic or "payload", Rule.BAD_FORMAT, _sentence(error))
 

@@ -54,10 +54,10 @@ class EntryBuilder:
         message, memory, dialect = self._message, self._memory, self._dialect
         if signal is IS_CHARGING and (before := memory.charging.at(at)) is not value:
             self._has_ended, self._has_begun = before is True, value is True
-            memory.forget(dialect.of_a_charge, at - HELD_MS if value else at)
+            memory.forget(dialect.ends_with_charge, at - HELD_MS if value else at)
             memory.charging.add(at, bool(value))
         if (signal is CABLE_CONNECTED or (signal is IS_CHARGING and value)) and memory.plugged.at(at) is not value:
-            memory.forget(dialect.of_a_plug, at - HELD_MS if value else at)
+            memory.forget(dialect.ends_with_plug, at - HELD_MS if value else at)
             memory.plugged.add(at, bool(value))
         memory.set_last_report(signal, LastReport(at, value, field, self.is_ahead))
         self.entries.append(Reading(message.vehicle, signal, value, at, message.received_at, message.source))

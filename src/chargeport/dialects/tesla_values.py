@@ -1,13 +1,13 @@
-"""What Tesla's words and numbers mean, for each way in which they come: telemetry, REST, TeslaMate, Home Assistant."""
+"""The meanings of Tesla's names and numbers of states, in telemetry, REST, TeslaMate and Home Assistant."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from chargeport.dialects.amounts import LOADED_ABOVE_A, is_cut_to_zero
-from chargeport.dialects.field_values import flag, folded, number, unknown_word
+from chargeport.dialects.field_values import flag, folded, number, unknown_value
 from chargeport.dialects.table import DC_ABOVE_W, NOT_KNOWN, Decoded, Known, battery_range, quantity, value
 
-# The number of a word is the protobuf's; nobody has said what Calibrating is, it comes before charging.
+# The number of a name is the protobuf's. Calibrating is not documented; it comes before charging.
 STATES: Final = ("Unknown", "Disconnected", "NoPower", "Starting", "Charging", "Complete", "Stopped", "Calibrating")
 _STATUS: Final = {
     "Disconnected": "DISCONNECTED",
@@ -21,7 +21,7 @@ _STATUS: Final = {
 _FAST: Final = ("Unknown", "Supercharger", "CHAdeMO", "GB", "ACSingleWireCAN", "Combo", "MCSingleWireCAN", "Other", "SNA")
 _FAST_TYPE: Final = {
     "Supercharger": "SUPERCHARGER",
-    "Tesla": "SUPERCHARGER",  # REST: the brand beside it says Tesla too
+    "Tesla": "SUPERCHARGER",  # REST: the brand is Tesla, too
     "CHAdeMO": "CHADEMO",
     "GB": "GBT",
     "Combo": "CCS",
@@ -34,16 +34,16 @@ _MODES: Final = ("Unknown", "Off", "StartAt", "DepartBy")
 
 
 def words(names: tuple[str, ...], means: Mapping[str, Any], *prefixes: str) -> dict[str, Any]:
-    """Return what each name of an enum means, by its bare name, its full one and its number; None: there is none."""
-    found: dict[str, Any] = {}
+    """Return the meanings of an enum's values by bare name, full name and number; None: no value."""
+    table: dict[str, Any] = {}
     for index, name in enumerate(names):
         for spelling in (name, str(index), *(prefix + name for prefix in prefixes)):
-            found[folded(spelling)] = NOT_KNOWN if name == "Unknown" else means.get(name)
-    return found
+            table[folded(spelling)] = NOT_KNOWN if name == "Unknown" else means.get(name)
+    return table
 
 
 NO_SUPPLY_V: Final = 20  # below is noise: 1 to 2 V with nothing connected, and in DC sessions
-POWER_STEP_W: Final = 1000  # of the sources that tell the power as a whole number of kW
+POWER_STEP_W: Final = 1000  # of sources that report the power as a whole number of kW
 
 _STATE_PREFIXES: Final = ("DetailedChargeState", "ChargeState")
 STATUS: Final = words(STATES, _STATUS, *_STATE_PREFIXES)
@@ -58,7 +58,7 @@ MODE: Final = words(_MODES, {name: name for name in _MODES}, "ScheduledChargingM
 
 
 class Names(NamedTuple):
-    """What a source calls the fields that are read beside one another; "" is one that it does not have.
+    """A source's names of the fields that are read together; "" is one that it does not have.
 
     `amount` reads a number of them in kW, V or A; None where it says none, for its own row tells what is wrong.
     """
@@ -76,12 +76,12 @@ class Names(NamedTuple):
 
     def fields(self, *own: str) -> tuple[str, ...]:
         """Return the fields of a row that is read by its own ones and by those that distinguish AC from DC."""
-        return tuple(dict.fromkeys(each for each in (*own, self.power, self.present, self.kind) if each))
+        return tuple(dict.fromkeys(field for field in (*own, self.power, self.present, self.kind) if field))
 
     @property
     def beside(self) -> tuple[str, ...]:
-        """Return the fields that such rows look at beside theirs."""
-        return tuple(each for each in (self.state, self.phases, self.amps, self.volts) if each)
+        """Return the fields of `beside` of such rows."""
+        return tuple(field for field in (self.state, self.phases, self.amps, self.volts) if field)
 
     def is_charging(self, known: Known) -> bool | None:
         """Return whether the car charges, by its state; None where that is not known."""
@@ -91,7 +91,7 @@ class Names(NamedTuple):
     def is_dc(self, known: Known) -> bool | None:
         """Return whether it charges with DC; None where that is not known.
 
-        A fast charger is present, or the power is more than any charger on board takes, and no phases are told.
+        A fast charger is present, or the power is more than any charger on board takes, and no phases are reported.
         """
         found = is_fast(known, self.present, self.kind)
         if found is not None or self.is_charging(known) is False:
@@ -127,7 +127,7 @@ def voltage(known: Known, names: Names) -> Decoded:
 
 
 def whole_kilowatts(known: Known, names: Names) -> Decoded:
-    """Return the power, a whole number of kW: 0 beside a current is what was cut off, and means nothing."""
+    """Return the power, a whole number of kW; 0 while a current flows was truncated, and is no value."""
     if names.power not in known:
         return NOT_KNOWN
     kilowatts, amps, volts = (names.amount(known, field) for field in (names.power, names.amps, names.volts))
@@ -141,7 +141,7 @@ def phases(known: Known, names: Names, step_w: float) -> Decoded:
     """Return the phases in use; with DC there are none.
 
     2 is what many cars say on three: then the power decides, and 3 holds where it can't. `step_w`: how far apart the powers
-    that can be told are. Raises ValueError or TypeError.
+    that can be determined are. Raises ValueError or TypeError.
     """
     if names.phases not in known:
         return NOT_KNOWN
@@ -169,11 +169,11 @@ def plain_amount(known: Known, field: str) -> float | None:
         return None
 
 
-def meant(table: Mapping[str, Any], said: Any) -> Any:
-    """Return what a word means. Raises Violation for a word that is not in the table."""
-    if folded(said) not in table:
-        raise unknown_word(said, table)
-    return table[folded(said)]
+def meant(table: Mapping[str, Any], content: Any) -> Any:
+    """Return the meaning of a value of an enum. Raises Violation for one that is not in the table."""
+    if folded(content) not in table:
+        raise unknown_value(content, table)
+    return table[folded(content)]
 
 
 def flag_of(found: Any) -> Decoded:
@@ -215,7 +215,7 @@ def is_fast(known: Known, present: str, kind: str) -> bool | None:
     for field in known.newest_first((present, kind)):
         found = FAST_PRESENT.get(folded(known[field]))
         if field == present and not isinstance(known[field], bool) and folded(known[field]) in ("0", "1"):
-            found = None  # a flag, not the number of a word
+            found = None  # a flag, not the number of a name
         if field == present and not isinstance(found, bool):
             try:
                 found = flag(known[field])
@@ -234,7 +234,7 @@ def fast_present(known: Known, present: str, kind: str) -> Decoded:
 
 
 def minutes(hours: Any) -> Decoded:
-    """Return a time that remains, in whole minutes; None for less than zero. Raises ValueError or TypeError."""
+    """Return the remaining time in whole minutes; None for less than zero. Raises ValueError or TypeError."""
     found = number(hours)
     return None if found < 0 else {"value": round(found * 60), "unit": "min"}
 
