@@ -8,8 +8,8 @@ from test_record_joining import MINUTE, own, told
 
 from chargeport.derive.records.believed import believed
 from chargeport.derive.records.joined import joined
-from chargeport.derive.sessions.known import Evidence, Fact, Session
 from chargeport.derive.sessions.rules import Rules
+from chargeport.derive.sessions.session import Evidence, Fact, Session
 from chargeport.signals.records import Place
 
 GARAGE, STREET = Place(name="Garage"), Place(name="Main Street 1")

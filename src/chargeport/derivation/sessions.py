@@ -21,7 +21,8 @@ from chargeport.derive.records.geofences import located
 from chargeport.derive.records.joined import all_joined
 from chargeport.derive.records.records import Record
 from chargeport.derive.records.reported import RECORDS, closed
-from chargeport.derive.sessions.session import SIGNALS, Session
+from chargeport.derive.sessions.detection import SIGNALS
+from chargeport.derive.sessions.session import Session
 from chargeport.derive.sessions.window import FIRST_READ_MS, Recomputed, Window, first_read, recompute
 from chargeport.ingest.batch import Batch
 from chargeport.ingest.pipeline import Pipeline

@@ -10,9 +10,9 @@ from typing import Final
 import msgspec
 
 from chargeport.derive.series import HOUR_MS, MINUTE_MS
-from chargeport.derive.sessions.energy import COUNTER_WITHIN, DISAGREES_KWH, MOST_OF_CAPACITY
-from chargeport.derive.sessions.known import Evidence, Fact, Session
+from chargeport.derive.sessions.energy import COUNTER_TOLERANCE, DISAGREES_KWH, MAX_CAPACITY_SHARE
 from chargeport.derive.sessions.rules import Rules
+from chargeport.derive.sessions.session import Evidence, Fact, Session
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.records import MAX_ENERGY_KWH
 
@@ -91,11 +91,11 @@ def _by_meter(one: Session, rules: Rules) -> Session:
 def _most_kwh(one: Session, rules: Rules) -> float:
     """Return the most that can have been charged: what the plug gives in its time, and what the battery takes in a day."""
     lasted_ms = one.ended_at - one.started_at
-    kw = MOST_AC_KW if one.charging_type == "AC" else rules.most_kw
+    kw = MOST_AC_KW if one.charging_type == "AC" else rules.max_kw
     flowed = MAX_ENERGY_KWH if lasted_ms < SHORTEST_MS or one.is_open else kw * lasted_ms / HOUR_MS + DISAGREES_KWH
     if rules.capacity_kwh is None:
         return flowed
-    room = MOST_OF_CAPACITY / rules.ac_efficiency * rules.capacity_kwh  # it may be the grid's energy
+    room = MAX_CAPACITY_SHARE / rules.ac_efficiency * rules.capacity_kwh  # it may be the grid's energy
     return min(flowed, room * (1 + lasted_ms // DAY_MS) + DISAGREES_KWH)
 
 
@@ -117,7 +117,7 @@ def _pace_kw(one: Session) -> float | None:
 
 
 def _range(kwh: float) -> tuple[float, float]:
-    low, high, slack_kwh = COUNTER_WITHIN
+    low, high, slack_kwh = COUNTER_TOLERANCE
     return kwh * low - slack_kwh, kwh * high + slack_kwh
 
 
