@@ -134,7 +134,7 @@ def _measured(track: Track | None, from_at: int, to_at: int) -> Sequence[Sample]
 
 
 def _efficiency(finished: Sequence[Session], kind: str) -> float | None:
-    return efficiency.learnt(
+    return efficiency.learned(
         (each.energy_added_kwh, each.energy_drawn_kwh)
         for each in finished
         if each.charging_type == kind

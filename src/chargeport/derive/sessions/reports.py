@@ -27,7 +27,7 @@ POWER: Final = BY_CODE["charge-wattage"]
 
 # Many sources report the other statuses of a car on the road, too: they say nothing lasting about the cable.
 PLUGGED_STATUSES: Final = (status.NEVER_CHARGING | status.CHARGING_WITH_POWER) - (
-    status.UNPLUGGED | status.SILENT_ABOUT_CABLE | {"FULLY_CHARGED", "DISCHARGING"}
+    status.UNPLUGGED | status.WITHOUT_CABLE_STATE | {"FULLY_CHARGED", "DISCHARGING"}
 )
 # Power after one of these is heating or a discharge until the source reports another status.
 LASTING_STATUSES: Final = frozenset({"FULLY_CHARGED", "DISCHARGING", "NOT_CHARGING", "STOPPED"})
