@@ -240,7 +240,7 @@ def check_learnt(*, whole_kw: bool = False) -> CarFacts:
             listener.hear(report)
         drawn = {each.signal: each.value for each in derive(listener.context(), report.at)}
         pairs.append((round(report.truth.energy_kwh, 1), float(drawn[ENERGY])))
-    return replace(CHECK_CAR, ac_efficiency=efficiency.learnt(pairs))
+    return replace(CHECK_CAR, ac_efficiency=efficiency.learned(pairs))
 
 
 def check_errors(every_s: int, car: CarFacts = CHECK_CAR, *, offsets: int = 12, whole_kw: bool = False) -> list[Errors]:
@@ -323,7 +323,7 @@ def learnt_facts(case: Case, every_s: int) -> CarFacts:
         )
         drawn = {each.signal: each.value for each in derive(listener.context(), reports[-1].at)}
         pairs.append((reports[-1].truth.energy_kwh, float(drawn[ENERGY])))
-    share = efficiency.learnt(pairs)
+    share = efficiency.learned(pairs)
     known = CarFacts(capacity_kwh=case.model.capacity_kwh, taper=taper.learn(past))
     return replace(known, dc_efficiency=share) if case.station.kind == "DC" else replace(known, ac_efficiency=share)
 

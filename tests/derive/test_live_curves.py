@@ -106,9 +106,9 @@ def test_a_session_at_a_weak_station_teaches_nothing_about_the_car() -> None:
 
 
 def test_an_efficiency_is_learnt_from_two_sessions_that_can_be_believed() -> None:
-    assert efficiency.learnt([(9.0, 10.0)]) is None
-    assert efficiency.learnt([(9.0, 10.0), (9.2, 10.0)]) == pytest.approx(0.91)
-    assert efficiency.learnt([(9.0, 10.0), (1.0, 1.1), (20.0, 10.0), (9.0, 0.0)]) is None
+    assert efficiency.learned([(9.0, 10.0)]) is None
+    assert efficiency.learned([(9.0, 10.0), (9.2, 10.0)]) == pytest.approx(0.91)
+    assert efficiency.learned([(9.0, 10.0), (1.0, 1.1), (20.0, 10.0), (9.0, 0.0)]) is None
 
 
 def at_minutes(*points: tuple[float, float]) -> list[Sample]:

@@ -6,7 +6,7 @@ from charging_days import DAY, HOUR, T0
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chargeport.derive.records.records import NEWEST, Record, named, record_id, records, to_body, total_kwh
+from chargeport.derive.records.records import NEWEST, Record, id_at, record_id, records, to_body, total_kwh
 from chargeport.derive.sessions.session import Session
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE
@@ -41,7 +41,7 @@ def test_a_record_has_the_members_that_are_known_in_the_wires_form() -> None:
         "chargingType": "DC",
         "cost": {"currency": "GBP", "energyAmount": 12.56, "otherAmount": 0},
         "location": {"name": "Home", "latitude": 51.5, "longitude": -0.14},
-        "id": named(CAR, T0),
+        "id": id_at(CAR, T0),
     }
 
 
@@ -54,7 +54,7 @@ def test_the_newest_two_hundred_are_shown_the_newest_last() -> None:
     shown = to_body(records(CAR, [session(T0 + day * DAY) for day in reversed(range(NEWEST + 50))]))["values"]
     assert len(shown) == NEWEST
     assert [one["startTime"] for one in shown] == sorted(one["startTime"] for one in shown)
-    assert shown[-1]["id"] == named(CAR, T0 + (NEWEST + 49) * DAY)
+    assert shown[-1]["id"] == id_at(CAR, T0 + (NEWEST + 49) * DAY)
 
 
 def test_an_id_is_of_car_and_start_alone() -> None:

@@ -1,4 +1,4 @@
-"""Energies that sources report of sessions: believed where meter, time, battery and our own measures allow them."""
+"""Energies that sources report of sessions: kept where meter, time, battery and the detected session allow them."""
 
 from typing import Any
 
@@ -6,10 +6,10 @@ import pytest
 from charging_days import DAY, HOUR, T0
 from test_record_joining import MINUTE, own, told
 
-from chargeport.derive.records.believed import believed
 from chargeport.derive.records.joined import joined
-from chargeport.derive.sessions.known import Evidence, Fact, Session
+from chargeport.derive.records.reported_energy import with_plausible_energy
 from chargeport.derive.sessions.rules import Rules
+from chargeport.derive.sessions.session import Evidence, Fact, Session
 from chargeport.signals.records import Place
 
 GARAGE, STREET = Place(name="Garage"), Place(name="Main Street 1")
@@ -21,7 +21,7 @@ def said(start: int, end: int, kwh: float | None, **changes: Any) -> Session:
 
 
 def energies(*found: Session, capacity_kwh: float | None = None) -> list[float | None]:
-    kept = believed(found, Rules(capacity_kwh=capacity_kwh))
+    kept = with_plausible_energy(found, Rules(capacity_kwh=capacity_kwh))
     return [None if one.energy_added_kwh is None else round(one.energy_added_kwh, 3) for one in kept]
 
 
@@ -30,9 +30,9 @@ def is_aside(one: Session) -> bool:
 
 
 def test_readings_of_the_meter_count_more_than_an_energy_that_contradicts_them() -> None:
-    (one,) = believed([said(0, 145, 4.02, meter_start_kwh=0.31, meter_end_kwh=7.73)], Rules())
+    (one,) = with_plausible_energy([said(0, 145, 4.02, meter_start_kwh=0.31, meter_end_kwh=7.73)], Rules())
     assert (one.energy_added_kwh, one.estimated, is_aside(one)) == (pytest.approx(7.42), True, True)
-    (fits,) = believed([said(0, 145, 7.1, meter_start_kwh=0.31, meter_end_kwh=7.73)], Rules())
+    (fits,) = with_plausible_energy([said(0, 145, 7.1, meter_start_kwh=0.31, meter_end_kwh=7.73)], Rules())
     assert (fits.energy_added_kwh, fits.estimated, is_aside(fits)) == (7.1, False, False)
     assert energies(said(0, 145, None, meter_start_kwh=1200.5, meter_end_kwh=1212.0)) == [11.5]
 
@@ -60,7 +60,7 @@ def test_a_count_that_goes_on_from_session_to_session_at_one_place_is_what_it_ro
     again = said(250, 262, 26.4, place=GARAGE, odometer_km=18_919.0)
     morning = said(700, 730, 30.9, place=GARAGE, odometer_km=18_919.0)
     assert energies(evening, again, morning) == [26.0, 0.4, 4.5]
-    assert [one.estimated for one in believed([evening, again, morning], Rules())] == [False, True, True]
+    assert [one.estimated for one in with_plausible_energy([evening, again, morning], Rules())] == [False, True, True]
 
 
 @pytest.mark.parametrize(
@@ -103,5 +103,5 @@ def test_as_much_in_as_long_a_time_that_overlaps_is_one_session_by_another_clock
 
 def test_what_is_set_aside_is_set_aside_whatever_the_order() -> None:
     found = [said(0, 240, 26.0, place=GARAGE), said(250, 262, 26.4, place=GARAGE), said(600, 660, 2_000.0)]
-    assert believed(found, Rules()) == believed(found[::-1], Rules())
+    assert with_plausible_energy(found, Rules()) == with_plausible_energy(found[::-1], Rules())
     assert HOUR == 60 * MINUTE

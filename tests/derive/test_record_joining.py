@@ -77,7 +77,6 @@ def test_every_record_that_was_ever_reported_counts_once_with_its_newest_word() 
         Piece(T0, T0, body(0, 60), "maker"),
         Piece(T0 + 1, T0 + 9, body(60, 120, kwh=6.0), "maker"),
         Piece(T0 + 10, T0 + 10, body(60), "evcc"),
-        Piece(T0 + 11, T0 + 11, body(500), "chargeport"),
         Piece(T0 + 12, T0 + 12, None, "maker", absence="UNREACHABLE"),
     )
     found = sorted((each.session for each in known(pieces)), key=lambda one: (one.started_at, one.sources))
@@ -94,7 +93,7 @@ def test_every_record_that_was_ever_reported_counts_once_with_its_newest_word() 
 def known(pieces: Sequence[Piece], before: Sequence[Reported] = ()) -> list[Reported]:
     """What is known of sessions after lists were reported."""
     found = {(each.source, each.name): each for each in before}
-    changed = identified(before, lists(Track(RECORDS, tuple(pieces)), ours="chargeport"))
+    changed = identified(before, lists(Track(RECORDS, tuple(pieces))))
     return list((found | {(each.source, each.name): each for each in changed}).values())
 
 

@@ -19,8 +19,9 @@ from charging_days import (
 )  # fmt: skip
 from test_session_issues import RULES, made, minutes
 
-from chargeport.derive.sessions.parts import CURRENT, REGISTER
-from chargeport.derive.sessions.session import CAPACITY, Session
+from chargeport.derive.sessions.detection import CAPACITY
+from chargeport.derive.sessions.periods import CURRENT, REGISTER
+from chargeport.derive.sessions.session import Session
 from chargeport.signals import bodies
 
 OUT = {-10: False, 130: False}

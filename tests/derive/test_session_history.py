@@ -27,9 +27,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chargeport.derive.records.records import record_id
+from chargeport.derive.sessions.detection import sessions
 from chargeport.derive.sessions.rules import Rules
-from chargeport.derive.sessions.session import Session, sessions
-from chargeport.derive.sessions.window import FIRST_READ_MS, Recomputed, Wanted, Window, first_read, recompute
+from chargeport.derive.sessions.session import Session
+from chargeport.derive.sessions.window import FIRST_READ_MS, NeededRange, Recomputed, Window, first_read, recompute
 
 RULES = Rules(capacity_kwh=60.0)
 STATUSES = ("CHARGING", "CHARGING", "DISCONNECTED", "NOT_CHARGING", "SCHEDULED", "FULLY_CHARGED")
@@ -80,7 +81,7 @@ def test_shuffled_and_repeated_reports_make_the_same_sessions(life: Life, seed: 
     assert sessions(tracks_of(repeated(history, 0.2, seed)), now, RULES) == sessions(tracks_of(history), now, RULES)
 
 
-def window(heard: list[Seen], read: Wanted, at: int) -> Window | None:
+def window(heard: list[Seen], read: NeededRange, at: int) -> Window | None:
     """The window around a change, of what was read."""
     found = recompute(tracks_of(heard, *read), read, (at, at), at, RULES)
     return found.window if isinstance(found, Recomputed) else None
@@ -129,8 +130,8 @@ def test_sessions_follow_each_other_and_their_numbers_are_possible(life: Life) -
         assert one.ended_at <= after.started_at
         assert not one.is_open
     for one in found:
-        assert one.ended_at - one.started_at > RULES.briefest_ms
-        assert one.energy_added_kwh is None or one.energy_added_kwh >= RULES.smallest_kwh
+        assert one.ended_at - one.started_at > RULES.handshake_ms
+        assert one.energy_added_kwh is None or one.energy_added_kwh >= RULES.min_energy_kwh
         assert one.energy_drawn_kwh is None or one.energy_drawn_kwh == pytest.approx(sum(slot.kwh for slot in one.slots))
         assert all(before.end <= later.start for before, later in pairwise(one.stretches))
 
@@ -165,7 +166,7 @@ def test_a_window_of_a_car_with_a_cable_signal_is_small() -> None:
         ]
     ]
     changed_at = T0 + 5 * DAY + 2 * HOUR
-    read = Wanted(changed_at - 30 * HOUR, changed_at + 30 * HOUR)
+    read = NeededRange(changed_at - 30 * HOUR, changed_at + 30 * HOUR)
     found = window(days, read, changed_at)
     assert found is not None
     assert changed_at - found.from_at < DAY
@@ -175,9 +176,9 @@ def test_a_window_of_a_car_with_a_cable_signal_is_small() -> None:
 def test_a_window_that_the_tracks_do_not_reach_around_is_none() -> None:
     history = [*steady(CABLE, range(0, 10_000, 60), value=True), *steady(CHARGING, range(0, 10_000, 30), value=True)]
     at = T0 + 5_000 * MINUTE
-    read = Wanted(at - 12 * HOUR, at + 12 * HOUR)
+    read = NeededRange(at - 12 * HOUR, at + 12 * HOUR)
     assert window(history, read, at) is None
-    wide = Wanted(at - 20 * DAY, at + 20 * DAY)
+    wide = NeededRange(at - 20 * DAY, at + 20 * DAY)
     found = window(history, wide, at)
     assert found is not None
     assert found.from_at < T0 < T0 + 10_000 * MINUTE < found.to_at

@@ -20,8 +20,9 @@ from charging_days import (
     tracks_of,
 )  # fmt: skip
 
+from chargeport.derive.sessions.detection import sessions
 from chargeport.derive.sessions.rules import VERSION, Rules
-from chargeport.derive.sessions.session import Session, sessions
+from chargeport.derive.sessions.session import Session
 
 RULES = Rules(capacity_kwh=60.0, grid_sources=frozenset({"wallbox"}))
 LATER = T0 + 30 * DAY

@@ -27,8 +27,9 @@ from charging_days import (
     tracks_of,
 )  # fmt: skip
 
+from chargeport.derive.sessions.detection import sessions
 from chargeport.derive.sessions.rules import Rules
-from chargeport.derive.sessions.session import Session, sessions
+from chargeport.derive.sessions.session import Session
 from chargeport.signals.definition import Signal
 from chargeport.sources.simulator import Schedule, Timer
 

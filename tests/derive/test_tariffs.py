@@ -9,8 +9,9 @@ from charging_days import CHARGING, DAY, HOUR, MINUTE, POWER, T0, course, steady
 
 from chargeport.derive.records.records import records, to_body
 from chargeport.derive.records.tariffs import Price, PriceWindow, SeriesKind, Tariff, cost, priced, series_of
+from chargeport.derive.sessions.detection import sessions
 from chargeport.derive.sessions.power import Slot
-from chargeport.derive.sessions.session import Session, sessions
+from chargeport.derive.sessions.session import Session
 from chargeport.derive.sessions.stretches import Stretch
 from chargeport.signals.records import Cost
 

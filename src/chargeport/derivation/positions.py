@@ -8,7 +8,8 @@ import msgspec
 from chargeport.derivation import histories
 from chargeport.derivation.queue import EVER_AT
 from chargeport.derive.records.geofences import NEAR_MS, Fix
-from chargeport.derive.sessions.session import SIGNALS, Session
+from chargeport.derive.sessions.detection import SIGNALS
+from chargeport.derive.sessions.session import Session
 from chargeport.derive.sessions.window import Window
 from chargeport.derive.tracks import Piece
 from chargeport.signals.catalogue import BY_CODE

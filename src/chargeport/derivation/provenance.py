@@ -4,7 +4,7 @@ from typing import Final
 
 from chargeport.derivation.publication import RULE as SESSIONS
 from chargeport.derive.live.rules import RULES
-from chargeport.derive.sessions.session import SIGNALS
+from chargeport.derive.sessions.detection import SIGNALS
 from chargeport.wire.provenance import Provenance
 
 PROVENANCE: Final = Provenance(

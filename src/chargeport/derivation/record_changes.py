@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from chargeport.derive.records.edits import Add, Change, Edit, Seen, Undo, edited, seen
-from chargeport.derive.records.records import Record, named
+from chargeport.derive.records.records import Record, id_at
 from chargeport.derive.records.reported import RECORDS, from_record
 from chargeport.errors import ChargeportError, NotFoundError
 from chargeport.signals.records import ChargeRecord
@@ -53,4 +53,4 @@ def by_hand(vehicle_id: str, record: ChargeRecord, now: int, *, note: str | None
     if session is None or session.ended_at > now:
         raise ChargeportError("The session has not ended yet: its end is in the future.")
     session = msgspec.structs.replace(session, energy_drawn_kwh=drawn_kwh)
-    return Add(record_id=named(f"{vehicle_id} {BY_HAND}", session.started_at), session=session, note=note)
+    return Add(record_id=id_at(f"{vehicle_id} {BY_HAND}", session.started_at), session=session, note=note)

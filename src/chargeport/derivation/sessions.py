@@ -15,13 +15,14 @@ from chargeport.derivation.publication import records_entries, total_entries
 from chargeport.derivation.queue import EVER_AT, Changed, Job
 from chargeport.derivation.vehicles import CAPACITY, FactsReader
 from chargeport.derive.records import records as made
-from chargeport.derive.records.believed import believed
 from chargeport.derive.records.edits import Change, Edit, edited, in_force, withdrawn
 from chargeport.derive.records.geofences import located
 from chargeport.derive.records.joined import all_joined
 from chargeport.derive.records.records import Record
 from chargeport.derive.records.reported import RECORDS, closed
-from chargeport.derive.sessions.session import SIGNALS, Session
+from chargeport.derive.records.reported_energy import with_plausible_energy
+from chargeport.derive.sessions.detection import SIGNALS
+from chargeport.derive.sessions.session import Session
 from chargeport.derive.sessions.window import FIRST_READ_MS, Recomputed, Window, first_read, recompute
 from chargeport.ingest.batch import Batch
 from chargeport.ingest.pipeline import Pipeline
@@ -124,7 +125,7 @@ class SessionDeriver:
         own = await self._store.sessions.sessions(vehicle_id, from_at, EVER_AT)
         edits = changes(await self._store.sessions.edits(vehicle_id))
         reported = await reported_sessions.since(self._store, vehicle_id, from_at, withdrawn(edits))
-        reported = believed(reported, await self._facts.rules(found))
+        reported = with_plausible_energy(reported, await self._facts.rules(found))
         return await asyncio.to_thread(self._records_of, vehicle_id, own, reported, in_force(edits))
 
     async def publish(self, found: VehicleSeries) -> None:

@@ -137,7 +137,7 @@ def _measured(track: Track | None, from_at: int, to_at: int) -> Sequence[Sample]
 
 
 def _efficiency(finished: Sequence[Session], kind: str) -> float | None:
-    return efficiency.learnt(
+    return efficiency.learned(
         (session.energy_added_kwh, session.energy_drawn_kwh)
         for session in finished
         if session.charging_type == kind

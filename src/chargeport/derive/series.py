@@ -1,4 +1,4 @@
-"""Measured series: the energy of power over time, its latest level, and values that belong together."""
+"""Measurements over time: the energy of power, its present level, pairs of two measurements, and interpolation."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -9,20 +9,20 @@ MINUTE_MS: Final = 60_000
 HOUR_MS: Final = 60 * MINUTE_MS
 
 CHARGING_W: Final = 300.0
-"""More than this is charging; less is what a parked car's electronics draw (docs/evidence/charging.md)."""
+"""More power is charging; up to this is drawn by the electronics of a parked car (docs/evidence/charging.md)."""
 
 GAP_CADENCES: Final = 3
 MIN_GAP_MS: Final = 5 * MINUTE_MS
 MAX_GAP_MS: Final = 15 * MINUTE_MS
-"""A longer silence than three usual ones, which count as 5 to 15 minutes, is a gap (docs/evidence/charging.md, Energy)."""
+"""Three usual intervals, but at least 5 and at most 15 minutes: a longer one is a gap (docs/evidence/charging.md, Energy)."""
 BRIDGED_GAP_MS: Final = 30 * MINUTE_MS
-"""So long a gap is bridged where the car charges at both ends, and what comes of it is estimated."""
+"""A gap up to this is bridged where the car charges at both ends; the energy is then estimated."""
 
 RAMP_MS: Final = 20_000
-"""Chargers raise their current over some twenty seconds, so a sample in it says nothing of the minutes after."""
+"""Chargers raise their current over about 20 seconds: a sample in this time does not show the power that follows."""
 
-IN_TURN: Final = (0.9, 2.0)
-"""A report that comes after so many usual intervals was due anyway; one out of turn was sent because of a change."""
+REGULAR_INTERVAL: Final = (0.9, 2.0)
+"""A report after this many usual intervals is a regular one; any other one was sent because of a change."""
 
 
 class Measured(Protocol):
@@ -40,59 +40,69 @@ class Measured(Protocol):
 
 
 class Point(NamedTuple):
-    """A number and its instant, made here."""
+    """A number and its instant; a `Measured`."""
 
     at: int
     value: float
 
 
 class Energy(NamedTuple):
-    """The energy of power over time; `bridged` where a gap in it was bridged or left out."""
+    """The energy of power over time; `bridged` where a gap was bridged or left out."""
 
     kwh: float
     bridged: bool
 
 
 def energy(power: Sequence[Measured], started_at: int, idle_at: int | None = None) -> Energy | None:
-    """Return the energy of a session by trapezoids over its samples of W; None without two, or across too long a gap.
+    """Return the energy of a session by trapezoids over its samples in W; None with fewer than two, or a gap that is too long.
 
-    Where charging begins or ends between two reports that were due anyway, half of that time counts; `idle_at` is such a
-    report before the first sample. A first sample within the ramp is followed by the level of the next one.
+    Where charging begins or ends between two regular reports, half of that time counts; `idle_at` is the instant of such a
+    report before the first sample. After a sample in the ramp, the power is that of the next sample.
     """
-    points = _from_the_start(power, started_at, idle_at)
+    points = _points(power, started_at, idle_at)
     if len(points) < 2:  # noqa: PLR2004  (a line)
         return None
     cadence_ms = _cadence_ms(power if len(power) > 1 else points)
     total_wms, bridged = 0.0, False
-    for one, other in pairwise(points):
-        part = _part(one, other, cadence_ms)
-        if part is None:
+    for before, after in pairwise(points):
+        area = _area(before, after, cadence_ms)
+        if area is None:
             return None
-        total_wms, bridged = total_wms + part.kwh, bridged or part.bridged
+        total_wms, bridged = total_wms + area.wms, bridged or area.bridged
     return None if bridged and not total_wms else Energy(total_wms / HOUR_MS / 1000, bridged)
 
 
-def _part(one: Point, other: Point, cadence_ms: float) -> Energy | None:
-    """Return what lies between two samples, in W x ms; None where the car charged at both ends of too long a gap."""
-    long_ms = other.at - one.at
-    area_wms = (one.value + other.value) / 2 * long_ms
-    gap = long_ms > min(MAX_GAP_MS, max(MIN_GAP_MS, GAP_CADENCES * cadence_ms))
-    before, after = one.value > CHARGING_W, other.value > CHARGING_W
-    if before and after:
-        return Energy(area_wms, gap) if long_ms <= BRIDGED_GAP_MS else None
-    if not before and not after:
-        return Energy(0.0, bridged=False)  # a pause, however long
-    if IN_TURN[0] * cadence_ms <= long_ms <= min(IN_TURN[1] * cadence_ms, BRIDGED_GAP_MS):
-        return Energy(area_wms, gap)
-    if after:
-        return Energy(0.0, bridged=False)  # it says when charging began
-    if long_ms < IN_TURN[0] * cadence_ms:
-        return Energy(one.value * long_ms, bridged=False)  # it says when charging ended
-    return Energy(0.0, bridged=True) if gap else Energy(area_wms, bridged=False)
+class _Area(NamedTuple):
+    """The energy between two samples, in W x ms."""
+
+    wms: float
+    bridged: bool
 
 
-def _from_the_start(power: Sequence[Measured], started_at: int, idle_at: int | None) -> list[Point]:
-    """Return the samples, led in by what is known of the time before the first, with each ramp replaced by what followed it."""
+def _area(before: Point, after: Point, cadence_ms: float) -> _Area | None:
+    """Return the energy between two samples; None for charging at both ends of a gap that is too long.
+
+    A report out of turn shows when charging began or ended: there was no power before it, or the former power up to it.
+    """
+    interval_ms = after.at - before.at
+    trapezoid_wms = (before.value + after.value) / 2 * interval_ms
+    is_gap = interval_ms > min(MAX_GAP_MS, max(MIN_GAP_MS, GAP_CADENCES * cadence_ms))
+    charges_before, charges_after = before.value > CHARGING_W, after.value > CHARGING_W
+    if charges_before and charges_after:
+        return _Area(trapezoid_wms, is_gap) if interval_ms <= BRIDGED_GAP_MS else None
+    if not charges_before and not charges_after:
+        return _Area(0.0, bridged=False)  # a pause, however long
+    if REGULAR_INTERVAL[0] * cadence_ms <= interval_ms <= min(REGULAR_INTERVAL[1] * cadence_ms, BRIDGED_GAP_MS):
+        return _Area(trapezoid_wms, is_gap)
+    if charges_after:
+        return _Area(0.0, bridged=False)
+    if interval_ms < REGULAR_INTERVAL[0] * cadence_ms:
+        return _Area(before.value * interval_ms, bridged=False)
+    return _Area(0.0, bridged=True) if is_gap else _Area(trapezoid_wms, bridged=False)
+
+
+def _points(power: Sequence[Measured], started_at: int, idle_at: int | None) -> list[Point]:
+    """Return the samples, with a point for the start of charging, and without ramps."""
     points = [Point(sample.at, sample.value) for sample in power]
     if not points:
         return []
@@ -106,53 +116,53 @@ def _from_the_start(power: Sequence[Measured], started_at: int, idle_at: int | N
 
 
 def _without_ramps(points: list[Point], cadence_ms: float) -> list[Point]:
-    """Return the points with the level that follows a ramp put right behind it.
+    """Return the points, with the power of the sample after a ramp inserted at the end of the ramp.
 
-    A ramp is what is reported out of turn as charging begins, and rises until the next sample, which comes much later.
+    A ramp is a sample out of turn as charging begins, with less power than the next sample, which comes much later.
     """
-    levelled: list[Point] = []
+    result: list[Point] = []
     idle: Point | None = None
     ramp_until = points[0].at + RAMP_MS if points[0].value > CHARGING_W else 0
-    for here, after in pairwise([*points, points[-1]]):
-        levelled.append(here)
-        if here.value <= CHARGING_W:
-            idle = here
+    for point, after in pairwise([*points, points[-1]]):
+        result.append(point)
+        if point.value <= CHARGING_W:
+            idle = point
             continue
         if idle is not None:
-            in_turn = IN_TURN[0] * cadence_ms <= here.at - idle.at <= IN_TURN[1] * cadence_ms
-            ramp_until, idle = (0 if in_turn else here.at + RAMP_MS), None
-        if here.at < ramp_until < after.at and after.value > here.value:
-            levelled.append(Point(ramp_until, after.value))
-    return levelled
+            is_regular = REGULAR_INTERVAL[0] * cadence_ms <= point.at - idle.at <= REGULAR_INTERVAL[1] * cadence_ms
+            ramp_until, idle = (0 if is_regular else point.at + RAMP_MS), None
+        if point.at < ramp_until < after.at and after.value > point.value:
+            result.append(Point(ramp_until, after.value))
+    return result
 
 
 def _cadence_ms(points: Sequence[Measured]) -> float:
-    return median(other.at - one.at for one, other in pairwise(points))
+    return median(after.at - before.at for before, after in pairwise(points))
 
 
 def level(power: Sequence[Measured], after_at: int, within_ms: int) -> float | None:
-    """Return the median of the last three samples from `after_at` on and within `within_ms` of the last; None without any."""
+    """Return the median of up to three last samples since `after_at`, at most `within_ms` before the last; None without any."""
     settled = [sample for sample in power[-3:] if sample.at >= after_at]
     recent = [sample.value for sample in settled if settled[-1].at - sample.at <= within_ms]
     return median(recent) if recent else None
 
 
-def paired(ones: Sequence[Measured], others: Sequence[Measured], within_ms: int) -> list[tuple[int, float, float]]:
-    """Pair each of `ones` with the latest of `others` until then, where it is not more than `within_ms` older."""
+def paired(samples: Sequence[Measured], others: Sequence[Measured], within_ms: int) -> list[tuple[int, float, float]]:
+    """Pair each sample with the latest of `others` up to its instant, unless that is more than `within_ms` older."""
     pairs: list[tuple[int, float, float]] = []
     index = -1
-    for one in ones:
-        while index + 1 < len(others) and others[index + 1].at <= one.at:
+    for sample in samples:
+        while index + 1 < len(others) and others[index + 1].at <= sample.at:
             index += 1
-        if index >= 0 and one.at - others[index].at <= within_ms:
-            pairs.append((one.at, one.value, others[index].value))
+        if index >= 0 and sample.at - others[index].at <= within_ms:
+            pairs.append((sample.at, sample.value, others[index].value))
     return pairs
 
 
 def interpolated(samples: Sequence[Measured], at: int) -> float | None:
-    """Return the value at an instant on the line between two samples; None before the first and after the last."""
-    for one, other in pairwise(samples):
-        if one.at <= at <= other.at:
-            share = (at - one.at) / (other.at - one.at) if other.at > one.at else 0.0
-            return one.value + share * (other.value - one.value)
+    """Return the value at an instant, interpolated between two samples; None before the first and after the last."""
+    for before, after in pairwise(samples):
+        if before.at <= at <= after.at:
+            share = (at - before.at) / (after.at - before.at) if after.at > before.at else 0.0
+            return before.value + share * (after.value - before.value)
     return None

@@ -1,4 +1,4 @@
-"""What a detailed charging status says about charging and the cable; texts outside the list say nothing.
+"""The meaning of a detailed charging status for charging and the cable; a text outside the list has none.
 
 The evidence is in docs/evidence/charging.md, Flags.
 """
@@ -22,15 +22,15 @@ NEVER_CHARGING: Final = frozenset(
     }
 )
 CHARGING_WITH_POWER: Final = frozenset({"CONSERVING"})
-"""At the limit, topping off now and then."""
+"""The car is at its limit and recharges from time to time: the power decides."""
 
 UNPLUGGED: Final = frozenset({"DISCONNECTED"})
-SILENT_ABOUT_CABLE: Final = frozenset({"NOT_CHARGING"})
-"""Said with and without a cable by sources that tell apart no more than charging and not."""
+WITHOUT_CABLE_STATE: Final = frozenset({"NOT_CHARGING"})
+"""Sources that know only charging and not charging report it with and without a cable."""
 
 
 def is_charging(status: str, power_w: float | None) -> bool | None:
-    """Return whether the battery receives energy; None where the status does not say."""
+    """Return whether the battery receives energy; None where the status does not decide it."""
     status = status.upper()
     if status in CHARGING_WITH_POWER:
         return None if power_w is None else power_w > 0
@@ -40,9 +40,9 @@ def is_charging(status: str, power_w: float | None) -> bool | None:
 
 
 def is_cable_connected(status: str) -> bool | None:
-    """Return whether a cable is in the port; None where the status does not say."""
+    """Return whether a cable is connected; None where the status does not decide it."""
     status = status.upper()
     if status in UNPLUGGED:
         return False
-    known = (ALWAYS_CHARGING | NEVER_CHARGING | CHARGING_WITH_POWER) - SILENT_ABOUT_CABLE
+    known = (ALWAYS_CHARGING | NEVER_CHARGING | CHARGING_WITH_POWER) - WITHOUT_CABLE_STATE
     return True if status in known else None

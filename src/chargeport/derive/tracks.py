@@ -1,4 +1,4 @@
-"""What the store knows of one signal over time, in the form that derivations read: pieces, and the sightings in them."""
+"""The history of signals in the form that derivations read: a track of each signal, in pieces with their sightings."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
@@ -10,9 +10,9 @@ from chargeport.signals.definition import Signal, Value
 
 
 class Piece(msgspec.Struct, frozen=True):
-    """A value (None: there was none, for the reason in `absence`), from when to when it was seen with nothing else between.
+    """A run of a series: a value (None: an absence, with its reason), from its first report to its last.
 
-    `sightings` are the instants at which exactly this was reported; without them the first and the last stand for all.
+    `sightings` are the instants of all its reports; where they are not given, only the first and the last are known.
     """
 
     observed_at: int
@@ -23,12 +23,12 @@ class Piece(msgspec.Struct, frozen=True):
     absence: str | None = None
 
     def instants(self) -> Sequence[int]:
-        """Return every instant at which it is known to have been reported."""
+        """Return every known instant of its reports."""
         return self.sightings or sorted({self.observed_at, self.last_seen_at})
 
 
 class Sample(NamedTuple):
-    """A value at one instant at which it was reported."""
+    """A reported value and the instant of the report."""
 
     at: int
     value: Value
@@ -36,15 +36,15 @@ class Sample(NamedTuple):
 
 
 class Track(msgspec.Struct, frozen=True):
-    """One signal's pieces, of all its sources: those that begin within the time asked for and the ones that held before."""
+    """The pieces of one signal, of all its sources: those that begin in a range, and those that held at its start."""
 
     signal: Signal
     pieces: tuple[Piece, ...]
 
     def samples(self, from_at: int | None = None, to_at: int | None = None) -> list[Sample]:
-        """Return every sighting of a value from `from_at` to `to_at`, both included, by time and then by source.
+        """Return every report of a value from `from_at` to `to_at`, both included, ordered by time and source.
 
-        Of two values of one source at one instant the greater holds, as in the store (ADR 0003).
+        Of two values of one source at one instant the greater one counts, as in the store (ADR 0003).
         """
         found: dict[tuple[int, str], Sample] = {}
         for piece in self.pieces:
@@ -53,7 +53,7 @@ class Track(msgspec.Struct, frozen=True):
             for at in piece.instants():
                 sample = Sample(at, piece.value, piece.source)
                 key = (at, piece.source)
-                if key not in found or _holds(sample, found[key]):
+                if key not in found or _is_greater(sample, found[key]):
                     found[key] = sample
         ordered = [found[key] for key in sorted(found)]
         start = 0 if from_at is None else bisect_left(ordered, from_at, key=lambda sample: sample.at)
@@ -64,21 +64,20 @@ class Track(msgspec.Struct, frozen=True):
 Tracks = Mapping[Signal, Track]
 
 
-def _holds(one: Sample, other: Sample) -> bool:
-    """Return whether `one` is the greater value."""
-    if isinstance(one.value, str) or isinstance(other.value, str):
-        return str(one.value) > str(other.value)
-    return one.value > other.value
+def _is_greater(sample: Sample, than: Sample) -> bool:
+    if isinstance(sample.value, str) or isinstance(than.value, str):
+        return str(sample.value) > str(than.value)
+    return sample.value > than.value
 
 
 def samples(tracks: Tracks, signal: Signal) -> list[Sample]:
-    """Return the sightings of a signal; none where there is no track of it."""
+    """Return the samples of a signal; none where it has no track."""
     track = tracks.get(signal)
     return [] if track is None else track.samples()
 
 
 def between(found: Sequence[Sample], from_at: int, to_at: int) -> Sequence[Sample]:
-    """Return those of the samples, which are by time, that lie from `from_at` to `to_at`, both included."""
+    """Return those of the samples, ordered by time, from `from_at` to `to_at`, both included."""
     start = bisect_left(found, from_at, key=lambda sample: sample.at)
     return found[start : bisect_right(found, to_at, start, key=lambda sample: sample.at)]
 

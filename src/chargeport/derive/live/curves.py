@@ -1,6 +1,6 @@
-"""The power a car takes from a DC station at each state of charge: a curve, and the model data that it comes from.
+"""The power that a car takes from a DC station at each state of charge: its curve, read from the data of car models.
 
-The data is what open-ev-data publishes as JSON; a user brings the file, nothing of it is part of Chargeport.
+The data is the JSON file of open-ev-data. The user provides the file; Chargeport contains none of it.
 """
 
 import math
@@ -10,17 +10,17 @@ from typing import Final
 
 import msgspec
 
-MAX_POWER_W: Final = 4_000_000  # that of charge-wattage
-SAME_CAPACITY: Final = 0.05  # usable and nominal capacity of one battery differ by more; two batteries of a model by most
+MAX_POWER_W: Final = 4_000_000  # the upper bound of charge-wattage
+SAME_CAPACITY_SHARE: Final = 0.05  # two batteries of a model differ by more in most cases
 
 
 class PowerCurve(msgspec.Struct, frozen=True):
-    """Points of (state of charge in percent, W), in rising order; made by `curve`."""
+    """Points of (state of charge in percent, W), in ascending order; `curve` makes one."""
 
     points: tuple[tuple[float, float], ...]
 
     def power_w(self, soc_percent: float) -> float:
-        """Return the power at a state of charge: on the line between two points, level beyond the ends."""
+        """Return the power at a state of charge: interpolated, and constant beyond the ends."""
         index = bisect_right(self.points, soc_percent, key=lambda point: point[0])
         if index in (0, len(self.points)):
             return self.points[min(index, len(self.points) - 1)][1]
@@ -31,7 +31,7 @@ class PowerCurve(msgspec.Struct, frozen=True):
 def curve(points: Iterable[tuple[float, float]]) -> PowerCurve:
     """Return a curve through points of (percent, W), in any order.
 
-    Raises ValueError for fewer than two states of charge, a percentage outside 0 to 100, or a power that is none.
+    Raises ValueError for fewer than two states of charge, a percentage outside 0 to 100, or an invalid power.
 
     >>> curve([(80, 50_000), (20, 110_000)]).power_w(50)
     80000.0
@@ -48,7 +48,7 @@ def curve(points: Iterable[tuple[float, float]]) -> PowerCurve:
 
 
 class CarModel(msgspec.Struct, frozen=True, kw_only=True):
-    """What model data says of a car: usable kWh, phases of its own charger, DC curve (None where it was not measured)."""
+    """The data of a car model: usable capacity, phases of the on-board charger, and measured DC curve; None if unknown."""
 
     capacity_kwh: float | None
     phases: int | None
@@ -86,24 +86,23 @@ class _File(msgspec.Struct, frozen=True):
 def car_model(
     data: object, make: str, model: str, *, year: int | None = None, capacity_kwh: float | None = None
 ) -> CarModel | None:
-    """Return the model in decoded open-ev-data JSON; None where it is not there, or where several fit and differ.
+    """Return the model in decoded open-ev-data JSON; None where it is missing, or several entries match and differ.
 
-    `model` may name the variant behind the model. Of several years the newest that is not after `year` counts; of several
-    batteries the one of `capacity_kwh`. An entry that can't be read counts as not there. Raises ValueError when the whole is
-    no such file.
+    `model` may include the variant. Of several years the newest up to `year` is used, of several batteries that of
+    `capacity_kwh`. Invalid entries are ignored. Raises ValueError where the data is no such file.
     """
     try:
         file = msgspec.convert(data, _File)
     except msgspec.ValidationError as error:
         raise ValueError(f"the model data is not open-ev-data's JSON ({error}): give ev-data.json as it is published") from None
-    fitting = [entry for entry in map(_entry, file.data) if entry is not None and _is_called(entry, make, model)]
+    matching = [entry for entry in map(_entry, file.data) if entry is not None and _is_called(entry, make, model)]
     if year is not None:
-        fitting = [entry for entry in fitting if entry.release_year is None or entry.release_year <= year]
-        newest = max((entry.release_year or 0 for entry in fitting), default=0)
-        fitting = [entry for entry in fitting if (entry.release_year or 0) == newest]
+        matching = [entry for entry in matching if entry.release_year is None or entry.release_year <= year]
+        newest = max((entry.release_year or 0 for entry in matching), default=0)
+        matching = [entry for entry in matching if (entry.release_year or 0) == newest]
     if capacity_kwh is not None:
-        fitting = [entry for entry in fitting if _has_battery(entry, capacity_kwh)]
-    models = [_model(entry) for entry in fitting]
+        matching = [entry for entry in matching if _has_battery(entry, capacity_kwh)]
+    models = [_model(entry) for entry in matching]
     return models[0] if models and all(each == models[0] for each in models) else None
 
 
@@ -125,7 +124,7 @@ def _folded(name: str) -> str:
 
 def _has_battery(entry: _Entry, capacity_kwh: float) -> bool:
     size = entry.usable_battery_size
-    return size is not None and abs(size - capacity_kwh) <= SAME_CAPACITY * capacity_kwh
+    return size is not None and abs(size - capacity_kwh) <= SAME_CAPACITY_SHARE * capacity_kwh
 
 
 def _model(entry: _Entry) -> CarModel:
@@ -139,7 +138,7 @@ def _model(entry: _Entry) -> CarModel:
 
 
 def _measured(dc: _Dc | None) -> PowerCurve | None:
-    """Return the curve that somebody measured; one that the data marks as its default is no knowledge of this car."""
+    """Return the measured curve; None for one that the data marks as a default, or an invalid one."""
     if dc is None or dc.is_default_charging_curve:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Voltage, current, power and phases from each other. On AC they are the grid's side, on DC the pack's.
+"""Derive voltage, current, power and phases from each other. On AC they are of the grid side, on DC of the battery side.
 
 The evidence is in docs/evidence/charging.md, Power, voltage, current, phases.
 """
@@ -13,7 +13,7 @@ from chargeport.derive.live.view import AMPERAGE, CABLE, CONNECTOR, FAST, PHASES
 from chargeport.derive.series import MINUTE_MS, Measured, Point, paired
 
 AC_V: Final = (85.0, 300.0)
-"""Every mains phase there is, Japan's 100 V with its tolerance to the 277 V of American halls."""
+"""All mains phases, from Japan's 100 V to the 277 V of American buildings, with tolerances."""
 LINE_TO_LINE_V: Final = (380.0, 420.0)
 DC_V: Final = (150.0, 1000.0)
 DC_REPORTED_V: Final = (150.0, 1500.0)
@@ -26,11 +26,11 @@ MAX_PHASES: Final = 3
 SAMPLE_SPREAD_MS: Final = 2 * MINUTE_MS
 
 SINGLE_PHASE_INLETS: Final = frozenset({"j1772", "ccs1", "nacs"})
-"""Their AC has one phase: J1772 and NACS have two conductors for it."""
+"""These inlets have two conductors for AC, which is one phase."""
 
 
 def phase_v(voltage_v: float) -> float | None:
-    """Return the voltage of one phase; None where it is no mains voltage."""
+    """Return the voltage of one phase, also of a line-to-line voltage; None where it is no mains voltage."""
     low, high = LINE_TO_LINE_V
     if low <= voltage_v <= high:
         return voltage_v / math.sqrt(3)
@@ -53,21 +53,21 @@ def _dc_v(view: View) -> float | None:
 
 
 def loaded_phases(view: View) -> int | None:
-    """Return how many phases carry current: what is reported, but not more than the car's own charger can load.
+    """Return the number of phases that carry current: as reported, but at most those of the on-board charger.
 
-    A Tesla reports 2 on three.
+    A Tesla reports 2 phases on three.
     """
     reported = view.number(PHASES)
     if reported is None:
         return None
-    tesla = view.car.make is not None and view.car.make.casefold() == "tesla"
-    count = 3 if tesla and reported == 2 else round(reported)  # noqa: PLR2004
+    is_tesla = view.car.make is not None and view.car.make.casefold() == "tesla"
+    count = 3 if is_tesla and reported == 2 else round(reported)  # noqa: PLR2004
     count = min(count, view.car.phases or MAX_PHASES)
     return count if 1 <= count <= MAX_PHASES else None
 
 
 def is_dc(view: View) -> bool | None:
-    """Return whether this session is one of DC: as the flag says, else by its voltage, which is gone once it stops."""
+    """Return whether the session is one of DC: by the flag, else by the voltage of the session; None where both are unknown."""
     fast = view.flag(FAST)
     if fast is not None:
         return fast
@@ -79,7 +79,7 @@ def is_dc(view: View) -> bool | None:
 
 
 def phases_by_make(view: View) -> int | None:
-    """Return one phase where inlet or charger of the car have no more."""
+    """Return 1 where the inlet or the on-board charger has one phase only."""
     if view.flag(CABLE) is not True or is_dc(view) is not False:
         return None
     inlet = view.car.connector or view.text(CONNECTOR) or ""
@@ -87,7 +87,7 @@ def phases_by_make(view: View) -> int | None:
 
 
 def phases_by_power(view: View) -> int | None:
-    """Compute P ÷ (V x I), the median over the session's samples: a single one is useless where power comes in whole kW."""
+    """Compute P ÷ (V x I), the median over the samples of the session: a single one is useless if power is in whole kW."""
     if is_dc(view) is not False:
         return None
     voltage, amperage = view.samples(VOLTAGE), view.samples(AMPERAGE)
@@ -130,7 +130,7 @@ def amperage_dc(view: View) -> float | None:
 
 
 def voltage_ac(view: View) -> float | None:
-    """Compute P ÷ (I x phases), where that is a mains voltage: no pack has one, so the phases are enough to tell AC."""
+    """Compute P ÷ (I x phases), if that is a mains voltage. No battery has one, so that reported phases show AC."""
     power_w, current_a, count = view.number(WATTAGE), view.number(AMPERAGE), loaded_phases(view)
     if power_w is None or current_a is None or count is None or current_a < MIN_A or view.flag(FAST) is True:
         return None
@@ -138,7 +138,7 @@ def voltage_ac(view: View) -> float | None:
 
 
 def voltage_dc(view: View) -> float | None:
-    """Compute P ÷ I, where that is a battery's voltage."""
+    """Compute P ÷ I, if that is the voltage of a battery."""
     power_w, current_a = view.number(WATTAGE), view.number(AMPERAGE)
     if power_w is None or current_a is None or current_a < MIN_A or view.flag(FAST) is not True:
         return None
@@ -146,32 +146,32 @@ def voltage_dc(view: View) -> float | None:
 
 
 def present_efficiency(view: View) -> float:
-    """Return what reaches the battery now; AC's where the kind is not known, which DC exceeds by a fortieth."""
+    """Return the present efficiency; that of AC where the type is unknown, which is smaller than that of DC by a fortieth."""
     current_a = view.number(AMPERAGE)
     if is_dc(view) is True or current_a is None or view.flag(FAST) is True:
         return session_efficiency(view)
     if view.car.ac_efficiency is None:
-        return efficiency.ac_at(current_a)
-    return view.car.ac_efficiency * (efficiency.AT_LITTLE if 0 < current_a < efficiency.LITTLE_A else 1.0)
+        return efficiency.ac_efficiency_at(current_a)
+    return view.car.ac_efficiency * (efficiency.LOW_CURRENT_FACTOR if 0 < current_a < efficiency.LOW_CURRENT_A else 1.0)
 
 
 def session_efficiency(view: View) -> float:
-    """Return what reaches the battery over a session; AC's at its usual current where the kind is not known."""
+    """Return the efficiency of the session; that of AC at its usual current where the type is unknown."""
     if is_dc(view) is True:
         return view.car.dc_efficiency or efficiency.DC_EFFICIENCY
     if view.car.ac_efficiency is not None:
         return view.car.ac_efficiency
-    currents = [sample.value for sample in view.samples(AMPERAGE, dated=False) if sample.value > efficiency.LEAST_A]
-    return efficiency.ac_at(median(currents) if currents else None)
+    currents = [sample.value for sample in view.samples(AMPERAGE, dated=False) if sample.value > efficiency.MIN_CURRENT_A]
+    return efficiency.ac_efficiency_at(median(currents) if currents else None)
 
 
 def power(view: View) -> Sequence[Measured]:
-    """Return power over time in W: as reported, else voltage times current."""
+    """Return the samples of power in W: as reported, else voltage times current."""
     return view.samples(WATTAGE) or power_product(view)
 
 
 def power_product(view: View) -> Sequence[Measured]:
-    """Compute voltage times current over this session, on as many phases as are loaded; nothing where those are not known."""
+    """Compute voltage times current times phases over the session; empty where the number of phases is unknown."""
     voltage, amperage = view.samples(VOLTAGE), view.samples(AMPERAGE)
     dc = is_dc(view) is True
     count = 1 if dc else loaded_phases(view)

@@ -1,4 +1,4 @@
-"""The energy that a session brought into the battery, and the range that the present power brings.
+"""Derive the energy that a session added to the battery, and the charge rate.
 
 The evidence is in docs/evidence/charging.md, Energy and Charge rate.
 """
@@ -10,17 +10,17 @@ from chargeport.derive.live.view import SOC, WATTAGE, View
 from chargeport.derive.series import Energy, energy
 
 MIN_RISE_PERCENT: Final = 3.0
-"""Each end may be off by one percent, so less says too little."""
+"""Each end may be off by one percent: a smaller rise is too inexact."""
 MIN_PROOF_PERCENT: Final = 10.0
 PROOF_SHARE: Final = 0.08
 PROOF_PERCENT: Final = 1.0
-"""A rise of so much tells the energy within a share, since a capacity may be nominal, and a percent, since it is rounded."""
+"""A rise of at least this shows the energy to within a share (the capacity is nominal) and a percent (it is rounded)."""
 MIN_SOC_PERCENT: Final = 20.0
-"""Below, the range that a car shows is too coarse, and often held back, to compute the full range from."""
+"""Below, the reported range is too coarse, or has a reserve, to compute the full range from."""
 
 
 def energy_by_counter(view: View) -> float | None:
-    """Return what a counter that never falls has risen by since the start; None after it was reset."""
+    """Return the rise of a register since the start of the session; None after a reset."""
     session = view.session
     if session is None or session.counter is None or session.energy_at_start_kwh is None:
         return None
@@ -33,39 +33,42 @@ def energy_by_counter(view: View) -> float | None:
 
 
 def energy_by_integral(view: View) -> float | None:
-    """Integrate power over time, as long as no gap was in it."""
-    return _stored_kwh(view, _drawn(view), bridged=False)
+    """Integrate power over time; None with a gap."""
+    return _added_kwh(view, _drawn(view), bridged=False)
 
 
 def energy_by_bridged_integral(view: View) -> float | None:
-    """Integrate power over time, with gaps: estimated."""
-    return _stored_kwh(view, _drawn(view), bridged=True)
+    """Integrate power over time with gaps: an estimate."""
+    return _added_kwh(view, _drawn(view), bridged=True)
 
 
 def energy_by_product(view: View) -> float | None:
-    """Integrate voltage times current over time, as long as no gap was in it."""
-    return _stored_kwh(view, _multiplied(view), bridged=False)
+    """Integrate voltage times current over time; None with a gap."""
+    return _added_kwh(view, _drawn_by_product(view), bridged=False)
 
 
 def energy_by_bridged_product(view: View) -> float | None:
-    """Integrate voltage times current over time, with gaps: estimated."""
-    return _stored_kwh(view, _multiplied(view), bridged=True)
+    """Integrate voltage times current over time with gaps: an estimate."""
+    return _added_kwh(view, _drawn_by_product(view), bridged=True)
 
 
-def _stored_kwh(view: View, drawn: Energy | None, *, bridged: bool) -> float | None:
+def _added_kwh(view: View, drawn: Energy | None, *, bridged: bool) -> float | None:
     if drawn is None or drawn.bridged is not bridged:
         return None
-    stored_kwh = drawn.kwh * electrics.session_efficiency(view)
-    return None if _is_contradicted(view, stored_kwh) else stored_kwh
+    added_kwh = drawn.kwh * electrics.session_efficiency(view)
+    return None if _is_contradicted(view, added_kwh) else added_kwh
 
 
-def _is_contradicted(view: View, stored_kwh: float) -> bool:
-    """Return whether the state of charge rose by clearly more, so that the power missed a part. An old one rises by less."""
+def _is_contradicted(view: View, added_kwh: float) -> bool:
+    """Return whether the state of charge rose by clearly more: then samples of power are missing.
+
+    A smaller rise is no contradiction, because the state of charge may be out of date.
+    """
     soc, capacity_kwh = view.samples(SOC, dated=False), view.capacity_kwh()
     if not soc or capacity_kwh is None or soc[-1].value - soc[0].value < MIN_PROOF_PERCENT:
         return False
     risen_kwh = (soc[-1].value - soc[0].value) / 100 * capacity_kwh
-    return risen_kwh - stored_kwh > PROOF_SHARE * risen_kwh + PROOF_PERCENT / 100 * capacity_kwh
+    return risen_kwh - added_kwh > PROOF_SHARE * risen_kwh + PROOF_PERCENT / 100 * capacity_kwh
 
 
 def _drawn(view: View) -> Energy | None:
@@ -73,7 +76,7 @@ def _drawn(view: View) -> Energy | None:
     return None if session is None else energy(view.samples(WATTAGE), session.started_at, session.idle_at)
 
 
-def _multiplied(view: View) -> Energy | None:
+def _drawn_by_product(view: View) -> Energy | None:
     session = view.session
     if session is None or session.power:
         return None
@@ -81,7 +84,7 @@ def _multiplied(view: View) -> Energy | None:
 
 
 def energy_by_soc(view: View) -> float | None:
-    """Return the rise of the state of charge times what the battery holds."""
+    """Return the rise of the state of charge times the capacity."""
     soc, capacity_kwh = view.samples(SOC), view.capacity_kwh()
     if not soc or capacity_kwh is None:
         return None
@@ -90,7 +93,7 @@ def energy_by_soc(view: View) -> float | None:
 
 
 def charge_rate(view: View) -> float | None:
-    """Return power into the battery over consumption, which is what the battery holds over the full range."""
+    """Return the power into the battery divided by the consumption, which is the capacity divided by the full range."""
     soc_percent, range_km, capacity_kwh = view.number(SOC), view.range_km(), view.capacity_kwh()
     power_w, share = view.number(WATTAGE), electrics.present_efficiency(view)
     if soc_percent is None or soc_percent < MIN_SOC_PERCENT or not range_km:

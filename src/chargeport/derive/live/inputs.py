@@ -1,4 +1,4 @@
-"""What the rules are given: the reported values that stand, the session that is open, and what is known of the car itself."""
+"""The inputs of the rules for live values: the valid reported values, the open session, and facts of the car."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
@@ -11,7 +11,7 @@ from chargeport.signals.definition import Signal, Value
 
 
 class Observed(msgspec.Struct, frozen=True):
-    """The newest reported value of a signal, where it stands now. `observed_at` is when it was last confirmed."""
+    """The newest reported value of a signal, if it is valid now. `observed_at` is the instant of its last report."""
 
     value: Value
     observed_at: int
@@ -26,11 +26,11 @@ class Sample(NamedTuple):
 
 
 class CarFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a car apart from its reports: from its owner, from data of its model, learnt from its sessions.
+    """Facts of a car beside its reports: from its owner, from the data of its model, or learned from its sessions.
 
-    `capacity_kwh` is what can be used of the battery, `connector` the inlet (a text of charge-chargingconnectortype), `phases`
-    how many its own charger loads at most. `limit_percent` is where charging stops if the car reports no limit. The
-    efficiencies are what reaches the battery of what the car draws, as `efficiency.learnt` gives them.
+    `capacity_kwh` is the usable capacity, `connector` the inlet (a text of charge-chargingconnectortype), `phases` the most
+    that its on-board charger loads. `limit_percent` is the charge limit if the car reports none. The efficiencies are those of
+    `efficiency.learned`.
     """
 
     capacity_kwh: float | None = None
@@ -45,11 +45,11 @@ class CarFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OpenSession(msgspec.Struct, frozen=True, kw_only=True):
-    """What was measured since a session began: in order of time, repeats included, nothing from before.
+    """The measurements since a session began: ordered by time, with repeated values.
 
-    `idle_at` is the last report before that did not charge yet. `power` is in W as reported (leave it empty where only
-    voltage and current are), `soc` in percent. `energy_at_start_kwh` and `counter` are a counter that never falls, before the
-    first energy and now; it counts on the `counter_side`.
+    `idle_at` is the instant of the last report before without charging. `power` is the reported power in W (empty where only
+    voltage and current are reported), `soc` in percent. `energy_at_start_kwh` and `counter` are the readings of a register
+    before the session and now; it measures on the `counter_side`.
     """
 
     started_at: int
@@ -64,7 +64,7 @@ class OpenSession(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Context(msgspec.Struct, frozen=True):
-    """All that a derivation may look at. `values` are the reported ones that stand, companions included."""
+    """All inputs of a derivation. `values` are the valid reported values, also of companion signals."""
 
     values: Mapping[Signal, Observed]
     session: OpenSession | None = None

@@ -1,4 +1,4 @@
-"""What a rule is: the signal that it gives, the inputs it needs and how old and far apart they may be, and its computation."""
+"""The definition of a rule: its signal, its inputs with their greatest age and distance in time, and its computation."""
 
 from collections.abc import Callable
 
@@ -8,21 +8,22 @@ from chargeport.derive.live.view import View
 from chargeport.signals.definition import Signal, Value
 
 Compute = Callable[[View], Value | None]
-"""Gives the value, or None where the inputs do not tell."""
+"""Return the value; None where the inputs do not determine it."""
 
 
 class Input(msgspec.Struct, frozen=True):
-    """A signal that a rule reads. `max_age_ms` is None for what holds, however old, until something changes it."""
+    """A signal that a rule reads. `max_age_ms` is None for a lasting signal, whose age does not matter."""
 
     signal: Signal
     max_age_ms: int | None = None
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """One way to a signal's value, in the signal's unit.
+    """One way to compute a signal's value, in the signal's unit.
 
-    All `inputs` are needed and those with an age lie within `max_spread_ms` of each other. `optional` ones are heeded where
-    they fulfil the same, `series` are signals whose samples of this session are read. A changed computation is a new `version`.
+    All `inputs` are needed; those with a greatest age must lie within `max_spread_ms` of each other. `optional` inputs are used
+    if they fulfil the same. `series` are signals whose samples of the session are read. Increase `version` with every change
+    of the computation.
     """
 
     name: str
@@ -36,15 +37,15 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def label(self) -> str:
-        """Name and version, as a derived value carries them: `wattage/voltage-amperage@1`."""
+        """The name and version that derived values state, such as `wattage/voltage-amperage@1`."""
         return f"{self.name}@{self.version}"
 
 
 class Derived(msgspec.Struct, frozen=True):
-    """A value that follows from others. `rule` is the rule's label, `inputs` the reported signals behind it.
+    """A derived value. `rule` is the label of its rule, `inputs` the reported signals that it was derived from.
 
-    `observed_at` is the newest instant of the measured inputs; of the lasting ones where there is no other. `inputs` is empty
-    for a counter, which is no signal.
+    `observed_at` is the newest instant of the inputs with a greatest age; of the lasting ones where there is no other. `inputs`
+    is empty for a counter, which is no signal.
     """
 
     signal: Signal

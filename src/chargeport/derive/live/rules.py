@@ -1,6 +1,6 @@
-"""The table of all rules, and how they are applied. A signal's rules stand in the order of their rank.
+"""The table of all rules for live values, and their application. The rules of a signal are in the order of their rank.
 
-There is none for what must not be guessed: colour, latch, flap, limits, timers, the current asked for, cost.
+Signals that can only be guessed have no rule: colour, latch, flap, limits, timers, the requested current, cost.
 """
 
 import math
@@ -37,13 +37,13 @@ from chargeport.signals.definition import Dimension, Signal, Value
 from chargeport.signals.state import LIVE_FOR_MS
 
 CLOSE_MS: Final = 2 * MINUTE_MS
-"""How far apart the measurements of one flow may be: two clocks differ by so much (docs/evidence/charging.md)."""
-PACE_AGE_MS: Final = 20 * MINUTE_MS
-"""Rates and times are of the moment; the slowest feeds report every 15 minutes."""
+"""The greatest distance in time of measurements of one flow: two clocks differ by up to this (docs/evidence/charging.md)."""
+RATE_AGE_MS: Final = 20 * MINUTE_MS
+"""Rates and times are of the present; the slowest sources report every 15 minutes."""
 SOC_AGE_MS: Final = HOUR_MS
 
 _A, _V, _W = (Input(signal, LIVE_FOR_MS) for signal in (AMPERAGE, VOLTAGE, WATTAGE))
-_PACE, _NOW_CHARGING = Input(WATTAGE, PACE_AGE_MS), Input(CHARGING, LIVE_FOR_MS)
+_RATE, _NOW_CHARGING = Input(WATTAGE, RATE_AGE_MS), Input(CHARGING, LIVE_FOR_MS)
 _FAST, _PHASES, _CABLE, _LIMITS = Input(FAST), Input(PHASES), Input(CABLE), Input(LIMITS)
 _SOC, _CAPACITY, _CONNECTOR = Input(SOC, SOC_AGE_MS), Input(CAPACITY), Input(CONNECTOR)
 _STATUS_NOW, _STATUS = Input(STATUS, LIVE_FOR_MS), Input(STATUS)
@@ -147,7 +147,7 @@ _SESSION: Final = (
     _energy("voltage-amperage-integral-with-gaps", energy.energy_by_bridged_product, VOLTAGE, AMPERAGE),
     _energy("stateofcharge", energy.energy_by_soc, SOC),
     Rule(
-        name="chargerate/wattage-range", signal=RATE, inputs=(_PACE, _SOC, Input(RANGE, SOC_AGE_MS)),
+        name="chargerate/wattage-range", signal=RATE, inputs=(_RATE, _SOC, Input(RANGE, SOC_AGE_MS)),
         optional=(_FAST, _A, _CAPACITY), max_spread_ms=5 * MINUTE_MS, compute=energy.charge_rate,
     ),
 )  # fmt: skip
@@ -155,7 +155,7 @@ _SESSION: Final = (
 
 def _time(name: str, compute: Compute) -> Rule:
     return Rule(
-        name=f"timetocomplete/{name}", signal=TIME, inputs=(_PACE, _SOC, _NOW_CHARGING),
+        name=f"timetocomplete/{name}", signal=TIME, inputs=(_RATE, _SOC, _NOW_CHARGING),
         optional=(_FAST, _LIMITS, _A, _PHASES, _CAPACITY), series=(WATTAGE, VOLTAGE, AMPERAGE),
         max_spread_ms=HOUR_MS, compute=compute,
     )  # fmt: skip
@@ -165,10 +165,10 @@ RULES: Final[tuple[Rule, ...]] = (
     *_FLAGS,
     *_FLOW,
     *_SESSION,
-    _time("wattage-learnt-ac", completion.minutes_ac_learnt),
+    _time("wattage-learnt-ac", completion.minutes_ac_learned),
     _time("wattage-ac", completion.minutes_ac),
     _time("wattage-curve", completion.minutes_dc_curve),
-    _time("wattage-learnt-dc", completion.minutes_dc_learnt),
+    _time("wattage-learnt-dc", completion.minutes_dc_learned),
 )
 
 _DIGITS: Final = {Dimension.CURRENT: 2, Dimension.VOLTAGE: 1, Dimension.ENERGY: 2, Dimension.SPEED: 1}
@@ -176,9 +176,9 @@ _ORDER: Final = {signal: index for index, signal in enumerate(CATALOGUE)}
 
 
 def derive(context: Context, now: int) -> list[Derived]:
-    """Return what follows from a context at `now`: signals that have no reported value standing, each once, by its best rule.
+    """Return the derived values of a context at `now`: one for each signal without a valid reported value, by its first rule.
 
-    A derived value may be an input again, until nothing new follows.
+    A derived value is an input of other rules; they are applied until no new value follows.
     """
     known = {
         signal: Known(each.value, each.observed_at, each.observed_at, (signal,)) for signal, each in context.values.items()
@@ -187,14 +187,15 @@ def derive(context: Context, now: int) -> list[Derived]:
     while True:
         before = len(found)
         for rule in RULES:
-            if rule.signal not in known and (made := _apply(rule, known, context, now)) is not None:
-                known[rule.signal], derived = made
+            if rule.signal not in known and (result := _apply(rule, known, context, now)) is not None:
+                known[rule.signal], derived = result
                 found.append(derived)
         if len(found) == before:
             return found
 
 
 def _apply(rule: Rule, known: Mapping[Signal, Known], context: Context, now: int) -> tuple[Known, Derived] | None:
+    """Return the value of a rule, as an input of other rules and as a derived value; None where it has none."""
     visible = _visible(rule, known, now)
     if visible is None:
         return None
@@ -218,36 +219,36 @@ def _apply(rule: Rule, known: Mapping[Signal, Known], context: Context, now: int
 
 
 def _visible(rule: Rule, known: Mapping[Signal, Known], now: int) -> dict[Signal, Known] | None:
-    """Return the inputs that a rule may see; None where one that it needs is missing, too old or too far from the others."""
+    """Return the inputs of a rule; None where a needed one is missing, too old, or too distant in time from the others."""
     visible: dict[Signal, Known] = {}
     instants: list[int] = []
-    for each in rule.inputs:
-        found = known.get(each.signal)
-        if found is None or not _is_fresh(each, found, now):
+    for needed in rule.inputs:
+        found = known.get(needed.signal)
+        if found is None or not _is_fresh(needed, found, now):
             return None
-        visible[each.signal] = found
-        instants += _instants(each, found)
+        visible[needed.signal] = found
+        instants += _instants(needed, found)
     if instants and max(instants) - min(instants) > rule.max_spread_ms:
         return None
-    for each in rule.optional:
-        found = known.get(each.signal)
-        if found is not None and _is_fresh(each, found, now):
-            all_instants = instants + _instants(each, found)
+    for optional in rule.optional:
+        found = known.get(optional.signal)
+        if found is not None and _is_fresh(optional, found, now):
+            all_instants = instants + _instants(optional, found)
             if not all_instants or max(all_instants) - min(all_instants) <= rule.max_spread_ms:
-                visible[each.signal] = found
+                visible[optional.signal] = found
     return visible
 
 
-def _is_fresh(wanted: Input, found: Known, now: int) -> bool:
-    return wanted.max_age_ms is None or now - found.oldest_at <= wanted.max_age_ms
+def _is_fresh(rule_input: Input, found: Known, now: int) -> bool:
+    return rule_input.max_age_ms is None or now - found.oldest_at <= rule_input.max_age_ms
 
 
-def _instants(wanted: Input, found: Known) -> list[int]:
-    return [] if wanted.max_age_ms is None else [found.newest_at, found.oldest_at]
+def _instants(rule_input: Input, found: Known) -> list[int]:
+    return [] if rule_input.max_age_ms is None else [found.newest_at, found.oldest_at]
 
 
 def _bounded(signal: Signal, value: Value | None) -> Value | None:
-    """Return the value as the wire has it; None outside what the signal can be."""
+    """Return the value rounded as the API shows it; None outside the bounds of the signal."""
     if value is None or isinstance(value, bool | str):
         return value
     if not math.isfinite(value):

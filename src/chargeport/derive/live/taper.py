@@ -1,4 +1,4 @@
-"""How charging slows down as a car's battery fills, learnt from the car's own sessions."""
+"""Learn from a car's sessions how its charging power decreases as the battery fills (the taper)."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -12,29 +12,29 @@ from chargeport.derive.series import CHARGING_W, MINUTE_MS, Measured, interpolat
 
 BIN_PERCENT: Final = 2
 MIN_SESSIONS: Final = 2
-MIN_BINS: Final = 5  # fewer are no taper
+MIN_BINS: Final = 5  # bins of the state of charge that a taper needs
 
 SETTLED_AFTER_MS: Final = 2 * MINUTE_MS
 """The first two minutes of a session are the ramp and the handshake."""
 
-SAME_STATION: Final = 0.8
-"""A session whose most is less than this share of the car's most was held down by its station and says little of the car."""
+MIN_PEAK_SHARE: Final = 0.8
+"""A session whose peak is below this share of the car's peak was limited by its station: it does not show the taper."""
 
-CLOSE_PERCENT: Final = 5.0  # how far from the outermost bin the taper still counts
+CLOSE_PERCENT: Final = 5.0  # the taper applies up to this distance from its outermost bins
 
 
 class TaperCurve(msgspec.Struct, frozen=True):
-    """Points of (percent, share of the most); `peak_w` is that most, the median of the sessions' own."""
+    """Points of (percent, share of the peak power); `peak_w` is the median of the peaks of the sessions."""
 
     shares: tuple[tuple[float, float], ...]
     peak_w: float
 
     def share(self, soc_percent: float) -> float:
-        """Return the share of the most that flows at a state of charge."""
+        """Return the share of the peak power at a state of charge."""
         return PowerCurve(self.shares).power_w(soc_percent)
 
     def covers(self, from_percent: float, to_percent: float) -> bool:
-        """Return whether sessions have shown what happens between two states of charge."""
+        """Return whether the sessions covered the range between two states of charge."""
         return self.shares[0][0] - CLOSE_PERCENT <= from_percent and to_percent <= self.shares[-1][0] + CLOSE_PERCENT
 
     def curve(self) -> PowerCurve:
@@ -43,14 +43,14 @@ class TaperCurve(msgspec.Struct, frozen=True):
 
 
 class Taper(msgspec.Struct, frozen=True):
-    """The learnt taper on AC and on DC, each where there were sessions enough."""
+    """The learned taper on AC and on DC; None without enough sessions."""
 
     ac: TaperCurve | None = None
     dc: TaperCurve | None = None
 
 
 class FinishedSession(msgspec.Struct, frozen=True, kw_only=True):
-    """A session of the past to learn from: samples of W and percent, in order of time."""
+    """A finished session: samples in W and in percent, ordered by time."""
 
     kind: Literal["AC", "DC"]
     started_at: int
@@ -59,7 +59,7 @@ class FinishedSession(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def learn(sessions: Iterable[FinishedSession]) -> Taper | None:
-    """Return what the sessions show; None where there are fewer than two of a kind that agree on the most."""
+    """Return the taper of the sessions; None with fewer than two sessions of a type with about the same peak power."""
     found: dict[str, list[list[tuple[float, float]]]] = defaultdict(list)
     for session in sessions:
         if points := _points(session):
@@ -81,11 +81,11 @@ def _points(session: FinishedSession) -> list[tuple[float, float]]:
 
 
 def _taper_curve(sessions: list[list[tuple[float, float]]]) -> TaperCurve | None:
-    most_w = max((max(power_w for _, power_w in points) for points in sessions), default=0.0)
+    max_w = max((max(power_w for _, power_w in points) for points in sessions), default=0.0)
     peaks, shares = [], defaultdict(list)
     for points in sessions:
         peak_w = max(power_w for _, power_w in points)
-        if peak_w < SAME_STATION * most_w:
+        if peak_w < MIN_PEAK_SHARE * max_w:
             continue
         peaks.append(peak_w)
         for middle, share in _binned(points, peak_w).items():

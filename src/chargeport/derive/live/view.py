@@ -1,4 +1,4 @@
-"""What one rule sees of a context: its own inputs and nothing else, with a note of what it looked at."""
+"""The view of a context that one rule has: its own inputs only. It records which of them the rule reads."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple, TypeVar
@@ -34,7 +34,7 @@ _EMPTY: Final = OpenSession(started_at=0)
 
 
 class Known(NamedTuple):
-    """A value with the newest and the oldest instant that it rests on, and the reported signals behind it."""
+    """A value with the newest and the oldest instant of its inputs, and the reported signals that it was derived from."""
 
     value: Value
     newest_at: int
@@ -43,7 +43,7 @@ class Known(NamedTuple):
 
 
 class View:
-    """The inputs of a rule by signal, and the samples of some of them. What is read of them is noted in `used`."""
+    """The inputs of a rule by signal, and the samples of some of them. `used` are the signals that were read."""
 
     def __init__(self, values: Mapping[Signal, Known], session: OpenSession | None, car: CarFacts) -> None:
         self._values = values
@@ -81,12 +81,12 @@ class View:
         return value if isinstance(value, str) else None
 
     def at(self, signal: Signal) -> int | None:
-        """Return the newest instant behind a value."""
+        """Return the newest instant of a value; None where it is unknown."""
         known = self._values.get(signal)
         return None if known is None else known.newest_at
 
     def samples(self, signal: Signal, *, dated: bool = True) -> Sequence[Sample]:
-        """Return the samples of this session; none where none is open. What follows from them is as old as they (`dated`)."""
+        """Return the samples of the open session, if any. `dated`: the derived value is as old as the last of them."""
         session = self._session or _EMPTY
         found = {WATTAGE: session.power, VOLTAGE: session.voltage, AMPERAGE: session.amperage, SOC: session.soc}[signal]
         if found:
@@ -96,7 +96,7 @@ class View:
         return found
 
     def capacity_kwh(self) -> float | None:
-        """Return what the battery holds: as configured, else as it was new; None where neither is known."""
+        """Return the capacity of the battery: the configured one, else the nominal one; None where neither is known."""
         if self.car.capacity_kwh is not None:
             self._value(CAPACITY)  # a reported capacity is among the facts of the car, too
             return self.car.capacity_kwh if self.car.capacity_kwh > 0 else None
@@ -104,12 +104,12 @@ class View:
         return document.capacity if document is not None and document.capacity > 0 else None
 
     def range_km(self) -> float | None:
-        """Return how far the car gets on what it holds."""
+        """Return the range of the car; None where it is unknown."""
         document = self._document(RANGE, Range)
         return None if document is None else document.value
 
     def limit_percent(self) -> float | None:
-        """Return where charging stops: the limit in force, the only one there is, or the one that the owner states."""
+        """Return the charge limit: the active one, the only one, or the one in the settings; None where it is unknown."""
         document = self._document(LIMITS, ChargeLimits)
         if document is None:
             return self.car.limit_percent

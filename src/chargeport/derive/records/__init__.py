@@ -1,1 +1,1 @@
-"""Sessions as people see them: joined with what was reported, named, placed, priced and edited."""
+"""Charge records: detected and reported sessions, joined, named, placed, priced and edited."""

@@ -1,7 +1,8 @@
-"""What people change about records: laid over the computed ones, which stay.
+"""Edits of records: people's changes, which are applied to the computed records and stored beside them.
 
-An edit names records by id. Where a late report has moved a start, and with it the id, the span that the person saw finds the
-record again; so edits hold when everything is computed anew.
+In: the computed records and the edits, in order. Out: the edited records, and the edits that no longer apply. An edit names
+records by id. A late report may move the start of a record, and so change its id; then the record is found by the time that it
+had when the person edited it. So edits still apply when all sessions are computed again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,9 +10,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from chargeport.derive.records.joined import over, united
+from chargeport.derive.records.joined import overlaid, united
 from chargeport.derive.records.records import Record
-from chargeport.derive.records.reported import JOINS_FROM, overlap
+from chargeport.derive.records.reported import SAME_SESSION_SHARE, overlap
 from chargeport.derive.sessions.power import SLOT_MS, Slot
 from chargeport.derive.sessions.session import Session
 from chargeport.derive.sessions.stretches import Stretch
@@ -19,7 +20,7 @@ from chargeport.signals.records import Cost, Place
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """A record as a person saw it: its id, and from when to when it was."""
+    """A record as a person saw it: its id and its time."""
 
     record_id: str
     started_at: int
@@ -27,20 +28,20 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 class Split(msgspec.Struct, frozen=True, tag=True):
-    """A record is two, from this instant on."""
+    """Split a record in two at an instant."""
 
     record: Seen
     at: int
 
 
 class Merge(msgspec.Struct, frozen=True, tag=True):
-    """Records are one."""
+    """Merge records into one."""
 
     records: tuple[Seen, ...]
 
 
 class Annotate(msgspec.Struct, frozen=True, tag=True, kw_only=True):
-    """What a person knows better of a record; what is None stays as it was."""
+    """Change members of a record; those that are None stay as they are."""
 
     record: Seen
     note: str | None = None
@@ -51,7 +52,7 @@ class Annotate(msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
 
 class Add(msgspec.Struct, frozen=True, tag=True, kw_only=True):
-    """A session that a person knows of, under an id of its own, should no other record be the same session."""
+    """Add a session, under an id of its own unless a record of the same session exists."""
 
     record_id: str
     session: Session
@@ -59,13 +60,13 @@ class Add(msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
 
 class Remove(msgspec.Struct, frozen=True, tag=True):
-    """A record is not shown. It is kept, and shown again when this is taken back."""
+    """Hide a record. It is shown again when this edit is undone."""
 
     record: Seen
 
 
 class Imported(msgspec.Struct, frozen=True, tag=True):
-    """A list of sessions was read in, as of a source, at an instant. Taken back, they count no more."""
+    """The import of a list of sessions as the reports of a source at an instant. Undoing it removes the sessions."""
 
     source: str
     at: int
@@ -73,7 +74,7 @@ class Imported(msgspec.Struct, frozen=True, tag=True):
 
 
 class Undo(msgspec.Struct, frozen=True, tag=True):
-    """The change of this number is taken back."""
+    """Undo the change of this number."""
 
     number: int
 
@@ -93,31 +94,31 @@ def without_place(change: Change) -> Change:
 
 
 def in_force(changes: Mapping[int, Change]) -> list[Edit]:
-    """Return the edits that were not taken back, of changes by number."""
+    """Return the edits that were not undone, from changes by number."""
     undone = {each.number for each in changes.values() if isinstance(each, Undo)}
     return [each for number, each in changes.items() if not isinstance(each, Undo | Imported) and number not in undone]
 
 
 def withdrawn(changes: Mapping[int, Change]) -> set[tuple[str, int]]:
-    """Return the imports that were taken back: of which source, and when."""
+    """Return source and instant of the imports that were undone."""
     undone = {each.number for each in changes.values() if isinstance(each, Undo)}
     return {(each.source, each.at) for number, each in changes.items() if isinstance(each, Imported) and number in undone}
 
 
 class Edited(NamedTuple):
-    """The records with the edits, and the edits that concern no record any more or do not fit."""
+    """The edited records, and the edits that apply to no record."""
 
     records: list[Record]
     unused: list[Edit]
 
 
 def seen(record: Record) -> Seen:
-    """Return a record as it is now, for an edit of it."""
+    """Return the reference to a record that an edit of it needs."""
     return Seen(record.id, record.session.started_at, record.session.ended_at)
 
 
 def edited(found: Sequence[Record], edits: Sequence[Edit]) -> Edited:
-    """Return the records with all edits, one after the other: a later one may name what an earlier one made."""
+    """Return the records with all edits, in order: a later edit may name a record that an earlier one made."""
     records, unused = list(found), []
     for edit in edits:
         changed = _with(records, edit)
@@ -129,67 +130,67 @@ def edited(found: Sequence[Record], edits: Sequence[Edit]) -> Edited:
 
 
 def _with(records: list[Record], edit: Edit) -> list[Record] | None:
-    """Return the records with one edit; None where it does not fit."""
+    """Return the records with one edit; None where it does not apply."""
     if isinstance(edit, Add):
         return _added(records, edit)
-    named = [_named(records, one) for one in (edit.records if isinstance(edit, Merge) else (edit.record,))]
-    meant = [record for index, record in enumerate(named) if record is not None and record not in named[:index]]
-    if None in named or not meant:
+    named = [_named(records, seen_record) for seen_record in (edit.records if isinstance(edit, Merge) else (edit.record,))]
+    chosen = [record for index, record in enumerate(named) if record is not None and record not in named[:index]]
+    if None in named or not chosen:
         return None
-    others = [record for record in records if record not in meant]
+    others = [record for record in records if record not in chosen]
     match edit:
         case Remove():
             return others
         case Merge():
-            return [*others, _merged(meant)]
+            return [*others, _merged(chosen)]
         case Annotate():
-            return [*others, _annotated(meant[0], edit)]
-    fits = meant[0].session.started_at < edit.at < meant[0].session.ended_at
-    return [*others, *_split(meant[0], edit.at)] if fits else None
+            return [*others, _annotated(chosen[0], edit)]
+    is_inside = chosen[0].session.started_at < edit.at < chosen[0].session.ended_at
+    return [*others, *_split(chosen[0], edit.at)] if is_inside else None
 
 
 def _added(records: list[Record], edit: Add) -> list[Record]:
-    """Return the records with one more; where it is the same session as one there is, that with what the person knows."""
-    same = [record for record in records if overlap(record.session, edit.session) > JOINS_FROM]
+    """Return the records with one more, or with the added members in the record of the same session."""
+    same = [record for record in records if overlap(record.session, edit.session) > SAME_SESSION_SHARE]
     if not same:
         return [*records, Record(id=edit.record_id, session=edit.session, note=edit.note, original_ids=(edit.record_id,))]
     base = _merged(same)
-    known = msgspec.structs.replace(
+    completed = msgspec.structs.replace(
         base,
-        session=over(edit.session, base.session),
+        session=overlaid(edit.session, base.session),
         note=edit.note or base.note,
         original_ids=(*base.original_ids, edit.record_id),
     )
-    return [*(record for record in records if record not in same), known]
+    return [*(record for record in records if record not in same), completed]
 
 
 def _named(records: Sequence[Record], wanted: Seen) -> Record | None:
-    """Return the record that was meant: of that id, else the one that shares most of the time that it had then."""
+    """Return the record of that id, else the one that shares most of its former time; None below half of it."""
     for record in records:
         if record.id == wanted.record_id:
             return record
-    shared = [(_shared_ms(record.session, wanted), record.id, record) for record in records]
-    most = max(shared, key=lambda each: each[:2], default=None)
-    return None if most is None or 2 * most[0] <= wanted.ended_at - wanted.started_at else most[2]
+    candidates = [(_shared_ms(record.session, wanted), record.id, record) for record in records]
+    best = max(candidates, key=lambda each: each[:2], default=None)
+    return None if best is None or 2 * best[0] <= wanted.ended_at - wanted.started_at else best[2]
 
 
 def _shared_ms(session: Session, wanted: Seen) -> int:
     return min(session.ended_at, wanted.ended_at) - max(session.started_at, wanted.started_at)
 
 
-def _merged(meant: Sequence[Record]) -> Record:
-    """Return one record under the first one's id."""
-    ordered = sorted(meant, key=lambda record: record.session.started_at)
+def _merged(records: Sequence[Record]) -> Record:
+    """Return one record, under the id of the first."""
+    ordered = sorted(records, key=lambda record: record.session.started_at)
     notes = "; ".join(record.note for record in ordered if record.note)
-    ids = tuple(name for record in ordered for name in record.original_ids or (record.id,))
+    ids = tuple(each for record in ordered for each in record.original_ids or (record.id,))
     return Record(
         id=ordered[0].id, session=united([record.session for record in ordered]), note=notes or None, original_ids=ids
     )
 
 
 def _annotated(record: Record, edit: Annotate) -> Record:
-    known = {"is_public": edit.is_public, "cost": edit.cost, "energy_added_kwh": edit.energy_added_kwh}
-    changes = {name: value for name, value in known.items() if value is not None}
+    members = {"is_public": edit.is_public, "cost": edit.cost, "energy_added_kwh": edit.energy_added_kwh}
+    changes = {name: value for name, value in members.items() if value is not None}
     session = msgspec.structs.replace(record.session, **changes)
     if edit.place_name is not None:
         place = msgspec.structs.replace(session.place, name=edit.place_name) if session.place else Place(name=edit.place_name)
@@ -201,42 +202,44 @@ def _annotated(record: Record, edit: Annotate) -> Record:
 
 
 def _split(record: Record, at: int) -> list[Record]:
-    """Return the two halves. Energy and cost go by when it was drawn, else by time; together they are what there was."""
-    whole = record.session
-    before, after = _slots(whole, at)
-    share = _share_before(whole, before, at)
+    """Return the two halves. Energy and cost are divided by when the energy was drawn, else by time; their sums stay."""
+    session = record.session
+    before, after = _split_slots(session, at)
+    share = _share_before(session, before, at)
     ids = record.original_ids or (record.id,)
-    stretches = [Stretch(one.start, min(one.end, at), one.estimated) for one in whole.stretches if one.start < at]
-    first = _half(whole, share, stretches, before)
-    paid, rest = _shared(whole.cost, share)
+    stretches = [Stretch(each.start, min(each.end, at), each.estimated) for each in session.stretches if each.start < at]
+    first = _part(session, share, stretches, before)
+    first_cost, second_cost = _split_cost(session.cost, share)
     first = msgspec.structs.replace(
-        first, ended_at=at, end_soc=None, meter_end_kwh=None, is_open=False, unplugged_at=None, cost=paid
+        first, ended_at=at, end_soc=None, meter_end_kwh=None, is_open=False, unplugged_at=None, cost=first_cost
     )
-    stretches = [Stretch(max(one.start, at), one.end, one.estimated) for one in whole.stretches if one.end > at]
-    second = _half(whole, 1 - share, stretches, after)
-    second = msgspec.structs.replace(second, started_at=at, start_soc=None, meter_start_kwh=None, plugged_at=None, cost=rest)
+    stretches = [Stretch(max(each.start, at), each.end, each.estimated) for each in session.stretches if each.end > at]
+    second = _part(session, 1 - share, stretches, after)
+    second = msgspec.structs.replace(
+        second, started_at=at, start_soc=None, meter_start_kwh=None, plugged_at=None, cost=second_cost
+    )
     return [
         Record(id=record.id, session=first, note=record.note, original_ids=ids),
         Record(id=f"{record.id}-{at}", session=second, note=record.note, original_ids=ids),
     ]
 
 
-def _shared(cost: Cost | None, share: float) -> tuple[Cost | None, Cost | None]:
-    """Return a cost in two, the first in whole cents and the second what is left of it."""
+def _split_cost(cost: Cost | None, share: float) -> tuple[Cost | None, Cost | None]:
+    """Return a cost in two parts: the first in whole cents, the second the rest."""
     if cost is None:
         return None, None
     amounts = (cost.energyAmount, cost.otherAmount)
-    paid = [None if each is None else round(each * share, 2) for each in amounts]
-    left = [None if each is None or part is None else round(each - part, 6) for each, part in zip(amounts, paid, strict=True)]
-    return Cost(cost.currency, *paid), Cost(cost.currency, *left)
+    first = [None if each is None else round(each * share, 2) for each in amounts]
+    rest = [None if each is None or part is None else round(each - part, 6) for each, part in zip(amounts, first, strict=True)]
+    return Cost(cost.currency, *first), Cost(cost.currency, *rest)
 
 
-def _slots(whole: Session, at: int) -> tuple[list[Slot], list[Slot]]:
-    """Return the energy of each quarter of an hour before an instant and from it on; its own is divided by charging time."""
+def _split_slots(session: Session, at: int) -> tuple[list[Slot], list[Slot]]:
+    """Return the slots before an instant and those after; the slot that contains it is divided by the time of charging."""
     before: list[Slot] = []
     after: list[Slot] = []
-    for slot in whole.slots:
-        first_ms, second_ms = whole.charged_ms(slot.at, at), whole.charged_ms(max(slot.at, at), slot.at + SLOT_MS)
+    for slot in session.slots:
+        first_ms, second_ms = session.charged_ms(slot.at, at), session.charged_ms(max(slot.at, at), slot.at + SLOT_MS)
         share = first_ms / (first_ms + second_ms) if slot.at < at < slot.at + SLOT_MS and first_ms + second_ms else None
         if share is None:
             (before if slot.at < at else after).append(slot)
@@ -246,26 +249,29 @@ def _slots(whole: Session, at: int) -> tuple[list[Slot], list[Slot]]:
     return before, after
 
 
-def _share_before(whole: Session, before: Sequence[Slot], at: int) -> float:
-    drawn = sum(slot.kwh for slot in whole.slots)
+def _share_before(session: Session, before: Sequence[Slot], at: int) -> float:
+    """Return the share of the energy that was drawn before an instant; without slots, that of the charging, or of the time."""
+    drawn = sum(slot.kwh for slot in session.slots)
     if drawn:
         return sum(slot.kwh for slot in before) / drawn
-    charging_ms = whole.charged_ms(whole.started_at, whole.ended_at)
+    charging_ms = session.charged_ms(session.started_at, session.ended_at)
     if charging_ms:
-        return whole.charged_ms(whole.started_at, at) / charging_ms
-    return (at - whole.started_at) / (whole.ended_at - whole.started_at)
+        return session.charged_ms(session.started_at, at) / charging_ms
+    return (at - session.started_at) / (session.ended_at - session.started_at)
 
 
-def _half(whole: Session, share: float, stretches: Sequence[Stretch], slots: Sequence[Slot]) -> Session:
-    def part(amount: float | None) -> float | None:
+def _part(session: Session, share: float, stretches: Sequence[Stretch], slots: Sequence[Slot]) -> Session:
+    """Return a part of a session, with that share of its energy."""
+
+    def shared(amount: float | None) -> float | None:
         return None if amount is None else amount * share
 
-    bounds = whole.energy_bounds_kwh
+    bounds = session.energy_bounds_kwh
     return msgspec.structs.replace(
-        whole,
-        energy_added_kwh=part(whole.energy_added_kwh),
+        session,
+        energy_added_kwh=shared(session.energy_added_kwh),
         energy_bounds_kwh=None if bounds is None else (bounds[0] * share, bounds[1] * share),
-        energy_drawn_kwh=part(whole.energy_drawn_kwh),
+        energy_drawn_kwh=shared(session.energy_drawn_kwh),
         estimated=True,
         stretches=tuple(stretches),
         slots=tuple(slots),

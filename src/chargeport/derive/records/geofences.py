@@ -1,4 +1,4 @@
-"""Where sessions took place: places that somebody named, and what is known of them. Without a place nothing is concluded."""
+"""The places of sessions: by the position of the car, and by named circles (geofences)."""
 
 import math
 from bisect import bisect_left
@@ -13,11 +13,11 @@ from chargeport.signals.records import Place
 
 EARTH_RADIUS_M: Final = 6_371_000
 NEAR_MS: Final = 15 * MINUTE_MS
-"""A fix from so shortly before the car was plugged in, or else began to charge, still tells where it stands."""
+"""A position from up to this before the cable was connected, or charging began, is still that of the session."""
 
 
 class Geofence(msgspec.Struct, frozen=True, kw_only=True):
-    """A named circle (degrees, WGS 84; metres), whether charging there is public (None: not known), and its tariff by name."""
+    """A named circle (degrees, WGS 84; metres), whether charging there is public (None: unknown), and its tariff."""
 
     name: str
     latitude: float
@@ -28,9 +28,9 @@ class Geofence(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Fix(msgspec.Struct, frozen=True):
-    """Where the car was at an instant, and until when it was seen there and nowhere else between; degrees, WGS 84.
+    """The position of the car from an instant `until` another, by every report between them; degrees, WGS 84.
 
-    `withdrawn_at` is when its source said that the position is not known any more; None where it did not.
+    `withdrawn_at` is when its source reported that the position is unknown; None where it did not.
     """
 
     at: int
@@ -41,46 +41,49 @@ class Fix(msgspec.Struct, frozen=True):
     withdrawn_at: int | None = None
 
 
-def distance_m(one: tuple[float, float], other: tuple[float, float]) -> float:
-    """Return metres along the ground between two points (latitude, longitude).
+def distance_m(start: tuple[float, float], end: tuple[float, float]) -> float:
+    """Return the great-circle distance in metres between two points (latitude, longitude).
 
     >>> round(distance_m((50.0, 8.0), (50.001, 8.0)))
     111
     """
-    north, north_of = math.radians(one[0]), math.radians(other[0])
-    east = math.radians(other[1] - one[1])
-    half = math.sin((north_of - north) / 2) ** 2 + math.cos(north) * math.cos(north_of) * math.sin(east / 2) ** 2
-    return 2 * EARTH_RADIUS_M * math.asin(math.sqrt(min(1.0, half)))
+    start_latitude, end_latitude = math.radians(start[0]), math.radians(end[0])
+    longitudes = math.radians(end[1] - start[1])
+    haversine = (
+        math.sin((end_latitude - start_latitude) / 2) ** 2
+        + math.cos(start_latitude) * math.cos(end_latitude) * math.sin(longitudes / 2) ** 2
+    )
+    return 2 * EARTH_RADIUS_M * math.asin(math.sqrt(min(1.0, haversine)))
 
 
 def fence_of(place: Place | None, fences: Sequence[Geofence]) -> Geofence | None:
-    """Return the fence that a place lies in, of several the nearest; None without one or without coordinates."""
+    """Return the nearest geofence that contains a place; None where none does, or the place has no coordinates."""
     if place is None or place.latitude is None or place.longitude is None:
         return None
-    here = (place.latitude, place.longitude)
-    away = [(distance_m(here, (fence.latitude, fence.longitude)), fence.name, fence) for fence in fences]
-    inside = [each for each in away if each[0] <= each[2].radius_m]
+    position = (place.latitude, place.longitude)
+    distances = [(distance_m(position, (fence.latitude, fence.longitude)), fence.name, fence) for fence in fences]
+    inside = [each for each in distances if each[0] <= each[2].radius_m]
     return min(inside, key=lambda each: each[:2])[2] if inside else None
 
 
 def place_of(session: Session, fixes: Sequence[Fix]) -> Place | None:
-    """Return where the car was from when it was plugged in, or just before, until it was unplugged; None where no fix tells.
+    """Return the position of the car while it was plugged in, or just before; None where no fix shows it.
 
-    A source that tells of the charging and of no other position since tells positions on change: its last one holds.
-    `fixes` are by time.
+    A source of the session that has reported no other position since reports changes only: its last position holds.
+    `fixes` are ordered by time.
     """
-    standing_at = session.started_at if session.plugged_at is None else min(session.plugged_at, session.started_at)
+    parked_at = session.started_at if session.plugged_at is None else min(session.plugged_at, session.started_at)
     first = bisect_left(fixes, session.started_at, key=lambda fix: fix.at)
     before = max(fixes[:first], key=lambda fix: (_seen_at(fix), fix.at), default=None)
     if before is not None and _seen_at(before) >= session.started_at:
-        found = before
+        fix = before
     elif first < len(fixes) and fixes[first].at <= max(session.ended_at, session.unplugged_at or 0):
-        found = fixes[first]
-    elif before is not None and (_seen_at(before) >= standing_at - NEAR_MS or _still_holds(before, session)):
-        found = before
+        fix = fixes[first]
+    elif before is not None and (_seen_at(before) >= parked_at - NEAR_MS or _still_holds(before, session)):
+        fix = before
     else:
         return None
-    return Place(latitude=found.latitude, longitude=found.longitude)
+    return Place(latitude=fix.latitude, longitude=fix.longitude)
 
 
 def _seen_at(fix: Fix) -> int:
@@ -88,11 +91,12 @@ def _seen_at(fix: Fix) -> int:
 
 
 def _still_holds(fix: Fix, session: Session) -> bool:
+    """Return whether a source of the session reported the position, and had not withdrawn it."""
     return fix.source in session.sources and (fix.withdrawn_at is None or fix.withdrawn_at > session.started_at)
 
 
 def located(session: Session, fences: Sequence[Geofence], fixes: Sequence[Fix] = ()) -> Session:
-    """Return the session with its place, that place's name, and whether it was public, where these were not known yet."""
+    """Return the session with its place, the name of that, and whether it is public, unless these are known already."""
     place = session.place or place_of(session, fixes)
     fence = fence_of(place, fences)
     if place is None or fence is None:

@@ -1,70 +1,88 @@
-"""Sessions of our own and those that sources reported, as one list without doubles."""
+"""Join the detected sessions and those that sources reported into one list, each session once.
+
+In: the detected sessions, which are separate from each other, and the reported ones. Out: all sessions by time. The steps:
+
+1. Detected and reported sessions of the same time form a cluster (`reported.is_same_session`).
+2. The reports of one source in a cluster are united; the reports of several sources, and the detected session, are overlaid.
+   Reported members take precedence over detected ones.
+"""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 
-from chargeport.derive.records.believed import unlike_ours
-from chargeport.derive.records.reported import in_groups, is_one
+from chargeport.derive.records.reported import is_same_session, overlapping_groups
+from chargeport.derive.records.reported_energy import without_contradicted_energy
 from chargeport.derive.sessions.session import Evidence, Session
 from chargeport.signals.records import Cost
 
 
-def all_joined(own: Sequence[Session], theirs: Sequence[Session]) -> list[Session]:
-    """Return all sessions, by time, each once. Only those that lie together in time are compared: the lists may be long."""
-    if not theirs:
-        return sorted(own, key=lambda each: (each.started_at, each.ended_at))
-    reported = {id(each) for each in theirs}
+def all_joined(detected: Sequence[Session], reported: Sequence[Session]) -> list[Session]:
+    """Return all sessions, by time, each once. Only sessions that overlap are compared, because the lists may be long."""
+    if not reported:
+        return sorted(detected, key=_by_time)
+    reported_ids = {id(session) for session in reported}
     found: list[Session] = []
-    for group in in_groups(sorted([*own, *theirs], key=lambda each: (each.started_at, each.ended_at))):
-        found += joined([each for each in group if id(each) not in reported], [each for each in group if id(each) in reported])
+    for group in overlapping_groups(sorted([*detected, *reported], key=_by_time)):
+        found += joined(
+            [session for session in group if id(session) not in reported_ids],
+            [session for session in group if id(session) in reported_ids],
+        )
     return found
 
 
-def joined(own: Sequence[Session], theirs: Sequence[Session]) -> list[Session]:
-    """Return our own sessions and the reported ones, each once, by time: reported numbers win, ours fill in what is missing."""
-    clusters: list[tuple[list[Session], list[Session]]] = [([one], []) for one in own] + [([], [one]) for one in theirs]
-    clusters.sort(key=lambda cluster: (_first(cluster).started_at, _first(cluster).ended_at, bool(cluster[1])))
-    united: list[tuple[list[Session], list[Session]]] = []
-    for cluster in clusters:
-        partners = [other for other in united if _are_one(other, cluster)]
-        for other in partners:
-            united.remove(other)
-            cluster = (other[0] + cluster[0], other[1] + cluster[1])  # noqa: PLW2901  (grows by each)
-        united.append(cluster)
-    return sorted((_one(mine, theirs) for mine, theirs in united), key=lambda one: (one.started_at, one.ended_at))
+def _by_time(session: Session) -> tuple[int, int]:
+    return session.started_at, session.ended_at
 
 
-def _first(cluster: tuple[list[Session], list[Session]]) -> Session:
-    return (cluster[0] + cluster[1])[0]
+class _Cluster(NamedTuple):
+    """Detected and reported sessions that are one session."""
+
+    detected: list[Session]
+    reported: list[Session]
 
 
-def _are_one(cluster: tuple[list[Session], list[Session]], other: tuple[list[Session], list[Session]]) -> bool:
-    """Return whether a reported one of either overlaps with one of the other; our own sessions are separate already."""
+def joined(detected: Sequence[Session], reported: Sequence[Session]) -> list[Session]:
+    """Return the detected and the reported sessions, each once, by time."""
+    singles = [_Cluster([session], []) for session in detected] + [_Cluster([], [session]) for session in reported]
+    singles.sort(key=lambda single: (*_by_time((single.detected + single.reported)[0]), bool(single.reported)))
+    clusters: list[_Cluster] = []
+    for single in singles:
+        cluster = single
+        for other in [other for other in clusters if _are_one(other, single)]:
+            clusters.remove(other)
+            cluster = _Cluster(other.detected + cluster.detected, other.reported + cluster.reported)
+        clusters.append(cluster)
+    return sorted((_joined_session(cluster) for cluster in clusters), key=_by_time)
+
+
+def _are_one(cluster: _Cluster, other: _Cluster) -> bool:
+    """Return whether a session of one cluster is the same as one of the other; two detected ones never are."""
     return any(
-        is_one(one, two)
-        for one in cluster[0] + cluster[1]
-        for two in other[0] + other[1]
-        if not (one in cluster[0] and two in other[0])
+        is_same_session(first, second)
+        for first in cluster.detected + cluster.reported
+        for second in other.detected + other.reported
+        if not (first in cluster.detected and second in other.detected)
     )
 
 
-def _one(mine: list[Session], theirs: list[Session]) -> Session:
-    """Return one session from all reports of it."""
-    base = united(mine) if mine else None
-    theirs = theirs if base is None else unlike_ours(theirs, base)
+def _joined_session(cluster: _Cluster) -> Session:
+    """Return the one session of a cluster."""
+    base = united(cluster.detected) if cluster.detected else None
+    reported = cluster.reported if base is None else without_contradicted_energy(cluster.reported, base)
     by_source: dict[str, list[Session]] = {}
-    for one in theirs:
-        by_source.setdefault(one.sources[0], []).append(one)
-    for source in sorted(by_source, reverse=True):  # the first by name wins, since it comes last
-        reported = united(by_source[source])
-        base = reported if base is None else over(reported, base)
+    for session in reported:
+        by_source.setdefault(session.sources[0], []).append(session)
+    for source in sorted(by_source, reverse=True):  # the first by name is overlaid last, and takes precedence
+        of_source = united(by_source[source])
+        base = of_source if base is None else overlaid(of_source, base)
     assert base is not None, "a cluster has a session"  # noqa: S101
     return base
 
 
-def over(reported: Session, base: Session) -> Session:
-    """Return what was reported, and from `base` what is missing in it."""
+def overlaid(reported: Session, base: Session) -> Session:
+    """Return the reported session, with the members of `base` that it lacks."""
     values = ((name, getattr(reported, name)) for name in reported.__struct_fields__)
     known = {name: value for name, value in values if value not in (None, (), False)}
     known |= {
@@ -75,48 +93,48 @@ def over(reported: Session, base: Session) -> Session:
         "sources": tuple(sorted({*reported.sources, *base.sources})),
         "evidence": Evidence(base.evidence.facts + reported.evidence.facts),
     }
-    if reported.is_open:  # its end is not known
+    if reported.is_open:  # its end is unknown
         known["ended_at"] = base.ended_at
     return msgspec.structs.replace(base, **known)
 
 
-def united(found: Sequence[Session]) -> Session:
-    """Return sessions that follow each other as one, from the first start to the last end; what one lacks, it lacks.
+def united(sessions: Sequence[Session]) -> Session:
+    """Return sessions that follow each other as one, from the first start to the last end.
 
-    The energy of a sum with an unknown part is not known either.
+    A sum with an unknown part, such as the energy, is unknown.
     """
-    if len(found) == 1:
-        return found[0]
-    ordered = sorted(found, key=lambda one: (one.started_at, one.ended_at))
-    first, last = ordered[0], max(ordered, key=lambda one: one.ended_at)
-    kinds = {one.charging_type for one in ordered}
+    if len(sessions) == 1:
+        return sessions[0]
+    ordered = sorted(sessions, key=_by_time)
+    first, last = ordered[0], max(ordered, key=lambda session: session.ended_at)
+    types = {session.charging_type for session in ordered}
     return msgspec.structs.replace(
         first,
         ended_at=last.ended_at,
-        is_open=any(one.is_open for one in ordered),
+        is_open=any(session.is_open for session in ordered),
         unplugged_at=last.unplugged_at,
         end_soc=last.end_soc,
-        energy_added_kwh=_sum([one.energy_added_kwh for one in ordered]),
-        energy_drawn_kwh=_sum([one.energy_drawn_kwh for one in ordered]),
+        energy_added_kwh=_sum([session.energy_added_kwh for session in ordered]),
+        energy_drawn_kwh=_sum([session.energy_drawn_kwh for session in ordered]),
         energy_bounds_kwh=_bounds(ordered),
-        estimated=any(one.estimated for one in ordered),
+        estimated=any(session.estimated for session in ordered),
         meter_end_kwh=last.meter_end_kwh,
-        charging_type=first.charging_type if len(kinds) == 1 else None,
-        max_power_w=max((one.max_power_w for one in ordered if one.max_power_w is not None), default=None),
-        cost=_costs([one.cost for one in ordered]),
-        sources=tuple(sorted({source for one in ordered for source in one.sources})),
-        evidence=Evidence(tuple(fact for one in ordered for fact in one.evidence.facts)),
-        stretches=tuple(sorted(stretch for one in ordered for stretch in one.stretches)),
-        slots=tuple(sorted(slot for one in ordered for slot in one.slots)),
+        charging_type=first.charging_type if len(types) == 1 else None,
+        max_power_w=max((each.max_power_w for each in ordered if each.max_power_w is not None), default=None),
+        cost=_total_cost([session.cost for session in ordered]),
+        sources=tuple(sorted({source for session in ordered for source in session.sources})),
+        evidence=Evidence(tuple(fact for session in ordered for fact in session.evidence.facts)),
+        stretches=tuple(sorted(stretch for session in ordered for stretch in session.stretches)),
+        slots=tuple(sorted(slot for session in ordered for slot in session.slots)),
     )
 
 
-def _bounds(ordered: Sequence[Session]) -> tuple[float, float] | None:
-    """Return the bounds of the sum of the energies, exact ones counted as they are; None if one is unknown or all are exact."""
-    energies = [one.energy_added_kwh for one in ordered]
-    if None in energies or all(one.energy_bounds_kwh is None for one in ordered):
+def _bounds(sessions: Sequence[Session]) -> tuple[float, float] | None:
+    """Return the bounds of the total energy; None if one energy is unknown or all are exact."""
+    energies = [session.energy_added_kwh for session in sessions]
+    if None in energies or all(session.energy_bounds_kwh is None for session in sessions):
         return None
-    bounds = [one.energy_bounds_kwh or (one.energy_added_kwh or 0, one.energy_added_kwh or 0) for one in ordered]
+    bounds = [each.energy_bounds_kwh or (each.energy_added_kwh or 0, each.energy_added_kwh or 0) for each in sessions]
     return sum(low for low, _ in bounds), sum(high for _, high in bounds)
 
 
@@ -125,8 +143,8 @@ def _sum(amounts: Sequence[float | None]) -> float | None:
     return sum(known) if len(known) == len(amounts) else None
 
 
-def _costs(costs: Sequence[Cost | None]) -> Cost | None:
-    """Return the sum of costs in one currency; None where a part is not known."""
+def _total_cost(costs: Sequence[Cost | None]) -> Cost | None:
+    """Return the sum of costs; None where one is unknown, or of another currency."""
     known = [cost for cost in costs if cost is not None]
     if len(known) < len(costs) or len({cost.currency for cost in known}) != 1:
         return None

@@ -1,9 +1,16 @@
-"""Sessions that sources report as records: which of them are the same session, and when one without an end was over."""
+"""Sessions that sources report as lists of records: recognise them when they are reported again, and end open ones.
+
+In: the lists of a source (charge-chargerecords) and the sessions that are known from earlier lists. Out: the new and the
+changed sessions. The steps:
+
+1. Each record becomes a session; those of one list that are the same session become one (`listed`).
+2. A session is recognised by its id, its time or its energy, and keeps its name (`identified`).
+3. An open session ends when a later one begins, or when it is no longer reported (`closed`).
+"""
 
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from itertools import groupby
 from typing import Final, NamedTuple
 
 import msgspec
@@ -17,25 +24,25 @@ from chargeport.signals.records import ChargeRecord, ChargeRecords
 
 RECORDS: Final = BY_CODE["charge-chargerecords"]
 
-JOINS_FROM: Final = 0.5
-"""Two that share more of the shorter one's time are one session."""
+SAME_SESSION_SHARE: Final = 0.5
+"""Two reports that share more than this of the shorter one's time are of the same session."""
 ROUNDED_SHARE: Final = 0.05
-"""Two that follow each other may have as much in common by rounded times."""
-SAME_KWH: Final = 0.05
-SAME_LENGTH_MS: Final = 5 * MINUTE_MS
-"""Two reports under one id differ by no more, as a share or as a time, where one corrects the other."""
-ZONES_MS: Final = 14 * HOUR_MS
-"""A list in local time that is corrected moves by no more."""
-UNIQUE_LENGTH: Final = 16
-"""An id of so many characters is never given again to another session."""
+"""Two sessions that follow each other may overlap by up to this because their times are rounded."""
+SAME_ENERGY_SHARE: Final = 0.05
+SAME_DURATION_MS: Final = 5 * MINUTE_MS
+"""Two reports under one id are of the same session if their energies, or their durations, differ by at most this."""
+MAX_ZONE_MS: Final = 14 * HOUR_MS
+"""The correction of a list in local time moves its sessions by at most this."""
+UNIQUE_ID_LENGTH: Final = 16
+"""An id of at least this many characters is never used for another session."""
 OPEN_FOR_MS: Final = 36 * HOUR_MS
-"""A session that was reported without an end is over once nobody has reported it for so long."""
+"""An open session that was not reported for longer than this has ended."""
 
 _NO_ID = re.compile(r"[\W_0]*|-1|-9+|\?+|n/?a|none|null|nil|nan|unknown|undefined|not available|tbd|string|id", re.IGNORECASE)
 
 
 class Reported(NamedTuple):
-    """A session as a source reported it last, at `at`, under the name that tells it from the source's others."""
+    """A session as a source reported it last, at `at`; its `name` is unique among the sessions of the source."""
 
     source: str
     name: str
@@ -44,86 +51,86 @@ class Reported(NamedTuple):
 
 
 class Listed(NamedTuple):
-    """The sessions of one list of a source, as it was observed at `at`."""
+    """The sessions of one list of a source, which was observed at `at`."""
 
     source: str
     at: int
     sessions: list[Session]
 
 
-def lists(track: Track | None, ours: str | None = None) -> list[Listed]:
-    """Return the lists that sources reported, by time. `ours` is the source that we publish under."""
+def lists(track: Track | None) -> list[Listed]:
+    """Return the lists that sources reported, by time."""
     found = []
     for sample in [] if track is None else track.samples():
-        if sample.source != ours:
-            records = msgspec.json.decode(str(sample.value), type=ChargeRecords).values
-            found.append(listed(sample.source, sample.at, records))
+        records = msgspec.json.decode(str(sample.value), type=ChargeRecords).values
+        found.append(listed(sample.source, sample.at, records))
     return found
 
 
 def listed(source: str, at: int, records: Iterable[ChargeRecord]) -> Listed:
-    """Return the sessions of a list, each once. A text that stands for several of them is no id."""
+    """Return the sessions of a list, each once. An id that several of them have is ignored."""
     sessions = [session for session in (from_record(record, source, at) for record in records) if session is not None]
     kept = distinct(sessions)
-    ids = [one.reported_id for one in kept]
-    kept = [msgspec.structs.replace(one, reported_id=None) if ids.count(one.reported_id) > 1 else one for one in kept]
+    ids = [each.reported_id for each in kept]
+    kept = [msgspec.structs.replace(each, reported_id=None) if ids.count(each.reported_id) > 1 else each for each in kept]
     return Listed(source, at, kept)
 
 
 def distinct(sessions: Sequence[Session]) -> list[Session]:
-    """Return the sessions of one source without those that are the same as a longer one."""
+    """Return the sessions of one source, by time, without those that are the same as a longer one."""
     kept: list[Session] = []
-    for one in sorted(_until_the_next(sessions), key=_length_first):
-        if not any(overlap(one, other) > JOINS_FROM for other in kept):
-            kept.append(one)
-    return sorted(kept, key=lambda one: (one.started_at, one.ended_at))
+    for session in sorted(_ended_by_the_next(sessions), key=_longest_first):
+        if not any(overlap(session, longer) > SAME_SESSION_SHARE for longer in kept):
+            kept.append(session)
+    return sorted(kept, key=lambda session: (session.started_at, session.ended_at))
 
 
-def _until_the_next(sessions: Sequence[Session]) -> list[Session]:
-    """Return sessions of one list, those without an end no longer than until the next one began."""
-    starts = sorted(one.started_at for one in sessions)
+def _ended_by_the_next(sessions: Sequence[Session]) -> list[Session]:
+    """Return the sessions of one list; an open one ends at the latest when the next one begins."""
+    starts = sorted(session.started_at for session in sessions)
     found = []
-    for one in sessions:
-        later = bisect_left(starts, one.started_at + SAME_LENGTH_MS)
-        if one.is_open and later < len(starts) and starts[later] < one.ended_at:
-            one = msgspec.structs.replace(one, ended_at=starts[later])  # noqa: PLW2901
-        found.append(one)
+    for session in sessions:
+        later = bisect_left(starts, session.started_at + SAME_DURATION_MS)
+        if session.is_open and later < len(starts) and starts[later] < session.ended_at:
+            session = msgspec.structs.replace(session, ended_at=starts[later])  # noqa: PLW2901
+        found.append(session)
     return found
 
 
-def _length_first(one: Session) -> tuple[int, float, str]:
-    return one.started_at - one.ended_at, -(one.energy_added_kwh or 0.0), one.reported_id or ""
+def _longest_first(session: Session) -> tuple[int, float, str]:
+    return session.started_at - session.ended_at, -(session.energy_added_kwh or 0.0), session.reported_id or ""
 
 
 def identified(known: Sequence[Reported], found: Sequence[Listed]) -> list[Reported]:
-    """Return what lists report that is new, or newer than what is known, under the names of the known sessions.
+    """Return the sessions of lists that are new or changed, under the names of the known sessions.
 
-    A session is known again by its id, its times or its energy. A list that leaves a session out takes nothing back.
+    A known session that a list leaves out stays.
     """
     newest = {(each.source, each.name): each for each in known}
     changed: dict[tuple[str, str], Reported] = {}
-    for one in sorted(found, key=lambda each: (each.at, each.source)):
-        own = [each for each in newest.values() if each.source == one.source]
-        for session, before in _paired(one, own):
+    for source_list in sorted(found, key=lambda each: (each.at, each.source)):
+        source, at = source_list.source, source_list.at
+        own = [each for each in newest.values() if each.source == source]
+        for session, before in _paired(source_list, own):
             name = _name(session, own) if before is None else before.name
-            each = Reported(one.source, name, one.at, session if before is None else _again(session, before.session))
-            if before is not None and (one.at < before.at or each == before):
+            reported = Reported(source, name, at, session if before is None else _updated(session, before.session))
+            if before is not None and (at < before.at or reported == before):
                 continue
-            newest[one.source, name] = changed[one.source, name] = each
-            own = [*(other for other in own if other.name != name), each]
+            newest[source, name] = changed[source, name] = reported
+            own = [*(other for other in own if other.name != name), reported]
     return list(changed.values())
 
 
-def _paired(one: Listed, own: Sequence[Reported]) -> list[tuple[Session, Reported | None]]:
-    """Return each session of a list with the known one that it is."""
+def _paired(source_list: Listed, own: Sequence[Reported]) -> list[tuple[Session, Reported | None]]:
+    """Return each session of a list with the known session that it is; None where it is new."""
     left = list(own)
     pairs: list[tuple[Session, Reported | None]] = []
-    for session in one.sessions:
+    for session in source_list.sessions:
         same = [each for each in left if _is_same(session, each.session)]
         best = max(same, key=lambda each: (_has_id(session, each.session), overlap(session, each.session)), default=None)
         left = [each for each in left if each is not best]
         pairs.append((session, best))
-    return [(session, before or _moved(session, one, left)) for session, before in pairs]
+    return [(session, before or _moved(session, source_list, left)) for session, before in pairs]
 
 
 def _has_id(one: Session, other: Session) -> bool:
@@ -131,47 +138,47 @@ def _has_id(one: Session, other: Session) -> bool:
 
 
 def _is_same(one: Session, other: Session) -> bool:
-    """Return whether two reports of one source are of the same session."""
-    if overlap(one, other) > JOINS_FROM:
+    """Return whether two reports of one source are of the same session: by time, or by id if nothing contradicts it."""
+    if overlap(one, other) > SAME_SESSION_SHARE:
         return True
     if not _has_id(one, other):
         return False
-    if len(one.reported_id or "") >= UNIQUE_LENGTH or one.is_open or other.is_open or overlap(one, other):
+    if len(one.reported_id or "") >= UNIQUE_ID_LENGTH or one.is_open or other.is_open or overlap(one, other):
         return True
-    if abs(one.started_at - other.started_at) > ZONES_MS:
-        return False  # the number of a line, or of the last session
-    return _has_energy_of(one, other) or _is_as_long(one, other)
+    if abs(one.started_at - other.started_at) > MAX_ZONE_MS:
+        return False  # such an id may be a line number, or the same for every last session
+    return _has_same_energy(one, other) or _has_same_duration(one, other)
 
 
-def _has_energy_of(one: Session, other: Session) -> bool:
+def _has_same_energy(one: Session, other: Session) -> bool:
     if not one.energy_added_kwh or not other.energy_added_kwh:
         return False
-    return abs(one.energy_added_kwh - other.energy_added_kwh) <= SAME_KWH * one.energy_added_kwh
+    return abs(one.energy_added_kwh - other.energy_added_kwh) <= SAME_ENERGY_SHARE * one.energy_added_kwh
 
 
-def _is_as_long(one: Session, other: Session) -> bool:
-    lengths = [each.ended_at - each.started_at for each in (one, other)]
-    return abs(lengths[0] - lengths[1]) <= SAME_LENGTH_MS
+def _has_same_duration(one: Session, other: Session) -> bool:
+    durations_ms = [each.ended_at - each.started_at for each in (one, other)]
+    return abs(durations_ms[0] - durations_ms[1]) <= SAME_DURATION_MS
 
 
-def _moved(session: Session, one: Listed, left: Sequence[Reported]) -> Reported | None:
-    """Return the known session that this list shows at another time: it would have to be in the list, and is not."""
-    first_at, last_at = one.sessions[0].started_at, one.sessions[-1].started_at
+def _moved(session: Session, source_list: Listed, left: Sequence[Reported]) -> Reported | None:
+    """Return the known session that a list now shows at another time; it is within the time of the list, but not in it."""
+    first_at, last_at = source_list.sessions[0].started_at, source_list.sessions[-1].started_at
     found = [
         each
         for each in left
         if session.energy_added_kwh is not None
         and session.energy_added_kwh == each.session.energy_added_kwh
         and session.ended_at - session.started_at == each.session.ended_at - each.session.started_at
-        and 0 < abs(session.started_at - each.session.started_at) <= ZONES_MS
-        and first_at - ZONES_MS <= each.session.started_at <= last_at + ZONES_MS
+        and 0 < abs(session.started_at - each.session.started_at) <= MAX_ZONE_MS
+        and first_at - MAX_ZONE_MS <= each.session.started_at <= last_at + MAX_ZONE_MS
         and session.reported_id == each.session.reported_id
     ]
     return found[0] if len(found) == 1 else None
 
 
 def _name(session: Session, own: Sequence[Reported]) -> str:
-    """Return a name that no other session of the source has."""
+    """Return a name that no other session of the source has: its id, else its start."""
     taken = {each.name for each in own}
     name = session.reported_id or str(session.started_at)
     if name in taken:
@@ -179,31 +186,32 @@ def _name(session: Session, own: Sequence[Reported]) -> str:
     return name
 
 
-def _again(session: Session, before: Session) -> Session:
-    """Return a session that is reported again. Its end stays unknown since when nothing new was said of it."""
+def _updated(session: Session, before: Session) -> Session:
+    """Return a session that is reported again. The end of an open one moves only if its energy has changed."""
     if session.is_open and before.is_open and session.energy_added_kwh == before.energy_added_kwh:
         session = msgspec.structs.replace(session, ended_at=max(session.started_at, min(session.ended_at, before.ended_at)))
     same = msgspec.structs.replace(session, evidence=before.evidence) == before
     return before if same else session
 
 
-def closed(found: Sequence[Session], others: Sequence[Session], now: int) -> list[Session]:
-    """Return reported sessions without those that go on although a later one began, or nobody has reported them for long.
+def closed(reported: Sequence[Session], detected: Sequence[Session], now: int) -> list[Session]:
+    """Return reported sessions; an open one has ended if a later session began, or it was not reported for long.
 
-    Such a session ended when it was last reported to have changed, as far as is known.
+    Its end is then estimated: when its last change was reported.
     """
-    starts = sorted(one.started_at for one in [*found, *others])
-    over = []
-    for one in found:
-        later = next((at for at in starts if at > one.started_at), None)
-        if one.is_open and (now - one.ended_at > OPEN_FOR_MS or (later is not None and later >= one.ended_at)):
-            one = msgspec.structs.replace(one, is_open=False, estimated=True)  # noqa: PLW2901
-        over.append(one)
-    return over
+    starts = sorted(session.started_at for session in [*reported, *detected])
+    found = []
+    for session in reported:
+        later = next((at for at in starts if at > session.started_at), None)
+        is_over = now - session.ended_at > OPEN_FOR_MS or (later is not None and later >= session.ended_at)
+        if session.is_open and is_over:
+            session = msgspec.structs.replace(session, is_open=False, estimated=True)  # noqa: PLW2901
+        found.append(session)
+    return found
 
 
 def from_record(record: ChargeRecord, source: str, at: int) -> Session | None:
-    """Return a record as a session; None where it does not say when it began. Without an end it went on until now."""
+    """Return a record as a session; None without a start. Without an end it is open, and has lasted until `at`."""
     if record.startTime is None:
         return None
     started_at = _milliseconds(record.startTime)
@@ -234,7 +242,7 @@ def _milliseconds(text: str) -> int:
 
 
 def overlap(one: Session, other: Session) -> float:
-    """Return which share of the shorter one's time both have in common; an instant within the other is all of it."""
+    """Return the share of the shorter session's time that both have in common; 1 for an instant within the other."""
     start, end = max(one.started_at, other.started_at), min(one.ended_at, other.ended_at)
     if end < start:
         return 0.0
@@ -242,22 +250,25 @@ def overlap(one: Session, other: Session) -> float:
     return 1.0 if not shorter_ms else (end - start) / shorter_ms
 
 
-def is_one(one: Session, other: Session) -> bool:
-    """Return whether two reports of any sources are of one session: in time, or by as long and as much at once with it.
+def is_same_session(one: Session, other: Session) -> bool:
+    """Return whether two reports of any sources are of the same session.
 
-    A car is in one session at a time. By a clock that is wrong, or in another zone, they have less in common.
+    They overlap for the most part, because a car is in one session at a time. Two with different clocks or zones overlap less,
+    but have the same energy and the same duration.
     """
     share = overlap(one, other)
-    return share > JOINS_FROM or (share > ROUNDED_SHARE and _has_energy_of(one, other) and _is_as_long(one, other))
+    return share > SAME_SESSION_SHARE or (
+        share > ROUNDED_SHARE and _has_same_energy(one, other) and _has_same_duration(one, other)
+    )
 
 
-def in_groups(ordered: Sequence[Session]) -> list[list[Session]]:
-    """Return sessions, which are by time, in groups of those that overlap with one before them."""
-    reached, number = 0, 0
-    numbered = []
-    for each in ordered:
-        if each.started_at > reached:
-            number += 1
-        reached = max(reached, each.ended_at)
-        numbered.append((number, each))
-    return [[each for _, each in group] for _, group in groupby(numbered, key=lambda pair: pair[0])]
+def overlapping_groups(ordered: Sequence[Session]) -> list[list[Session]]:
+    """Return sessions, which are ordered by time, in groups that do not overlap with each other."""
+    groups: list[list[Session]] = []
+    ended_at = 0
+    for session in ordered:
+        if session.started_at > ended_at or not groups:
+            groups.append([])
+        groups[-1].append(session)
+        ended_at = max(ended_at, session.ended_at)
+    return groups

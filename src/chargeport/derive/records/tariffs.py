@@ -1,6 +1,6 @@
-"""What the energy of a session costs: a flat price, prices by the time of the week, or a series of prices.
+"""The cost of a session: by a flat price, prices by the time of the week, or a series of prices.
 
-Cost is of what was drawn from the grid. Where that is not known, or a price is not, there is no cost: never zero as a guess.
+The cost is that of the energy drawn from the grid. Where this energy or a price is unknown, the cost is unknown, not zero.
 """
 
 from bisect import bisect_right
@@ -24,15 +24,15 @@ WEEKDAYS: Final[tuple[Weekday, ...]] = ("MONDAY", "TUESDAY", "WEDNESDAY", "THURS
 
 
 class PriceWindow(msgspec.Struct, frozen=True):
-    """A price of a kWh on some days of the week, from a local time to another; past midnight where that is earlier."""
+    """The price of a kWh on some days of the week, from `start` to `end` in local time; past midnight if `end` is earlier."""
 
     start: time
     end: time
     price: float
     days: tuple[Weekday, ...] = WEEKDAYS
 
-    def holds(self, at: datetime) -> bool:
-        """Return whether the price holds at a local time. A window past midnight belongs to the day on which it begins."""
+    def applies(self, at: datetime) -> bool:
+        """Return whether the price applies at a local time. A window past midnight belongs to the day on which it begins."""
         today, yesterday = WEEKDAYS[at.weekday()], WEEKDAYS[at.weekday() - 1]
         now = at.time()
         if self.start < self.end:
@@ -41,7 +41,7 @@ class PriceWindow(msgspec.Struct, frozen=True):
 
 
 class Price(msgspec.Struct, frozen=True):
-    """The price of a kWh from an instant on, until another (None: for ever) or the next one of the series."""
+    """The price of a kWh from an instant on, until another one (None: without end) or the next price of the series."""
 
     from_at: int
     price: float
@@ -49,41 +49,43 @@ class Price(msgspec.Struct, frozen=True):
 
 
 SeriesKind = Literal["slots", "changes"]
-"""A series of slots, such as day-ahead hours, ends with its last slot; a list of tariff changes holds on."""
+"""A series of slots, such as day-ahead hours, ends with its last slot; the last of a list of changes has no end."""
 
 LONGEST_SLOT_MS: Final = 25 * HOUR_MS
-"""A day, on which clocks are put back."""
+"""A day on which clocks are set back has 25 hours."""
 REGULAR: Final = 1.5
-"""A gap that is longer than its neighbours by this factor is a hole in a series of slots."""
-FEW: Final = 3
+"""An interval longer than its neighbours by this factor is a gap in a series of slots."""
+MIN_SLOTS: Final = 3
 
 
 def series_of(prices: Sequence[Price], kind: SeriesKind | None = None) -> tuple[Price, ...]:
-    """Return the prices, which are by time, each with its end. Without a kind it follows from how far they lie apart."""
-    gaps = [other.from_at - one.from_at for one, other in pairwise(prices)]
-    if not gaps or (kind or _kind(gaps)) == "changes":
+    """Return the prices, which are ordered by time, each with its end. Without a kind, their intervals decide it."""
+    intervals = [after.from_at - before.from_at for before, after in pairwise(prices)]
+    if not intervals or (kind or _kind(intervals)) == "changes":
         return tuple(prices)
-    usual = median(gaps)
-    ends = []
-    for index, gap in enumerate(gaps):
-        near = [*gaps[max(0, index - 1) : index], *gaps[index + 1 : index + 2]] or [gap]
-        is_hole = gap > REGULAR * max(near) and gap > REGULAR * usual
-        ends.append(round(min(*near, usual)) if is_hole else gap)
-    ends.append(ends[-1])
-    return tuple(msgspec.structs.replace(each, until=each.from_at + end) for each, end in zip(prices, ends, strict=True))
+    usual = median(intervals)
+    lengths = []
+    for index, interval in enumerate(intervals):
+        neighbours = [*intervals[max(0, index - 1) : index], *intervals[index + 1 : index + 2]] or [interval]
+        is_gap = interval > REGULAR * max(neighbours) and interval > REGULAR * usual
+        lengths.append(round(min(*neighbours, usual)) if is_gap else interval)
+    lengths.append(lengths[-1])
+    return tuple(
+        msgspec.structs.replace(price, until=price.from_at + length) for price, length in zip(prices, lengths, strict=True)
+    )
 
 
-def _kind(gaps: Sequence[int]) -> SeriesKind:
-    """Return the kind of a series: its slots are at most an hour long, or follow each other evenly within days."""
-    usual = median(gaps)
-    is_even = len(gaps) >= FEW and all(usual / REGULAR <= gap <= usual * REGULAR for gap in gaps)
-    return "slots" if usual <= HOUR_MS or (is_even and usual <= LONGEST_SLOT_MS) else "changes"
+def _kind(intervals: Sequence[int]) -> SeriesKind:
+    """Return "slots" where they are at most an hour long, or regular and at most a day long; else "changes"."""
+    usual = median(intervals)
+    is_regular = len(intervals) >= MIN_SLOTS and all(usual / REGULAR <= each <= usual * REGULAR for each in intervals)
+    return "slots" if usual <= HOUR_MS or (is_regular and usual <= LONGEST_SLOT_MS) else "changes"
 
 
 class Tariff(msgspec.Struct, frozen=True, kw_only=True):
     """Prices of a kWh in a currency (ISO 4217), with a fee for each session.
 
-    A `series` counts first, then the first of the `windows` that holds, then the flat `price`.
+    A price of the `series` takes precedence, then the first of the `windows` that applies, then the flat `price`.
     """
 
     name: str
@@ -95,39 +97,39 @@ class Tariff(msgspec.Struct, frozen=True, kw_only=True):
     session_fee: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a zone that does not exist and a series out of order, with ValueError."""
+        """Raise ValueError for a zone that does not exist, and for a series out of order."""
         try:
             ZoneInfo(self.zone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise ValueError(f"tariff {self.name!r}: zone {self.zone!r} is none: use a name like Europe/Berlin") from None
-        if any(one.from_at >= other.from_at for one, other in zip(self.series, self.series[1:], strict=False)):
+        if any(before.from_at >= after.from_at for before, after in pairwise(self.series)):
             raise ValueError(f"tariff {self.name!r}: the series is not in order of time: sort it by from_at")
 
     def price_at(self, at: int) -> float | None:
-        """Return the price of a kWh at an instant; None where the tariff does not tell."""
+        """Return the price of a kWh at an instant; None where the tariff has none."""
         index = bisect_right(self.series, at, key=lambda price: price.from_at) - 1
         if index >= 0:
             until = self.series[index].until
             if until is None or at < until:
                 return self.series[index].price
         local = datetime.fromtimestamp(at / 1000, _zone(self.zone)) if self.windows else None
-        held = [window.price for window in self.windows if local is not None and window.holds(local)]
-        return held[0] if held else self.price
+        prices = [window.price for window in self.windows if local is not None and window.applies(local)]
+        return prices[0] if prices else self.price
 
     def changes_within(self, slot: Slot) -> list[int]:
-        """Return the instants within a slot, its begin and end left out, at which the price may change."""
+        """Return the instants within a slot, its start and end excluded, at which the price may change."""
         first = bisect_right(self.series, slot.at, key=lambda price: price.from_at)
-        found = []
+        changes = []
         for price in self.series[max(0, first - 1) :]:
             if price.from_at >= slot.at + SLOT_MS:
                 break
-            found += [price.from_at, price.until or slot.at]
-        clocks = _off_quarter(self.windows)
-        if clocks:
+            changes += [price.from_at, price.until or slot.at]
+        minutes = _minutes_within_quarters(self.windows)
+        if minutes:
             local = datetime.fromtimestamp(slot.at / 1000, _zone(self.zone))
-            minute = 60 * local.hour + local.minute
-            found += [slot.at + round((clock - minute) * MINUTE_MS) for clock in clocks]
-        return sorted({at for at in found if slot.at < at < slot.at + SLOT_MS})
+            start = 60 * local.hour + local.minute
+            changes += [slot.at + round((minute - start) * MINUTE_MS) for minute in minutes]
+        return sorted({at for at in changes if slot.at < at < slot.at + SLOT_MS})
 
 
 @lru_cache(maxsize=64)
@@ -136,34 +138,34 @@ def _zone(name: str) -> ZoneInfo:
 
 
 @lru_cache(maxsize=64)
-def _off_quarter(windows: tuple[PriceWindow, ...]) -> tuple[float, ...]:
-    """Return the minutes of the day at which a window begins or ends within a quarter of an hour."""
-    clocks = {60 * clock.hour + clock.minute + clock.second / 60 for each in windows for clock in (each.start, each.end)}
-    return tuple(sorted(clock for clock in clocks if clock % 15))
+def _minutes_within_quarters(windows: tuple[PriceWindow, ...]) -> tuple[float, ...]:
+    """Return the minutes of the day at which a window begins or ends, except those at a full quarter of an hour."""
+    times = [time for window in windows for time in (window.start, window.end)]
+    minutes = {60 * time.hour + time.minute + time.second / 60 for time in times}
+    return tuple(sorted(minute for minute in minutes if minute % 15))
 
 
 def cost(session: Session, tariff: Tariff) -> Cost | None:
-    """Return what the session costs by a tariff; None where its grid energy, or a price of its time, is not known."""
+    """Return the cost of the session by a tariff; None where its drawn energy, or a price of its time, is unknown."""
     if session.energy_drawn_kwh is None or not session.slots:
         return None
     amount = 0.0
     for slot in session.slots:
         cuts = [slot.at, *tariff.changes_within(slot), slot.at + SLOT_MS]
-        charged = [session.charged_ms(one, other) for one, other in pairwise(cuts)]
-        whole = sum(charged)
-        lengths = charged if whole else [other - one for one, other in pairwise(cuts)]
-        for at, long_ms in zip(cuts, lengths, strict=False):
+        charged_ms = [session.charged_ms(start, end) for start, end in pairwise(cuts)]
+        parts_ms = charged_ms if sum(charged_ms) else [end - start for start, end in pairwise(cuts)]
+        for at, part_ms in zip(cuts, parts_ms, strict=False):
             price = tariff.price_at(at)
-            if price is None and long_ms:
+            if price is None and part_ms:
                 return None
-            amount += (price or 0.0) * slot.kwh * long_ms / sum(lengths)
+            amount += (price or 0.0) * slot.kwh * part_ms / sum(parts_ms)
     fee = None if tariff.session_fee is None else round(tariff.session_fee, 2)
     return Cost(currency=tariff.currency, energyAmount=round(amount, 2), otherAmount=fee)
 
 
-def priced(found: Sequence[Session], tariffs: Sequence[Tariff], named: str | None = None) -> list[Session]:
-    """Return the sessions with their cost by the tariff of that name (None: the only one); a cost that is known stays."""
-    chosen = [tariff for tariff in tariffs if named is None or tariff.name == named]
+def priced(sessions: Sequence[Session], tariffs: Sequence[Tariff], name: str | None = None) -> list[Session]:
+    """Return the sessions with their cost by the tariff of that name (None: the only tariff); a known cost is kept."""
+    chosen = [tariff for tariff in tariffs if name is None or tariff.name == name]
     if len(chosen) != 1:
-        return list(found)
-    return [one if one.cost else msgspec.structs.replace(one, cost=cost(one, chosen[0])) for one in found]
+        return list(sessions)
+    return [each if each.cost else msgspec.structs.replace(each, cost=cost(each, chosen[0])) for each in sessions]

@@ -1,4 +1,10 @@
-"""What energy counters say: session counters, registers that count on, and what both show that can't be true."""
+"""What energy counters show of charging: where they rise, where they are reset, and the energy of one session.
+
+A counter is a session counter (reset to 0 when a session begins) or a register (it counts on over all sessions). Both have
+faults: they fall a little, show another counter for a while, stop under power, or keep the last session's count. So the
+samples of a counter are cut into *segments* first: in a segment it rises by no more than the power supply can give. Between two
+segments it was reset, or is wrong.
+"""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
@@ -17,183 +23,184 @@ EnergyMethod = Literal["counter", "lifetime", "integral", "state_of_charge", "re
 
 FALL_KWH: Final = 0.5
 FALL_SHARE: Final = 0.1
-FALL_MOST_KWH: Final = 3.0
-"""A counter may fall by as much while the car heats itself."""
-RETURNS_MS: Final = 2 * HOUR_MS
-"""A counter that is back on its old course so soon never began anew: the reports between were of something else."""
-STILL_KWH: Final = 1.0
-"""So much a car may draw to heat itself while its counter of charged energy stands still."""
+MAX_FALL_KWH: Final = 3.0
+"""A session counter may fall by this while the car heats itself; a larger fall is a reset."""
+RECOVERY_MS: Final = 2 * HOUR_MS
+"""A counter that continues its former course within this time was not reset: the reports in between were wrong."""
+HEATING_KWH: Final = 1.0
+"""A car may draw up to this to heat itself while its counter of charged energy does not rise."""
 SLACK_KWH: Final = 0.5
+"""Added to every upper bound: the step of a counter, and the difference of two clocks."""
 NEAR_MS: Final = 15 * MINUTE_MS
-LAG_MS: Final = 10 * MINUTE_MS
-"""A counter may show the session before for so long after charging began."""
-PACE_SHARE: Final = 1.5
+"""Power is known without a break if its samples are no further apart."""
+COUNTER_LAG_MS: Final = 10 * MINUTE_MS
+"""A counter may show the previous session for this long after charging began."""
+RATE_SHARE: Final = 1.5
+"""It charges at most at this multiple of the rate that was observed."""
 
-Fill = Callable[[int, int], float | None]
-"""Returns the energy between two instants by another measure; None where there is none."""
+EnergyBetween = Callable[[int, int], float | None]
+"""Return the energy in kWh between two instants by another measurement; None where there is none."""
 
 
 class Reset(NamedTuple):
-    """The last report of an old count and the first of a new one; the old one had not risen since `still_since`."""
+    """A reset of a counter: the instants of the last report before and the first after; the old value was `unchanged_since`."""
 
     before: int
     at: int
-    still_since: int
+    unchanged_since: int
 
 
-class Plug(msgspec.Struct, frozen=True):
-    """What the plug can give: by the power that was measured around an instant, else by what chargers have."""
+class PowerSupply(msgspec.Struct, frozen=True):
+    """Upper bounds of the energy that can have flowed: by the power that was measured, else by the maximum of chargers.
+
+    `power` are samples in W, by time; power above `from_w` is charging.
+    """
 
     power: Sequence[Sample]
-    most_kw: float
+    max_kw: float
     from_w: float
 
-    def most_kwh(self, start: int, end: int) -> float:
+    def max_kwh(self, start: int, end: int) -> float:
         """Return the most that can have flowed from one instant to the other."""
         measured = self._measured_kw(start, end)
-        kw = self.most_kw if measured is None else measured * PACE_SHARE
+        kw = self.max_kw if measured is None else measured * RATE_SHARE
         return kw * (end - start) / HOUR_MS + SLACK_KWH
 
     def flows(self, start: int, end: int) -> bool:
-        """Return whether power was measured at both ends, and all the time between."""
+        """Return whether power was measured at both instants, and without a break between them."""
         return self._measured_kw(start, end) is not None
 
     def flowing_since(self, at: int) -> int:
-        """Return since when power was measured without a break up to an instant; that instant where it was not."""
+        """Return since when power was measured without a break until `at`; `at` itself where it was not."""
         since = at
-        for each in reversed(self.power[: bisect_right(self.power, at, key=lambda each: each.at)]):
-            if since - each.at > NEAR_MS or number(each) <= self.from_w:
+        for sample in reversed(self.power[: bisect_right(self.power, at, key=lambda each: each.at)]):
+            if since - sample.at > NEAR_MS or number(sample) <= self.from_w:
                 break
-            since = each.at
+            since = sample.at
         return since
 
     def _measured_kw(self, start: int, end: int) -> float | None:
+        """Return the highest power of a time in which power flowed without a break; else None."""
         first = bisect_left(self.power, start - NEAR_MS, key=lambda each: each.at)
         near = self.power[first : bisect_right(self.power, end + NEAR_MS, first, key=lambda each: each.at)]
         if not near or near[0].at > start or near[-1].at < end:
             return None
-        apart = any(other.at - one.at > NEAR_MS for one, other in pairwise(near))
-        watts = [number(each) for each in near]
-        return None if apart or min(watts) <= self.from_w else max(watts) / 1000
-
-
-class Counted(msgspec.Struct, frozen=True):
-    """What one counter says of a session; `filled` where a part of it comes from another measure, or is missing."""
-
-    kwh: float
-    method: EnergyMethod
-    samples: Sequence[Sample]
-    filled: bool = False
-    register_start: float | None = None
-    register_end: float | None = None
+        has_break = any(after.at - before.at > NEAR_MS for before, after in pairwise(near))
+        watts = [number(sample) for sample in near]
+        return None if has_break or min(watts) <= self.from_w else max(watts) / 1000
 
 
 def is_reset(before: float, after: float) -> bool:
-    """Return whether a counter began anew, as against fell a little."""
+    """Return whether a counter was reset, as opposed to falling a little."""
     fall = before - after
-    least = max(FALL_KWH, min(FALL_SHARE * before, FALL_MOST_KWH))
-    return fall >= least or (fall > 0 and before >= 2 * FALL_KWH / 5 and after <= before / 2)
+    min_fall = max(FALL_KWH, min(FALL_SHARE * before, MAX_FALL_KWH))
+    return fall >= min_fall or (fall > 0 and before >= 2 * FALL_KWH / 5 and after <= before / 2)
 
 
-def runs(own: Sequence[Sample], plug: Plug) -> list[list[Sample]]:
-    """Return one counter's samples in runs in which it counts on, by no more than the plug can give.
+def segments(samples: Sequence[Sample], supply: PowerSupply) -> list[list[Sample]]:
+    """Return the samples of one counter in segments, in each of which it rises by no more than the supply can give.
 
-    Reports after which it goes on as if they had not been are left out.
+    Samples after which the counter continues as before are wrong, and left out.
     """
     found: list[list[Sample]] = []
-    for sample in own:
-        if len(found) > 1 and _is_back(found[-2], found[-1], sample):
+    for sample in samples:
+        if len(found) > 1 and _is_recovered(found[-2], found[-1], sample):
             found.pop()
             found[-1].append(sample)
-        elif found and (_counts_on(found[-1][-1], sample, plug) or _catches_up(found[-1], sample, plug)):
+        elif found and (_is_continued(found[-1][-1], sample, supply) or _catches_up(found[-1], sample, supply)):
             found[-1].append(sample)
         else:
             found.append([sample])
     index = 0
     while index + 2 < len(found):
         last = found[index][-1]
-        back = next(
+        continuation = next(
             (
                 later
                 for later in range(index + 2, len(found))
-                if found[later][0].at - last.at <= RETURNS_MS and _counts_on(last, found[later][0], plug)
+                if found[later][0].at - last.at <= RECOVERY_MS and _is_continued(last, found[later][0], supply)
             ),
             None,
         )
-        if back is None:
+        if continuation is None:
             index += 1
         else:
-            found[index : back + 1] = [[*found[index], *found[back]]]
+            found[index : continuation + 1] = [[*found[index], *found[continuation]]]
     return found
 
 
-def _is_back(before: Sequence[Sample], run: Sequence[Sample], sample: Sample) -> bool:
-    """Return whether a counter goes on at its old pace where it had stopped, and would have to leap from where it fell to."""
+def _is_recovered(before: Sequence[Sample], segment: Sequence[Sample], sample: Sample) -> bool:
+    """Return whether a sample continues the segment `before` at its usual rate, and `segment` only by a jump."""
     last = before[-1]
-    grown, leapt = number(sample) - number(last), number(sample) - number(run[-1])
-    if sample.at - last.at > RETURNS_MS or grown < 0 or leapt <= grown:
+    rise, jump = number(sample) - number(last), number(sample) - number(segment[-1])
+    if sample.at - last.at > RECOVERY_MS or rise < 0 or jump <= rise:
         return False
-    newest = before[bisect_left(before, last.at - RETURNS_MS, key=lambda each: each.at) :]
-    most_a_ms = PACE_SHARE * (_pace([newest, run]) or 0.0)
-    return grown <= most_a_ms * (sample.at - last.at) and leapt > most_a_ms * (sample.at - run[-1].at) + SLACK_KWH
+    newest = before[bisect_left(before, last.at - RECOVERY_MS, key=lambda each: each.at) :]
+    max_rate = RATE_SHARE * (_usual_rate([newest, segment]) or 0.0)
+    return rise <= max_rate * (sample.at - last.at) and jump > max_rate * (sample.at - segment[-1].at) + SLACK_KWH
 
 
-def _catches_up(run: Sequence[Sample], sample: Sample, plug: Plug) -> bool:
-    """Return whether a counter that stood still under power has gone on by what can have flowed meanwhile."""
-    since = max(_still_since(run), plug.flowing_since(sample.at), sample.at - RETURNS_MS)
-    return since < run[-1].at and 0 < number(sample) - number(run[-1]) <= plug.most_kwh(since, sample.at)
+def _catches_up(segment: Sequence[Sample], sample: Sample, supply: PowerSupply) -> bool:
+    """Return whether a counter that did not rise under power has now risen by what can have flowed since."""
+    since = max(_unchanged_since(segment), supply.flowing_since(sample.at), sample.at - RECOVERY_MS)
+    return since < segment[-1].at and 0 < number(sample) - number(segment[-1]) <= supply.max_kwh(since, sample.at)
 
 
-def _counts_on(one: Sample, other: Sample, plug: Plug) -> bool:
-    grown = number(other) - number(one)
-    return not is_reset(number(one), number(other)) and grown <= plug.most_kwh(one.at, other.at)
+def _is_continued(before: Sample, after: Sample, supply: PowerSupply) -> bool:
+    """Return whether a counter was not reset between two samples, and rose by no more than the supply can give."""
+    rise = number(after) - number(before)
+    return not is_reset(number(before), number(after)) and rise <= supply.max_kwh(before.at, after.at)
 
 
-def counter_rises(counts: Sequence[Sample], plug: Plug, rules: Rules) -> list[Rise]:
-    """Return where a counter rose from one report to the next; after it began anew, all that it shows."""
-    found = []
-    for source, own in by_source(counts).items():
-        whole = runs(own, plug)
-        for run in whole:
-            found += [
-                Rise(one.at, other.at, number(other) - number(one), source)
-                for one, other in pairwise(run)
-                if number(other) > number(one) and other.at - one.at <= rules.reach_ms
-            ]
-        for before, after in pairwise(whole):
-            one, other = before[-1], after[0]
-            if 0 < number(other) <= plug.most_kwh(one.at, other.at) and is_reset(number(one), number(other)):
-                found += [Rise(one.at, other.at, number(other), source)] if other.at - one.at <= rules.reach_ms else []
-    return sorted(found)
-
-
-def resets(counts: Sequence[Sample], plug: Plug) -> list[Reset]:
-    """Return where a counter of sessions began anew, so that another session is counted; not where power flowed on."""
-    found = []
-    for own in by_source(counts).values():
-        for before, after in pairwise(runs(own, plug)):
-            one, other = before[-1], after[0]
-            begins = is_reset(number(one), number(other)) and number(other) <= plug.most_kwh(one.at, other.at)
-            if begins and not (other.at - one.at <= NEAR_MS and plug.flows(one.at, other.at)):
-                found.append(Reset(one.at, other.at, _still_since(before)))
-    return sorted(found)
-
-
-def _still_since(run: Sequence[Sample]) -> int:
-    """Return since when a run has shown the number that it ends with."""
-    since = run[-1].at
-    for sample in reversed(run):
-        if number(sample) != number(run[-1]):
+def _unchanged_since(segment: Sequence[Sample]) -> int:
+    """Return since when a segment has had its last value."""
+    since = segment[-1].at
+    for sample in reversed(segment):
+        if number(sample) != number(segment[-1]):
             break
         since = sample.at
     return since
 
 
-class Span(NamedTuple):
-    """The session that is counted: its charging from `start` to `end`; nothing charged at `idle_at` before (None: not known).
+def counter_rises(counts: Sequence[Sample], supply: PowerSupply, rules: Rules) -> list[Rise]:
+    """Return the rises of the counters of all sources from one report to the next; after a reset, by the whole new value."""
+    rises = []
+    for source, samples in by_source(counts).items():
+        found = segments(samples, supply)
+        for segment in found:
+            rises += [
+                Rise(before.at, after.at, number(after) - number(before), source)
+                for before, after in pairwise(segment)
+                if number(after) > number(before) and after.at - before.at <= rules.reach_ms
+            ]
+        for before_reset, after_reset in pairwise(found):
+            before, after = before_reset[-1], after_reset[0]
+            is_possible = 0 < number(after) <= supply.max_kwh(before.at, after.at)
+            if is_possible and is_reset(number(before), number(after)) and after.at - before.at <= rules.reach_ms:
+                rises.append(Rise(before.at, after.at, number(after), source))
+    return sorted(rises)
 
-    A reading until `base_until` was made before it charged. `most_kwh` is the most that a first reading can show. `pauses` are
-    from when to when nothing charged between.
+
+def resets(counts: Sequence[Sample], supply: PowerSupply) -> list[Reset]:
+    """Return where session counters were reset, so that another session is counted; not where power flowed on."""
+    found = []
+    for samples in by_source(counts).values():
+        for before_reset, after_reset in pairwise(segments(samples, supply)):
+            before, after = before_reset[-1], after_reset[0]
+            is_possible = number(after) <= supply.max_kwh(before.at, after.at)
+            if not is_reset(number(before), number(after)) or not is_possible:
+                continue
+            if after.at - before.at > NEAR_MS or not supply.flows(before.at, after.at):
+                found.append(Reset(before.at, after.at, _unchanged_since(before_reset)))
+    return sorted(found)
+
+
+class CountedSession(NamedTuple):
+    """The session whose energy is counted: it charged from `start` to `end`, except in the `pauses`.
+
+    Nothing charged at `idle_at` before (None: unknown). A reading until `base_until` was made before the session.
+    `max_first_kwh` is the most that the first reading in the session can show (None: unknown), `likely_kwh` the energy by other
+    measurements.
     """
 
     start: int
@@ -201,133 +208,188 @@ class Span(NamedTuple):
     idle_at: int | None
     base_until: int
     likely_kwh: float | None
-    most_kwh: float | None
+    max_first_kwh: float | None
     pauses: Sequence[tuple[int, int]] = ()
 
 
-def counted(own: Sequence[Sample], span: Span, plug: Plug, fill: Fill, *, is_register: bool) -> Counted | None:
-    """Return what one counter rose by in a session. `own` begins with the session before and ends before the next.
+class CounterEnergy(msgspec.Struct, frozen=True):
+    """The energy of a session by one counter; `is_filled` where a part is from another measurement, or missing."""
 
-    What it rose by between two runs, which no report shows, is filled from other measures.
+    kwh: float
+    method: EnergyMethod
+    samples: Sequence[Sample]
+    is_filled: bool = False
+    register_start: float | None = None
+    register_end: float | None = None
+
+
+def counter_energy(
+    samples: Sequence[Sample],
+    session: CountedSession,
+    supply: PowerSupply,
+    energy_between: EnergyBetween,
+    *,
+    is_register: bool,
+) -> CounterEnergy | None:
+    """Return the energy of a session by one counter, in three steps; None where the counter shows nothing of it.
+
+    `samples` begin with the previous session and end before the next one.
+
+    1. The segment in which the session begins: its rise, and what it counted before its first reading.
+    2. Energy before that reading that the counter does not contain: from another measurement.
+    3. Each further segment: its rise, and the energy between it and the one before.
     """
-    whole = runs(own, plug)
-    first = next((index for index, run in enumerate(whole) if run[-1].at > span.start), None)
+    found = segments(samples, supply)
+    first = next((index for index, segment in enumerate(found) if segment[-1].at > session.start), None)
     if first is None:
         return None
-    run = whole[first]
-    base = next((sample for sample in reversed(run) if sample.at <= span.base_until), None)
-    before = whole[first - 1][-1] if first and base is None else None
-    begun = _begun(run, base, before, span, plug, is_register=is_register)
-    total, filled, began_anew = begun.kwh, False, False
-    used = [*([base] if base else []), *(sample for sample in run if sample.at > span.base_until)]
-    if begun.missing_from is not None:
-        added = fill(begun.missing_from, used[0].at)
-        total, filled = total + (added or 0.0), used[0].at > begun.missing_from
-    elif earlier := _charged_before(used[0], begun, span, plug):
-        flowed = sum(fill(*each) or 0.0 for each in earlier)
-        if flowed > number(used[0]) + SLACK_KWH:
-            total, filled = total + flowed, True
-    for index in range(first + 1, len(whole)):
-        one, other = whole[index - 1][-1], whole[index][0]
-        if other.at > span.end:  # the next session's
+    base = next((sample for sample in reversed(found[first]) if sample.at <= session.base_until), None)
+    before = found[first - 1][-1] if first and base is None else None
+    begin = _begin(found[first], base, before, session, supply, is_register=is_register)
+    used = [*([base] if base else []), *(sample for sample in found[first] if sample.at > session.base_until)]
+    total, is_filled = _with_missing(begin, used[0], session, supply, energy_between)
+    was_reset = False
+    for index in range(first + 1, len(found)):
+        last, segment = found[index - 1][-1], found[index]
+        if segment[0].at > session.end:  # of the next session
             break
-        # A count that stood still since charging began was the session's before: the new one counts from the begin.
-        lags = index == first + 1 and begun.kwh <= 0 and _still_since(whole[first]) <= span.start
-        since = span.start if lags else one.at
-        anew = number(other) if not is_register and number(other) <= _most_anew(since, other, whole, plug) else None
-        begins = is_reset(number(one), number(other)) and anew is not None
-        began_anew = began_anew or begins
-        if not begins or plug.flows(one.at, other.at):
-            added = fill(one.at, other.at)
-            added = _at_pace(whole[index - 1], whole[index], other.at - one.at) if added is None else added
-            filled = filled or not begins
-            anew = max(anew or 0.0, added or 0.0) if begins else added
-        total += (anew or 0.0) + max(0.0, number(whole[index][-1]) - number(other))
-        used += whole[index]
-    stands_still = begun.is_counting_on and not filled and total <= 0
-    if stands_still and (span.likely_kwh is None or span.likely_kwh >= STILL_KWH):
+        # A count that has not changed since charging began is the previous session's: this one counts from its start.
+        is_lagging = index == first + 1 and begin.kwh <= 0 and _unchanged_since(found[first]) <= session.start
+        since = session.start if is_lagging else last.at
+        between = _energy_between_segments(found, index, since, supply, energy_between, is_register=is_register)
+        was_reset, is_filled = was_reset or between.is_reset, is_filled or not between.is_reset
+        total += (between.kwh or 0.0) + max(0.0, number(segment[-1]) - number(segment[0]))
+        used += segment
+    is_unchanged = begin.continues and not is_filled and total <= 0
+    if is_unchanged and (session.likely_kwh is None or session.likely_kwh >= HEATING_KWH):
         return None
-    method: EnergyMethod = "lifetime" if is_register or (begun.is_counting_on and not began_anew) else "counter"
+    method: EnergyMethod = "lifetime" if is_register or (begin.continues and not was_reset) else "counter"
     shown = (number(used[0]), number(used[-1])) if method == "lifetime" else (None, None)
-    return Counted(max(0.0, total), method, used, filled, *shown)
+    return CounterEnergy(max(0.0, total), method, used, is_filled, *shown)
 
 
-class _Begun(NamedTuple):
-    kwh: float  # what the first run counts of the session
-    is_counting_on: bool
-    missing_from: int | None = None  # since when energy is missing that the first reading does not show
+class _Begin(NamedTuple):
+    """What the first segment counts of the session; `continues` where the counter was not reset for the session.
 
-
-def _begun(
-    run: Sequence[Sample], base: Sample | None, before: Sample | None, span: Span, plug: Plug, *, is_register: bool
-) -> _Begun:
-    """Return what the run in which the session begins counts of it."""
-    last = number(run[-1])
-    first = next(sample for sample in run if sample.at > span.base_until)
-    if base is not None:
-        grown = max(0.0, last - number(base))
-        if number(base) and grown and not is_register:
-            # It may be an old session's count, and the new one's began anew below it, unseen.
-            likely = _likely_by_pace(run, first, span.start) if span.likely_kwh is None else span.likely_kwh
-            is_possible = number(first) <= plug.most_kwh(span.start, first.at)
-            if is_possible and likely is not None and abs(last - likely) <= abs(grown - likely):
-                return _Begun(last, is_counting_on=False)
-        return _Begun(grown, is_counting_on=bool(number(base)) or is_register)
-    grown = max(0.0, last - number(first))
-    since = span.idle_at if before is None else max(before.at, span.idle_at or before.at)
-    most = span.most_kwh if since is None else _most_since(since, first, run, plug)
-    if not is_register and (most is None or number(first) <= most):
-        return _Begun(grown + number(first), is_counting_on=False)
-    return _Begun(grown, is_counting_on=True, missing_from=span.start)
-
-
-def _charged_before(first: Sample, begun: _Begun, span: Span, plug: Plug) -> list[tuple[int, int]]:
-    """Return when it charged before the pause ahead of a first reading; nothing where the reading shows more than flowed since.
-
-    A counter that begins so may count nothing of what came before the pause.
+    `missing_from` is set where the first reading does not contain the energy since then.
     """
-    pauses = [each for each in span.pauses if each[1] <= first.at]
-    if begun.is_counting_on or not pauses or number(first) > plug.most_kwh(pauses[-1][1] - NEAR_MS, first.at):
-        return []
-    begins = [span.start, *(resumed_at for _, resumed_at in pauses)]
-    return [(begin, paused_at) for begin, (paused_at, _) in zip(begins, pauses, strict=False)]
+
+    kwh: float
+    continues: bool
+    missing_from: int | None = None
 
 
-def _likely_by_pace(run: Sequence[Sample], first: Sample, start: int) -> float | None:
-    """Return what a run comes to if it rose before its first reading in the session as it did afterwards."""
-    pace = _pace([[sample for sample in run if sample.at >= first.at]])
-    return None if pace is None else number(run[-1]) - number(first) + pace * (first.at - start)
+def _begin(
+    segment: Sequence[Sample],
+    base: Sample | None,
+    before: Sample | None,
+    session: CountedSession,
+    supply: PowerSupply,
+    *,
+    is_register: bool,
+) -> _Begin:
+    """Return what the segment in which the session begins counts of it.
+
+    `base` is the last reading from before the session in this segment, `before` the last one of the segment before.
+    """
+    last = number(segment[-1])
+    first = next(sample for sample in segment if sample.at > session.base_until)
+    if base is not None:
+        rise = max(0.0, last - number(base))
+        if number(base) and rise and not is_register:
+            # The base may be the previous session's count, and the counter was reset below it without a report of that.
+            likely = _likely_kwh(segment, first, session.start) if session.likely_kwh is None else session.likely_kwh
+            is_possible = number(first) <= supply.max_kwh(session.start, first.at)
+            if is_possible and likely is not None and abs(last - likely) <= abs(rise - likely):
+                return _Begin(last, continues=False)
+        return _Begin(rise, continues=bool(number(base)) or is_register)
+    rise = max(0.0, last - number(first))
+    since = session.idle_at if before is None else max(before.at, session.idle_at or before.at)
+    max_kwh = session.max_first_kwh if since is None else _max_kwh_since(since, first, [segment], supply, fastest=True)
+    if not is_register and (max_kwh is None or number(first) <= max_kwh):
+        return _Begin(rise + number(first), continues=False)
+    return _Begin(rise, continues=True, missing_from=session.start)
 
 
-def _most_since(since: int, first: Sample, run: Sequence[Sample], plug: Plug) -> float:
-    """Return the most that a counter can show of a session when it is first seen: it charged no faster before than it does."""
-    fastest = max(_paces([run]), default=None)
-    most = plug.most_kwh(since, first.at)
-    return most if fastest is None else min(most, PACE_SHARE * fastest * (first.at - since) + SLACK_KWH)
+def _with_missing(
+    begin: _Begin, first: Sample, session: CountedSession, supply: PowerSupply, energy_between: EnergyBetween
+) -> tuple[float, bool]:
+    """Return the energy of the first segment with what its first reading does not contain, and whether anything was added.
+
+    A counter that was reset may contain nothing from before the pause ahead of its first reading.
+    """
+    if begin.missing_from is not None:
+        return begin.kwh + (energy_between(begin.missing_from, first.at) or 0.0), first.at > begin.missing_from
+    pauses = [pause for pause in session.pauses if pause[1] <= first.at]
+    if begin.continues or not pauses or number(first) > supply.max_kwh(pauses[-1][1] - NEAR_MS, first.at):
+        return begin.kwh, False
+    starts = [session.start, *(resumed_at for _, resumed_at in pauses)]
+    flowed = sum(energy_between(start, paused_at) or 0.0 for start, (paused_at, _) in zip(starts, pauses, strict=False))
+    if flowed > number(first) + SLACK_KWH:
+        return begin.kwh + flowed, True
+    return begin.kwh, False
 
 
-def _most_anew(since: int, other: Sample, whole: Sequence[Sequence[Sample]], plug: Plug) -> float:
-    """Return the most that a counter which began anew at `since` at the earliest can show."""
-    most = plug.most_kwh(since, other.at)
-    pace = _pace(whole)
-    return most if pace is None else min(most, PACE_SHARE * pace * (other.at - since) + SLACK_KWH)
+class _Between(NamedTuple):
+    """The energy between two segments (None: unknown); it is counted where the counter `is_reset`, else concluded."""
+
+    kwh: float | None
+    is_reset: bool
 
 
-def _pace(whole: Sequence[Sequence[Sample]]) -> float | None:
-    """Return how many kWh a millisecond the counter rises by, where it rises."""
-    paces = _paces(whole)
-    return median(paces) if paces else None
+def _energy_between_segments(
+    found: Sequence[Sequence[Sample]],
+    index: int,
+    since: int,
+    supply: PowerSupply,
+    energy_between: EnergyBetween,
+    *,
+    is_register: bool,
+) -> _Between:
+    """Return the energy between the segment before `index` and that at `index`; a reset was at `since` at the earliest.
+
+    After a reset it is the new value. Without one, or where power flowed on, another measurement or the usual rate shows it.
+    """
+    before, after = found[index - 1][-1], found[index][0]
+    is_possible = not is_register and number(after) <= _max_kwh_since(since, after, found, supply, fastest=False)
+    begins = is_possible and is_reset(number(before), number(after))
+    if begins and not supply.flows(before.at, after.at):
+        return _Between(number(after), is_reset=True)
+    kwh = energy_between(before.at, after.at)
+    if kwh is None:
+        rate = _usual_rate([found[index - 1], found[index]])
+        kwh = None if rate is None else rate * (after.at - before.at)
+    return _Between(max(number(after), kwh or 0.0) if begins else kwh, is_reset=begins)
 
 
-def _paces(whole: Sequence[Sequence[Sample]]) -> list[float]:
+def _likely_kwh(segment: Sequence[Sample], first: Sample, start: int) -> float | None:
+    """Return the energy of a segment if it rose before its first reading in the session as it did afterwards."""
+    rate = _usual_rate([[sample for sample in segment if sample.at >= first.at]])
+    return None if rate is None else number(segment[-1]) - number(first) + rate * (first.at - start)
+
+
+def _max_kwh_since(
+    since: int, sample: Sample, found: Sequence[Sequence[Sample]], supply: PowerSupply, *, fastest: bool
+) -> float:
+    """Return the most that a counter can have counted from `since` to a sample.
+
+    The supply limits it, and the fastest or the usual rate of these segments.
+    """
+    max_kwh = supply.max_kwh(since, sample.at)
+    rate = max(_rates(found), default=None) if fastest else _usual_rate(found)
+    return max_kwh if rate is None else min(max_kwh, RATE_SHARE * rate * (sample.at - since) + SLACK_KWH)
+
+
+def _usual_rate(found: Sequence[Sequence[Sample]]) -> float | None:
+    """Return the median rate at which the counter rises, in kWh per millisecond; None where it does not rise."""
+    rates = _rates(found)
+    return median(rates) if rates else None
+
+
+def _rates(found: Sequence[Sequence[Sample]]) -> list[float]:
     return [
-        (number(other) - number(one)) / (other.at - one.at)
-        for run in whole
-        for one, other in pairwise(run)
-        if number(other) > number(one)
+        (number(after) - number(before)) / (after.at - before.at)
+        for segment in found
+        for before, after in pairwise(segment)
+        if number(after) > number(before)
     ]
-
-
-def _at_pace(one: Sequence[Sample], other: Sequence[Sample], long_ms: int) -> float | None:
-    pace = _pace([one, other])
-    return None if pace is None else pace * long_ms

@@ -1,6 +1,11 @@
-"""The energy of a session: into the battery (added) and out of the grid (drawn).
+"""The energy of a session: added to the battery, and drawn from the grid.
 
-No measure is taken for itself: counters, power over time and the state of charge are checked against each other.
+In: `EnergyInputs`, the measurements of one session. Out: `Energy`. The steps:
+
+1. Each measurement gives an energy: the counters of the car and of the station, power over time, the state of charge.
+2. Each energy becomes a candidate for the added energy, with the bounds within which that measurement is right.
+3. The best candidate counts unless it is impossible, or the others agree that it is wrong.
+4. The drawn energy is that of the station's counter, else of power, if it fits the added one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,55 +16,69 @@ import msgspec
 
 from chargeport.derive.series import HOUR_MS, MINUTE_MS
 from chargeport.derive.sessions import power
-from chargeport.derive.sessions.counters import Counted, EnergyMethod, Plug, Span, counted
-from chargeport.derive.sessions.power import Drawn, Slot, drawn, scaled
+from chargeport.derive.sessions.counters import CountedSession, CounterEnergy, EnergyMethod, PowerSupply, counter_energy
+from chargeport.derive.sessions.power import Integral, Slot, integral, scaled
 from chargeport.derive.sessions.reports import POWER
 from chargeport.derive.sessions.rules import Rules
-from chargeport.derive.sessions.soc import SOC, held_on, led_back
+from chargeport.derive.sessions.soc import SOC, extrapolated_start, last_before_end
 from chargeport.derive.sessions.stretches import Stretch
 from chargeport.derive.tracks import Sample, between, by_source, number
 
-UNKNOWN_CAPACITY_KWH: Final = 120.0
-"""The largest batteries of cars hold as much; more than that one session doesn't charge where no capacity is known."""
-MOST_OF_CAPACITY: Final = 1.15
-"""What a counter may show beyond the capacity that is known, which is a nominal one."""
+DEFAULT_CAPACITY_KWH: Final = 120.0
+"""The largest batteries of cars hold this much: where no capacity is known, one session charges no more."""
+MAX_CAPACITY_SHARE: Final = 1.15
+"""The known capacity is a nominal one: a counter may show more than it by this factor."""
 
-COUNTER_WITHIN: Final = (0.9, 1.1, 0.3)  # of a counter, as shares, and in kWh on top of that
-POWER_WITHIN: Final = (0.85, 1.15, 0.3)
-POOR_POWER_WITHIN: Final = (0.7, 1.4, 0.5)  # sampled seldom, or scaled
-POOR_SHARE: Final = 0.1  # by which such power may differ from a state of charge that is no old one
-SOC_WITHIN: Final = (0.8, 1.25, 0.0)
-SOC_PERCENT: Final = 1.5  # by which the difference of two states of charge is known
+
+class Tolerance(NamedTuple):
+    """The true energy lies between `low` and `high` times the measured one, widened by `slack_kwh` at both ends."""
+
+    low: float
+    high: float
+    slack_kwh: float
+
+    def bounds_kwh(self, kwh: float) -> tuple[float, float]:
+        """Return the bounds of a measured energy."""
+        return kwh * self.low - self.slack_kwh, kwh * self.high + self.slack_kwh
+
+
+COUNTER_TOLERANCE: Final = Tolerance(0.9, 1.1, 0.3)
+POWER_TOLERANCE: Final = Tolerance(0.85, 1.15, 0.3)
+ESTIMATED_POWER_TOLERANCE: Final = Tolerance(0.7, 1.4, 0.5)  # of power with long gaps
+ESTIMATED_POWER_SHARE: Final = 0.1  # the most by which such power may differ from an up-to-date state of charge
+SOC_TOLERANCE: Final = (0.8, 1.25)
+SOC_STEP_PERCENT: Final = 1.5  # the error of a difference of two states of charge
 DISAGREES_KWH: Final = 1.5
-"""Two measures that differ by less do not contradict each other, whatever their shares."""
+"""Two energies that differ by at most this do not contradict each other, whatever their bounds."""
 LIKELY_SHARE: Final = 0.15
-"""Of several counters one that lies within this share of power, or of the state of charge, counts before the others."""
-DRAWN_WITHIN_KWH: Final = 0.5
-LONGEST_MS: Final = 24 * HOUR_MS
-"""So long before the first report a session may have begun."""
+"""Of several counters, those within this share of the energy by power, or by the state of charge, are preferred."""
+DRAWN_SLACK_KWH: Final = 0.5
+MAX_UNREPORTED_MS: Final = 24 * HOUR_MS
+"""A session may have begun this long before its first report."""
 SETTLED_MS: Final = 45 * MINUTE_MS
-SETTLED_COUNT: Final = 3
+SETTLED_SAMPLES: Final = 3
+"""A state of charge that has not risen for this time, in this many samples, has settled."""
 NEAR_END_MS: Final = 15 * MINUTE_MS
-LEAST_ROOM: Final = 0.15
-"""A share of the capacity that charging may bring to a battery that is said to be almost full."""
-MOST_SHARE: Final = 1.03
-LEAST_SHARE: Final = 0.5
-LEAST_SHARE_CONCLUDED: Final = 0.8
-"""What reaches the battery of what is drawn lies between these shares: less where the car heats its battery meanwhile.
+MIN_ROOM_SHARE: Final = 0.15
+"""The share of the capacity that can be charged even into a battery that is reported as almost full."""
+MAX_ADDED_SHARE: Final = 1.03
+MIN_ADDED_SHARE: Final = 0.5
+MIN_ADDED_SHARE_SCALED: Final = 0.8
+"""The added energy is this share of the drawn one: small where the car heats its battery meanwhile.
 
-Where power is known for a part of the time only, what is concluded for the rest must fit better.
+Where power is known for a part of the time only, so that its energy is scaled, the share must be larger.
 """
 
 
 class Energy(msgspec.Struct, frozen=True):
-    """The energy of a session, how it is known, and by which of the measures it is not."""
+    """The energy of a session in kWh, how it is known, and the measurements that do not count."""
 
     added_kwh: float | None
     drawn_kwh: float | None
     method: EnergyMethod | None
     estimated: bool
     bounds_kwh: tuple[float, float] | None
-    """What was added lies between these."""
+    """The bounds of the added energy."""
     slots: tuple[Slot, ...]
     used: tuple[tuple[str, str, Sequence[Sample]], ...]
     """The fact, the signal's code, and its samples."""
@@ -68,11 +87,12 @@ class Energy(msgspec.Struct, frozen=True):
     register_end: float | None = None
 
 
-class Inputs(msgspec.Struct, frozen=True, kw_only=True):
-    """What the energy of a session is worked out from. `counts` by the code of their signal, from before it to the next one.
+class EnergyInputs(msgspec.Struct, frozen=True, kw_only=True):
+    """The measurements of a session.
 
-    `idle_at` is the last instant before at which nothing charged; a counter's reading until `base_until` is from before.
-    `registers` are the codes of counters that count on over sessions; `share` is what reaches the battery of what is drawn.
+    `counts` are the samples of counters by the code of their signal, from before the session to the next one; `registers` are
+    the codes of counters that are not reset for a session. Nothing charged at `idle_at`, the last such instant before; a
+    counter reading until `base_until` is from before the session. `efficiency` is the share of the drawn energy that is added.
     """
 
     stretches: Sequence[Stretch]
@@ -85,268 +105,286 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     capacity_kwh: float | None
     idle_at: int | None
     base_until: int
-    share: float
-    plug: Plug
+    efficiency: float
+    supply: PowerSupply
+
+    @property
+    def start(self) -> int:
+        """The instant at which charging began."""
+        return self.stretches[0].start
+
+    @property
+    def end(self) -> int:
+        """The instant at which charging ended."""
+        return self.stretches[-1].end
+
+
+class _Counter(NamedTuple):
+    """The energy of the session by the counter of a signal."""
+
+    code: str
+    energy: CounterEnergy
+
+
+class _Measured(msgspec.Struct, frozen=True):
+    """The energies that were measured; `register` is the meter whose readings the session shows."""
+
+    car: _Counter | None
+    station: _Counter | None
+    register: CounterEnergy | None
+    power: Integral | None
+    soc_kwh: float | None
 
 
 Name = Literal["car", "station", "power", "soc"]
 
 
-class _Measure(NamedTuple):
-    """One measure of the energy that was added, with what it may be off by; a poor one is sampled seldom, or scaled."""
+class _Candidate(NamedTuple):
+    """The added energy by one measurement, with its bounds; `is_estimated` where power has long gaps."""
 
     name: Name
     kwh: float
     low: float
     high: float
-    is_poor: bool = False
+    is_estimated: bool = False
 
-    def agrees(self, other: "_Measure") -> bool:
-        apart = max(self.low - other.high, other.low - self.high)
-        return apart <= 0 or abs(self.kwh - other.kwh) <= DISAGREES_KWH
-
-
-class _Known(msgspec.Struct, frozen=True):
-    """What there is: the counters of the car and of the station, each with its signal's code, power, and state of charge."""
-
-    by_car: tuple[str, Counted] | None
-    by_grid: tuple[str, Counted] | None
-    register: Counted | None
-    drew: Drawn | None
-    risen_kwh: float | None
+    def agrees(self, other: "_Candidate") -> bool:
+        gap = max(self.low - other.high, other.low - self.high)
+        return gap <= 0 or abs(self.kwh - other.kwh) <= DISAGREES_KWH
 
 
-def energy(inputs: Inputs, rules: Rules) -> Energy:
-    """Return the energy by the best of what there is and agrees: a counter, else power over time, else the state of charge."""
-    drew, risen = drawn(inputs.power, inputs.stretches, rules), _risen_kwh(inputs)
-    likely = risen if drew is None else drew.kwh * inputs.share
-    if likely is not None and risen is not None and likely < risen / 2 and risen - likely > DISAGREES_KWH:
-        likely = risen
-    known = _Known(*_counters(inputs, likely, rules), drew, risen)
-    choice = _chosen(_measures(known, inputs), _most_kwh(inputs), _soc_course(inputs))
-    return _result(choice, known, inputs)
+SocTrend = Literal["settled", "rising"]
 
 
-def _risen_kwh(inputs: Inputs) -> float | None:
-    start, end = inputs.stretches[0].start, inputs.stretches[-1].end
-    low = led_back(inputs.soc, start, end) if inputs.start_soc is None else inputs.start_soc
-    high = held_on(inputs.soc, start, end) if inputs.end_soc is None else inputs.end_soc
-    if low is None or high is None or inputs.capacity_kwh is None or high < low:
+def energy(inputs: EnergyInputs, rules: Rules) -> Energy:
+    """Return the energy by the best measurement: a counter, else power over time, else the state of charge."""
+    by_power, soc_kwh = integral(inputs.power, inputs.stretches, rules), _soc_kwh(inputs)
+    likely = soc_kwh if by_power is None else by_power.kwh * inputs.efficiency
+    if likely is not None and soc_kwh is not None and likely < soc_kwh / 2 and soc_kwh - likely > DISAGREES_KWH:
+        likely = soc_kwh
+    car, station, register = _counters(inputs, likely, rules)
+    measured = _Measured(car, station, register, by_power, soc_kwh)
+    choice = _choice(_candidates(measured, inputs), _max_added_kwh(inputs), _soc_trend(inputs))
+    return _result(choice, measured, inputs)
+
+
+def _soc_kwh(inputs: EnergyInputs) -> float | None:
+    """Return the energy by the rise of the state of charge and the capacity; None where either is unknown."""
+    start, end = inputs.start, inputs.end
+    start_soc = extrapolated_start(inputs.soc, start, end) if inputs.start_soc is None else inputs.start_soc
+    end_soc = last_before_end(inputs.soc, start, end) if inputs.end_soc is None else inputs.end_soc
+    if start_soc is None or end_soc is None or inputs.capacity_kwh is None or end_soc < start_soc:
         return None
-    return (high - low) / 100 * inputs.capacity_kwh
+    return (end_soc - start_soc) / 100 * inputs.capacity_kwh
 
 
 def _counters(
-    inputs: Inputs, likely: float | None, rules: Rules
-) -> tuple[tuple[str, Counted] | None, tuple[str, Counted] | None, Counted | None]:
-    """Return what the counters of the car and of the station say, of several one that is likely and has most reports.
+    inputs: EnergyInputs, likely_added_kwh: float | None, rules: Rules
+) -> tuple[_Counter | None, _Counter | None, CounterEnergy | None]:
+    """Return the counter of the car, that of the station, and the register of a meter, of the station if it has one.
 
-    The register is that of a meter, of the station before that of the car, whether or not it is that counter.
+    Of several counters one that is likely counts, and of those the one with most samples.
     """
-    start, end = inputs.stretches[0].start, inputs.stretches[-1].end
-    found: dict[bool, list[tuple[bool, int, str, str, Counted]]] = {False: [], True: []}
+    found: dict[bool, list[tuple[bool, int, str, str, CounterEnergy]]] = {False: [], True: []}
+    max_first_kwh = _max_first_kwh(inputs)
+    pauses = [(before.end, after.start) for before, after in pairwise(inputs.stretches)]
     for code, counts in inputs.counts.items():
-        for source, own in by_source(counts).items():
+        for source, samples in by_source(counts).items():
             is_grid = source in rules.grid_sources
-            factor = 1.0 if is_grid else inputs.share
-            likely_kwh = None if likely is None else likely * factor / inputs.share
-            span = Span(
-                start,
-                end,
-                inputs.idle_at,
-                inputs.base_until,
-                likely_kwh,
-                _most_before(inputs, start),
-                [(one.end, other.start) for one, other in pairwise(inputs.stretches)],
-            )
+            factor = 1.0 if is_grid else inputs.efficiency
+            likely = None if likely_added_kwh is None else likely_added_kwh * factor / inputs.efficiency
+            session = CountedSession(
+                inputs.start, inputs.end, inputs.idle_at, inputs.base_until, likely, max_first_kwh, pauses
+            )  # fmt: skip
 
-            def fill(low: int, high: int, factor: float = factor) -> float | None:
-                kwh = power.within(inputs.power, low, high, rules)
-                return _soc_kwh(inputs, low, high) if kwh is None else kwh * factor
+            def energy_between(start: int, end: int, factor: float = factor) -> float | None:
+                kwh = power.energy_between(inputs.power, start, end, rules)
+                return _soc_kwh_between(inputs, start, end) if kwh is None else kwh * factor
 
-            count = counted(own, span, inputs.plug, fill, is_register=code in inputs.registers)
-            if count is not None:
-                found[is_grid].append((_is_unlikely(count.kwh, likely_kwh), -len(count.samples), source, code, count))
+            is_register = code in inputs.registers
+            counted = counter_energy(samples, session, inputs.supply, energy_between, is_register=is_register)
+            if counted is not None:
+                found[is_grid].append((_is_unlikely(counted.kwh, likely), -len(counted.samples), source, code, counted))
     best = [min(found[is_grid], key=lambda each: each[:4], default=None) for is_grid in (False, True)]
-    car, grid = (None if each is None else (each[3], each[4]) for each in best)
+    car, station = (None if each is None else _Counter(each[3], each[4]) for each in best)
     registers = [each[4] for is_grid in (True, False) for each in found[is_grid] if each[3] in inputs.registers]
-    return car, grid, next(iter(registers), None)
+    return car, station, next(iter(registers), None)
 
 
 def _is_unlikely(kwh: float, likely_kwh: float | None) -> bool:
     return likely_kwh is not None and abs(kwh - likely_kwh) > max(LIKELY_SHARE * likely_kwh, DISAGREES_KWH)
 
 
-def _most_before(inputs: Inputs, start: int) -> float:
-    """Return the most that a counter of this session can show when it is first seen."""
-    most = inputs.capacity_kwh or UNKNOWN_CAPACITY_KWH
-    first = next((number(sample) for sample in inputs.soc if sample.at >= start), inputs.start_soc)
-    return MOST_OF_CAPACITY * most * (1.0 if first is None or inputs.capacity_kwh is None else first / 100)
+def _max_first_kwh(inputs: EnergyInputs) -> float:
+    """Return the most that a session counter can show at its first reading: what the battery holds then."""
+    capacity_kwh = inputs.capacity_kwh or DEFAULT_CAPACITY_KWH
+    soc = next((number(sample) for sample in inputs.soc if sample.at >= inputs.start), inputs.start_soc)
+    return MAX_CAPACITY_SHARE * capacity_kwh * (1.0 if soc is None or inputs.capacity_kwh is None else soc / 100)
 
 
-def _soc_kwh(inputs: Inputs, low: int, high: int) -> float | None:
-    """Return what the state of charge rose by between two instants."""
+def _soc_kwh_between(inputs: EnergyInputs, start: int, end: int) -> float | None:
+    """Return the energy by the rise of the state of charge between two instants, interpolated; None where it is unknown."""
     if inputs.capacity_kwh is None:
         return None
-    for own in by_source(inputs.soc).values():
-        before, after = [each for each in own if each.at <= low][-1:], [each for each in own if each.at >= high][:1]
+    for samples in by_source(inputs.soc).values():
+        before, after = [each for each in samples if each.at <= start][-1:], [each for each in samples if each.at >= end][:1]
         if before and after and after[0].at > before[0].at:
-            shared = (high - low) / (after[0].at - before[0].at)
-            return max(0.0, number(after[0]) - number(before[0])) / 100 * inputs.capacity_kwh * shared
+            share = (end - start) / (after[0].at - before[0].at)
+            return max(0.0, number(after[0]) - number(before[0])) / 100 * inputs.capacity_kwh * share
     return None
 
 
-def _measures(known: _Known, inputs: Inputs) -> list[_Measure]:
-    """Return the measures that there are, the best first."""
-
-    def measure(name: Name, kwh: float, within: tuple[float, float, float]) -> _Measure:
-        return _Measure(name, kwh, kwh * within[0] - within[2], kwh * within[1] + within[2])
-
+def _candidates(measured: _Measured, inputs: EnergyInputs) -> list[_Candidate]:
+    """Return the candidates for the added energy, the best measurement first."""
     found = []
-    if known.by_car is not None:
-        found.append(measure("car", known.by_car[1].kwh, COUNTER_WITHIN))
-    if known.by_grid is not None:
-        found.append(measure("station", known.by_grid[1].kwh * inputs.share, COUNTER_WITHIN))
-    if known.drew is not None:
-        within = POOR_POWER_WITHIN if known.drew.estimated else POWER_WITHIN
-        by_power = measure("power", known.drew.kwh * inputs.share, within)
-        found.append(by_power._replace(is_poor=known.drew.estimated))
-    if known.risen_kwh is not None and inputs.capacity_kwh is not None:
-        slack = SOC_PERCENT / 100 * inputs.capacity_kwh
-        risen = known.risen_kwh
-        found.append(_Measure("soc", risen, risen * SOC_WITHIN[0] - slack, risen * SOC_WITHIN[1] + slack))
+    if measured.car is not None:
+        kwh = measured.car.energy.kwh
+        found.append(_Candidate("car", kwh, *COUNTER_TOLERANCE.bounds_kwh(kwh)))
+    if measured.station is not None:
+        kwh = measured.station.energy.kwh * inputs.efficiency
+        found.append(_Candidate("station", kwh, *COUNTER_TOLERANCE.bounds_kwh(kwh)))
+    if measured.power is not None:
+        kwh, is_estimated = measured.power.kwh * inputs.efficiency, measured.power.estimated
+        tolerance = ESTIMATED_POWER_TOLERANCE if is_estimated else POWER_TOLERANCE
+        found.append(_Candidate("power", kwh, *tolerance.bounds_kwh(kwh), is_estimated))
+    if measured.soc_kwh is not None and inputs.capacity_kwh is not None:
+        kwh, slack_kwh = measured.soc_kwh, SOC_STEP_PERCENT / 100 * inputs.capacity_kwh
+        found.append(_Candidate("soc", kwh, *Tolerance(*SOC_TOLERANCE, slack_kwh).bounds_kwh(kwh)))
     return found
 
 
-def _most_kwh(inputs: Inputs) -> float:
-    """Return the most that can have been added: what the battery takes, and what the plug can give since it was idle."""
-    start, end = inputs.stretches[0].start, inputs.stretches[-1].end
-    since = start - LONGEST_MS if inputs.idle_at is None else inputs.idle_at
-    room = float("inf") if inputs.capacity_kwh is None else MOST_OF_CAPACITY * inputs.capacity_kwh
+def _max_added_kwh(inputs: EnergyInputs) -> float:
+    """Return the most that can have been added: by the free capacity of the battery, and by the supply since it was idle."""
+    start, end = inputs.start, inputs.end
+    since = start - MAX_UNREPORTED_MS if inputs.idle_at is None else inputs.idle_at
+    room = float("inf") if inputs.capacity_kwh is None else MAX_CAPACITY_SHARE * inputs.capacity_kwh
     if inputs.capacity_kwh is not None and inputs.start_soc is not None:
-        room = max(room * (100 - inputs.start_soc) / 100, LEAST_ROOM * inputs.capacity_kwh)
+        room = max(room * (100 - inputs.start_soc) / 100, MIN_ROOM_SHARE * inputs.capacity_kwh)
     # What the car uses between two stretches may be charged again in the second.
-    return min(room * len(inputs.stretches), inputs.plug.most_kw * (end - min(since, start)) / HOUR_MS + DISAGREES_KWH)
+    return min(room * len(inputs.stretches), inputs.supply.max_kw * (end - min(since, start)) / HOUR_MS + DISAGREES_KWH)
 
 
-def _soc_course(inputs: Inputs) -> Literal["settled", "rising"] | None:
-    """Return how the state of charge went: it rose up to the end, or rose and stood still for long before it.
+def _soc_trend(inputs: EnergyInputs) -> SocTrend | None:
+    """Return the trend of the state of charge: "rising" up to the end, or "settled" long before it; else None.
 
-    In either case it is no old one. None where neither is known.
+    A state of charge with a trend is up to date.
     """
-    end = inputs.stretches[-1].end
-    for own in by_source(between(inputs.soc, inputs.stretches[0].start, end + NEAR_END_MS)).values():
-        rises = [other.at for one, other in pairwise(own) if number(other) > number(one)]
-        if rises and end - rises[-1] >= SETTLED_MS and len(between(own, rises[-1] + 1, end)) >= SETTLED_COUNT:
+    end = inputs.end
+    for samples in by_source(between(inputs.soc, inputs.start, end + NEAR_END_MS)).values():
+        rises = [after.at for before, after in pairwise(samples) if number(after) > number(before)]
+        if rises and end - rises[-1] >= SETTLED_MS and len(between(samples, rises[-1] + 1, end)) >= SETTLED_SAMPLES:
             return "settled"
-        if len(rises) >= SETTLED_COUNT and end - rises[-1] <= NEAR_END_MS:
+        if len(rises) >= SETTLED_SAMPLES and end - rises[-1] <= NEAR_END_MS:
             return "rising"
     return None
 
 
 class _Choice(NamedTuple):
-    """The measure that counts, its bounds, those that are set aside, and whether others disagree."""
+    """The candidate that counts, its bounds, those that are set aside, and whether any other disagrees."""
 
-    best: _Measure | None
+    best: _Candidate | None
     bounds_kwh: tuple[float, float] | None
-    set_aside: list[_Measure]
-    disagrees: bool
+    set_aside: list[_Candidate]
+    is_disputed: bool
 
 
-def _chosen(measures: Sequence[_Measure], most_kwh: float, course: Literal["settled", "rising"] | None) -> _Choice:
-    """Choose the best measure that is possible and not outvoted."""
-    left = [each for each in measures if each.kwh <= most_kwh]
-    soc = next((each for each in left if each.name == "soc" and course is not None), None)
-    if soc is not None:  # power that was sampled seldom is no match for it
-        left = [each for each in left if not (each.is_poor and abs(each.kwh - soc.kwh) > POOR_SHARE * soc.kwh + DISAGREES_KWH)]
-    rejected = [each for each in measures if each not in left]
+def _choice(candidates: Sequence[_Candidate], max_kwh: float, trend: SocTrend | None) -> _Choice:
+    """Choose the best candidate that is possible and not outvoted."""
+    left = [each for each in candidates if each.kwh <= max_kwh]
+    soc = next((each for each in left if each.name == "soc" and trend is not None), None)
+    if soc is not None:  # it is more exact than power with long gaps
+        max_difference = ESTIMATED_POWER_SHARE * soc.kwh + DISAGREES_KWH
+        left = [each for each in left if not (each.is_estimated and abs(each.kwh - soc.kwh) > max_difference)]
+    rejected = [each for each in candidates if each not in left]
     while left:
         best = left[0]
-        against = [other for other in left[1:] if not best.agrees(other)]
-        behind = [other for other in left[1:] if best.agrees(other)]
-        if not against or behind or not _is_outvoted(best, against, course):
-            unsettled = [] if behind else against
-            set_aside = rejected + (against if behind else [])
-            return _Choice(best, _bounds(best, behind, unsettled, most_kwh), set_aside, bool(against))
+        agreeing = [each for each in left[1:] if best.agrees(each)]
+        disagreeing = [each for each in left[1:] if not best.agrees(each)]
+        if not disagreeing or agreeing or not _is_outvoted(best, disagreeing, trend):
+            # Without a candidate that agrees, those that disagree may be right: the bounds include them.
+            bounds_kwh = _bounds(best, agreeing, [] if agreeing else disagreeing, max_kwh)
+            return _Choice(best, bounds_kwh, rejected + (disagreeing if agreeing else []), bool(disagreeing))
         left.remove(best)
         rejected.append(best)
-    return _Choice(None, None, rejected, False)
+    return _Choice(None, None, rejected, is_disputed=False)
 
 
-def _bounds(best: _Measure, behind: Sequence[_Measure], unsettled: Sequence[_Measure], most_kwh: float) -> tuple[float, float]:
-    """Return between what the energy lies: within the bounds of all that agree, and as far as any that disagrees says."""
-    low, high = max(each.low for each in (best, *behind)), min(each.high for each in (best, *behind))
-    said = [best.kwh, *(each.kwh for each in unsettled)]
-    return max(0.0, min(low, *said)), min(max(high, *said), most_kwh)
+def _bounds(
+    best: _Candidate, agreeing: Sequence[_Candidate], disagreeing: Sequence[_Candidate], max_kwh: float
+) -> tuple[float, float]:
+    """Return the bounds of the energy: those that all agreeing candidates share, widened to the disagreeing ones."""
+    low, high = max(each.low for each in (best, *agreeing)), min(each.high for each in (best, *agreeing))
+    energies = [best.kwh, *(each.kwh for each in disagreeing)]
+    return max(0.0, min(low, *energies)), min(max(high, *energies), max_kwh)
 
 
-def _is_outvoted(best: _Measure, against: Sequence[_Measure], course: Literal["settled", "rising"] | None) -> bool:
-    """Return whether a measure that none supports is wrong: two that agree say so, or the state of charge.
+def _is_outvoted(best: _Candidate, disagreeing: Sequence[_Candidate], trend: SocTrend | None) -> bool:
+    """Return whether a candidate that none agrees with is wrong: two others agree, or the state of charge denies it.
 
-    That by having risen by more; by less only where it has settled, for it may be an old one.
+    The state of charge denies too small an energy; too large a one only where it has settled, for it may be out of date.
     """
-    if any(one.agrees(other) for one, other in pairwise(against)):
+    if any(each.agrees(other) for each, other in pairwise(disagreeing)):
         return True
-    soc = next((other for other in against if other.name == "soc"), None)
-    return soc is not None and (soc.low > best.high or (course == "settled" and soc.high < best.low))
+    soc = next((each for each in disagreeing if each.name == "soc"), None)
+    return soc is not None and (soc.low > best.high or (trend == "settled" and soc.high < best.low))
 
 
-def _result(choice: _Choice, known: _Known, inputs: Inputs) -> Energy:
-    chosen, set_aside = choice.best, {each.name for each in choice.set_aside}
-    added = None if chosen is None else chosen.kwh
-    drawn_kwh, slots, used = _drawn(added, set_aside, known, inputs.stretches)
-    method, estimated = _method(chosen, known)
-    if method in ("counter", "lifetime") and known.by_car is not None and chosen is not None and chosen.name == "car":
-        used = (("energy_added", known.by_car[0], known.by_car[1].samples), *used)
-    counters = {"car": known.by_car, "station": known.by_grid}
-    aside = [(found[0], found[1].samples) for name, found in counters.items() if name in set_aside and found is not None]
-    if "power" in set_aside and known.drew is not None:
-        aside.append((POWER.code, known.drew.samples))
+def _result(choice: _Choice, measured: _Measured, inputs: EnergyInputs) -> Energy:
+    best, set_aside = choice.best, {each.name for each in choice.set_aside}
+    added_kwh = None if best is None else best.kwh
+    drawn_kwh, slots, used = _drawn(added_kwh, set_aside, measured, inputs.stretches)
+    method, estimated = _method(best, measured)
+    if best is not None and best.name == "car" and measured.car is not None:
+        used = (("energy_added", measured.car.code, measured.car.energy.samples), *used)
+    counters = {"car": measured.car, "station": measured.station}
+    unused = [(each.code, each.energy.samples) for name, each in counters.items() if name in set_aside and each is not None]
+    if "power" in set_aside and measured.power is not None:
+        unused.append((POWER.code, measured.power.samples))
     if "soc" in set_aside:
-        aside.append((SOC.code, between(inputs.soc, inputs.stretches[0].start, inputs.stretches[-1].end)))
-    read = [known.register, *(each[1] for each in (known.by_grid, known.by_car) if each is not None)]
-    meter = next((each for each in read if each is not None and each.register_start is not None), None)
+        unused.append((SOC.code, between(inputs.soc, inputs.start, inputs.end)))
+    counted = [each.energy for each in (measured.station, measured.car) if each is not None]
+    meters = [each for each in (measured.register, *counted) if each is not None and each.register_start is not None]
     return Energy(
-        added_kwh=added,
+        added_kwh=added_kwh,
         drawn_kwh=drawn_kwh,
         method=method,
-        estimated=estimated or choice.disagrees,
+        estimated=estimated or choice.is_disputed,
         bounds_kwh=choice.bounds_kwh,
         slots=slots,
         used=used,
-        set_aside=tuple(each for each in aside if each[1]),
-        register_start=None if meter is None else meter.register_start,
-        register_end=None if meter is None else meter.register_end,
+        set_aside=tuple((code, samples) for code, samples in unused if samples),
+        register_start=meters[0].register_start if meters else None,
+        register_end=meters[0].register_end if meters else None,
     )
 
 
-def _method(chosen: _Measure | None, known: _Known) -> tuple[EnergyMethod | None, bool]:
-    """Return how the energy is known, and whether it was concluded and not reported."""
-    if chosen is None:
+def _method(best: _Candidate | None, measured: _Measured) -> tuple[EnergyMethod | None, bool]:
+    """Return how the energy is known, and whether it is estimated."""
+    if best is None:
         return None, False
-    if chosen.name == "car" and known.by_car is not None:
-        return known.by_car[1].method, known.by_car[1].filled
-    if chosen.name == "station" and known.by_grid is not None:
-        return known.by_grid[1].method, True
-    if chosen.name == "power" and known.drew is not None:
-        return "integral", known.drew.estimated
+    if best.name == "car" and measured.car is not None:
+        return measured.car.energy.method, measured.car.energy.is_filled
+    if best.name == "station" and measured.station is not None:
+        return measured.station.energy.method, True
+    if best.name == "power" and measured.power is not None:
+        return "integral", measured.power.estimated
     return "state_of_charge", True
 
 
 def _drawn(
-    added: float | None, set_aside: set[Name], known: _Known, stretches: Sequence[Stretch]
+    added_kwh: float | None, set_aside: set[Name], measured: _Measured, stretches: Sequence[Stretch]
 ) -> tuple[float | None, tuple[Slot, ...], tuple[tuple[str, str, Sequence[Sample]], ...]]:
-    """Return what was drawn: by the station's counter, else by power; never what does not fit to what was added."""
-    drew = known.drew
-    if known.by_grid is not None and "station" not in set_aside:
-        slots = () if drew is None or "power" in set_aside else drew.slots
-        code, found = known.by_grid
-        return found.kwh, scaled(slots, found.kwh, stretches), (("energy_drawn", code, found.samples),)
-    if drew is None:
+    """Return the drawn energy, its slots and samples: by the station's counter, else by power that fits the added energy."""
+    by_power = measured.power
+    if measured.station is not None and "station" not in set_aside:
+        slots = () if by_power is None or "power" in set_aside else by_power.slots
+        code, counted = measured.station
+        return counted.kwh, scaled(slots, counted.kwh, stretches), (("energy_drawn", code, counted.samples),)
+    if by_power is None:
         return None, (), ()
-    least = LEAST_SHARE if drew.covered >= power.WHOLLY_COVERED else LEAST_SHARE_CONCLUDED
-    for kwh in (drew.kwh, drew.measured_kwh):
-        low, high = kwh * least - DRAWN_WITHIN_KWH, kwh * MOST_SHARE + DRAWN_WITHIN_KWH
-        if added is None or low <= added <= high:
-            return kwh, scaled(drew.slots, kwh, stretches), (("energy_drawn", POWER.code, drew.samples),)
+    min_share = MIN_ADDED_SHARE if by_power.coverage >= power.FULL_COVERAGE else MIN_ADDED_SHARE_SCALED
+    for kwh in (by_power.kwh, by_power.measured_kwh):
+        low, high = kwh * min_share - DRAWN_SLACK_KWH, kwh * MAX_ADDED_SHARE + DRAWN_SLACK_KWH
+        if added_kwh is None or low <= added_kwh <= high:
+            return kwh, scaled(by_power.slots, kwh, stretches), (("energy_drawn", POWER.code, by_power.samples),)
     return None, (), ()

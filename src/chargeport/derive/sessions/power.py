@@ -1,4 +1,9 @@
-"""The energy of power over time, by quarters of an hour."""
+"""Integrate power over time: the energy that a session drew from the grid, by quarters of an hour.
+
+In: the samples of power of all sources and the stretches of a session. Out: an `Integral`, of the source with most samples.
+Between two samples power is a straight line; at both ends of a stretch it is extrapolated. A gap is left out where it is too
+long, and the energy of the remaining time is scaled to the whole.
+"""
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
@@ -12,108 +17,113 @@ from chargeport.derive.sessions.stretches import Stretch
 from chargeport.derive.tracks import Sample, between, by_source, number
 
 SLOT_MS: Final = 15 * MINUTE_MS
-"""Drawn energy is kept by quarters of an hour. Within one it goes by the time of charging."""
-LEAST_COVERED: Final = 0.5
-"""With less of the time known, power says too little of the energy."""
-WHOLLY_COVERED: Final = 0.98
-MOST_BEYOND: Final = 0.2
-"""Beyond the last sample power goes on, as on a DC curve, by this share at the most."""
+"""Drawn energy is stored by quarters of an hour. Within one it is divided by the time of charging."""
+MIN_COVERAGE: Final = 0.5
+"""With a smaller share of the time known, power says too little about the energy."""
+FULL_COVERAGE: Final = 0.98
+MAX_EXTRAPOLATION: Final = 0.2
+"""Power is extrapolated beyond the last sample, as on a DC curve, by this share at most."""
 
 MAX_DC_GAP_MS: Final = 5 * MINUTE_MS
 """Between samples further apart a DC curve may bend: its energy is an estimate."""
 
 Point = tuple[int, float]
-"""An instant, and watts."""
+"""An instant, and power in W."""
 
 
 class Slot(NamedTuple):
-    """Energy out of the grid within a quarter of an hour, which begins at `at`."""
+    """Energy drawn from the grid in the quarter of an hour that begins at `at`."""
 
     at: int
     kwh: float
 
 
-class Drawn(msgspec.Struct, frozen=True):
-    """Energy by power over time. `measured_kwh` is that of the time in which power is known; `kwh` of all the time."""
+class Integral(msgspec.Struct, frozen=True):
+    """Energy by power over time: `measured_kwh` in the time in which power is known, `kwh` in all of the time.
+
+    `coverage` is the share of the time in which power is known; `samples` are those that were used.
+    """
 
     kwh: float
     measured_kwh: float
-    covered: float
+    coverage: float
     slots: tuple[Slot, ...]
     estimated: bool
     samples: Sequence[Sample]
 
 
-def drawn(power: Sequence[Sample], stretches: Sequence[Stretch], rules: Rules) -> Drawn | None:
-    """Return power over the time of the stretches by the source that tells most of it; None where that is less than half."""
-    own = next(iter(_richest_first(power, stretches)), [])
+def integral(power: Sequence[Sample], stretches: Sequence[Stretch], rules: Rules) -> Integral | None:
+    """Return the integral over the stretches, by the source with most samples; None where it covers less than half of them."""
+    own = next(iter(_most_samples_first(power, stretches)), [])
     slots: dict[int, float] = {}
     used: list[Sample] = []
     covered_ms = 0
-    bridged = False
+    is_bridged = False
     for stretch in stretches:
-        points = _points(between(own, stretch.start, stretch.end), stretch, rules)
-        used += between(own, stretch.start, stretch.end)
-        for (at, one_w), (next_at, next_w) in pairwise(points):
-            is_edge = min(one_w, next_w) <= rules.power_from_w < max(one_w, next_w)
+        within = between(own, stretch.start, stretch.end)
+        used += within
+        for (at, start_w), (next_at, end_w) in pairwise(_points(within, stretch, rules)):
+            is_edge = min(start_w, end_w) <= rules.power_from_w < max(start_w, end_w)
             if next_at - at > (MAX_GAP_MS if is_edge else BRIDGED_GAP_MS):
                 continue
-            is_dc = max(one_w, next_w) > rules.dc_from_w
-            bridged = bridged or next_at - at > (MAX_DC_GAP_MS if is_dc else MAX_GAP_MS)
+            is_dc = max(start_w, end_w) > rules.dc_from_w
+            is_bridged = is_bridged or next_at - at > (MAX_DC_GAP_MS if is_dc else MAX_GAP_MS)
             covered_ms += next_at - at
-            add(slots, (at, one_w), (next_at, next_w))
-    whole_ms = sum(stretch.end - stretch.start for stretch in stretches)
-    if not whole_ms or covered_ms < LEAST_COVERED * whole_ms:
+            _add_line(slots, (at, start_w), (next_at, end_w))
+    total_ms = sum(stretch.end - stretch.start for stretch in stretches)
+    if not total_ms or covered_ms < MIN_COVERAGE * total_ms:
         return None
-    is_whole = covered_ms >= WHOLLY_COVERED * whole_ms
-    measured = sum(slots.values())
+    is_full = covered_ms >= FULL_COVERAGE * total_ms
+    measured_kwh = sum(slots.values())
     found = tuple(Slot(at, kwh) for at, kwh in sorted(slots.items()))
-    if not is_whole:
-        found = scaled(found, measured * whole_ms / covered_ms, stretches)
-    return Drawn(
-        sum(slot.kwh for slot in found), measured, covered_ms / whole_ms, found, bridged or not is_whole, used
-    )  # fmt: skip
+    if not is_full:
+        found = scaled(found, measured_kwh * total_ms / covered_ms, stretches)
+    return Integral(
+        kwh=sum(slot.kwh for slot in found),
+        measured_kwh=measured_kwh,
+        coverage=covered_ms / total_ms,
+        slots=found,
+        estimated=is_bridged or not is_full,
+        samples=used,
+    )
 
 
-def within(power: Sequence[Sample], start: int, end: int, rules: Rules) -> float | None:
-    """Return the energy of the power between two instants; None where it is not known for most of that time, or is nothing."""
-    found = drawn(power, [Stretch(start, end)], rules)
+def energy_between(power: Sequence[Sample], start: int, end: int, rules: Rules) -> float | None:
+    """Return the energy of power in kWh between two instants; None where it is unknown for most of that time, or negligible."""
+    found = integral(power, [Stretch(start, end)], rules)
     return None if found is None or found.kwh <= rules.power_from_w / 1000 * (end - start) / HOUR_MS else found.kwh
 
 
-def spread(kwh: float, stretches: Sequence[Stretch]) -> tuple[Slot, ...]:
-    """Return an energy of which only the sum is known, evenly over the time of the stretches."""
-    slots: dict[int, float] = {}
-    whole_ms = sum(stretch.end - stretch.start for stretch in stretches)
-    if not whole_ms:
-        return ()
-    mean_w = kwh * 1000 * HOUR_MS / whole_ms
-    for stretch in stretches:
-        add(slots, (stretch.start, mean_w), (stretch.end, mean_w))
-    return tuple(Slot(at, each) for at, each in sorted(slots.items()))
-
-
 def scaled(slots: tuple[Slot, ...], kwh: float, stretches: Sequence[Stretch]) -> tuple[Slot, ...]:
-    """Return the slots so that their sum is another energy."""
-    whole = sum(slot.kwh for slot in slots)
-    return tuple(Slot(slot.at, slot.kwh * kwh / whole) for slot in slots) if whole else spread(kwh, stretches)
+    """Return the slots scaled to another sum; without any, that energy evenly over the time of the stretches."""
+    total_kwh = sum(slot.kwh for slot in slots)
+    if total_kwh:
+        return tuple(Slot(slot.at, slot.kwh * kwh / total_kwh) for slot in slots)
+    total_ms = sum(stretch.end - stretch.start for stretch in stretches)
+    if not total_ms:
+        return ()
+    even: dict[int, float] = {}
+    mean_w = kwh * 1000 * HOUR_MS / total_ms
+    for stretch in stretches:
+        _add_line(even, (stretch.start, mean_w), (stretch.end, mean_w))
+    return tuple(Slot(at, slot_kwh) for at, slot_kwh in sorted(even.items()))
 
 
-def add(slots: dict[int, float], one: Point, other: Point) -> None:
-    """Add the energy under the line from one point to the other to the slots that it crosses."""
-    (start, start_w), (end, end_w) = one, other
-    at = start
-    while at < end:
+def _add_line(slots: dict[int, float], start: Point, end: Point) -> None:
+    """Add the energy under the line between two points to the slots that it crosses."""
+    (start_at, start_w), (end_at, end_w) = start, end
+    at = start_at
+    while at < end_at:
         slot = at - at % SLOT_MS
-        until = min(end, slot + SLOT_MS)
-        middle = ((at + until) / 2 - start) / (end - start)
+        until = min(end_at, slot + SLOT_MS)
+        middle = ((at + until) / 2 - start_at) / (end_at - start_at)
         mean_w = start_w + (end_w - start_w) * middle
         slots[slot] = slots.get(slot, 0.0) + mean_w / 1000 * (until - at) / HOUR_MS
         at = until
 
 
-def _richest_first(power: Sequence[Sample], stretches: Sequence[Stretch]) -> Iterable[list[Sample]]:
-    """Return the samples by source, those of the source with most of them in the stretches first."""
+def _most_samples_first(power: Sequence[Sample], stretches: Sequence[Stretch]) -> Iterable[list[Sample]]:
+    """Return the samples of each source, first those of the source with most of them in the stretches."""
     own = by_source(power)
 
     def count(source: str) -> int:
@@ -122,9 +132,9 @@ def _richest_first(power: Sequence[Sample], stretches: Sequence[Stretch]) -> Ite
     return [own[source] for source in sorted(own, key=lambda source: (-count(source), source))]
 
 
-def _points(own: Sequence[Sample], stretch: Stretch, rules: Rules) -> list[Point]:
-    """Return instants and watts from end to end of a stretch. Samples on the way up, or of the end, are left out."""
-    points = [(sample.at, number(sample)) for sample in own]
+def _points(samples: Sequence[Sample], stretch: Stretch, rules: Rules) -> list[Point]:
+    """Return the points of power from the start to the end of a stretch, without samples of the ramp and of the end."""
+    points = [(sample.at, number(sample)) for sample in samples]
     if len(points) > 1 and points[0][0] - stretch.start < RAMP_MS <= points[1][0] - points[0][0]:
         points.pop(0)
     while points and points[-1][1] <= rules.power_from_w and points[-1][0] == stretch.end:
@@ -132,16 +142,16 @@ def _points(own: Sequence[Sample], stretch: Stretch, rules: Rules) -> list[Point
     if not points:
         return []
     second, last_but_one = points[min(1, len(points) - 1)], points[max(0, len(points) - 2)]
-    start, end = _onward(second, points[0], stretch.start), _onward(last_but_one, points[-1], stretch.end)
+    start, end = _extrapolated(second, points[0], stretch.start), _extrapolated(last_but_one, points[-1], stretch.end)
     return [start, *points, end]
 
 
-def _onward(far: Point, near: Point, at: int) -> Point:
-    """Return the line through two points, which lie one behind the other, at an instant beyond the nearer.
+def _extrapolated(far: Point, near: Point, at: int) -> Point:
+    """Return the point at an instant beyond `near`, on the line from `far` to `near`.
 
-    It goes no further beyond them than they are apart: two that are close may be a step.
+    It is extrapolated by no longer a time than these are apart: two that are close may be a step.
     """
     if far[0] == near[0] or abs(near[0] - at) > min(BRIDGED_GAP_MS, abs(near[0] - far[0])):
         return at, near[1]
     beyond = near[1] + (near[1] - far[1]) * (at - near[0]) / (near[0] - far[0])
-    return at, min(max(beyond, (1 - MOST_BEYOND) * near[1]), (1 + MOST_BEYOND) * near[1])
+    return at, min(max(beyond, (1 - MAX_EXTRAPOLATION) * near[1]), (1 + MAX_EXTRAPOLATION) * near[1])

@@ -1,4 +1,12 @@
-"""What each source's reports say of charging and of the cable, at their own instants."""
+"""What each source reports of charging and of the cable, at the instants of its reports.
+
+In: the samples of charge-ischarging, the detailed status, the cable, power and the state of charge. Out: `Reports`, the
+instants at which each source shows charging, no charging, a connected and a disconnected cable. In three steps:
+
+1. What a source states (charge-ischarging, the status) counts as it is.
+2. Power shows charging, or none, where no fresh statement decides. A single high sample does not, nor does heating.
+3. A disconnected cable counts for the vehicle unless another report contradicts it.
+"""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
@@ -9,7 +17,7 @@ import msgspec
 from chargeport.derive import status
 from chargeport.derive.series import MINUTE_MS
 from chargeport.derive.sessions.rules import Rules
-from chargeport.derive.sessions.soc import rose_within
+from chargeport.derive.sessions.soc import rise_between
 from chargeport.derive.tracks import Sample, number
 from chargeport.signals.catalogue import BY_CODE, IS_CHARGING
 
@@ -17,22 +25,22 @@ CABLE: Final = BY_CODE["charge-ischargingcableconnected"]
 STATUS: Final = BY_CODE["charge-detailedchargingstatus"]
 POWER: Final = BY_CODE["charge-wattage"]
 
-# The others say nothing lasting of the cable: many sources have no other word for a car on the road.
-PLUGGED: Final = (status.NEVER_CHARGING | status.CHARGING_WITH_POWER) - (
-    status.UNPLUGGED | status.SILENT_ABOUT_CABLE | {"FULLY_CHARGED", "DISCHARGING"}
+# Many sources report the other statuses of a car on the road, too: they say nothing lasting about the cable.
+PLUGGED_STATUSES: Final = (status.NEVER_CHARGING | status.CHARGING_WITH_POWER) - (
+    status.UNPLUGGED | status.WITHOUT_CABLE_STATE | {"FULLY_CHARGED", "DISCHARGING"}
 )
-# Power after one of these is heating or a discharge until the source says something else.
-LASTING: Final = frozenset({"FULLY_CHARGED", "DISCHARGING", "NOT_CHARGING", "STOPPED"})
+# Power after one of these is heating or a discharge until the source reports another status.
+LASTING_STATUSES: Final = frozenset({"FULLY_CHARGED", "DISCHARGING", "NOT_CHARGING", "STOPPED"})
 DISCHARGING: Final = "DISCHARGING"
 
-GLITCH_MS: Final = 2 * MINUTE_MS
-"""Nobody charges again in less time after pulling the cable; two sources, or their clocks, differ by as much."""
-THROUGH_MS: Final = 15 * MINUTE_MS
-"""A source that reports the cable in, or charging, on both sides of an instant no further apart than this saw no end."""
+CLOCK_TOLERANCE_MS: Final = 2 * MINUTE_MS
+"""The clocks of two sources differ by up to this; no car charges again within it after the cable was disconnected."""
+CONTINUOUS_MS: Final = 15 * MINUTE_MS
+"""A source that reports charging, or a connected cable, twice within this time saw no end in between."""
 
 
-class Mark(NamedTuple):
-    """A report at an instant; `is_stated` tells a state from a conclusion drawn from power."""
+class Report(NamedTuple):
+    """A report that shows charging, or a connected cable; `is_stated` is false where power shows it."""
 
     at: int
     source: str
@@ -41,49 +49,51 @@ class Mark(NamedTuple):
 
 
 class SourceReports(msgspec.Struct, frozen=True):
-    """The reports of one source, by time: charging, not charging, cable in, cable out.
+    """The reports of one source, by time: charging, not charging, cable connected, cable disconnected.
 
-    `ends` are those of `off` that follow charging: the others only repeat that nothing goes on.
+    `charging_ends` are those of `not_charging` that follow charging; the others only repeat that nothing charges.
     """
 
-    on: list[Mark]
-    off: list[int]
-    ends: list[int]
-    plugged: list[Mark]
+    charging: list[Report]
+    not_charging: list[int]
+    charging_ends: list[int]
+    plugged: list[Report]
     unplugged: list[int]
 
     def cable_at(self, at: int, rules: Rules) -> bool | None:
-        """Return whether the cable was in by the latest word before `at`; None without one in the time for which it holds."""
-        newest = max(_last(self.on, at), _last(self.plugged, at))
+        """Return whether the latest report before `at` shows a connected cable; None where none holds any more."""
+        connected_at = max(_last_before(self.charging, at), _last_before(self.plugged, at))
         index = bisect_left(self.unplugged, at) - 1
-        out_at = self.unplugged[index] if index >= 0 else -1
-        if max(newest, out_at) < at - rules.state_holds_ms:
+        unplugged_at = self.unplugged[index] if index >= 0 else -1
+        if max(connected_at, unplugged_at) < at - rules.state_holds_ms:
             return None
-        if newest <= out_at:
+        if connected_at <= unplugged_at:
             return False
-        index = bisect_left(self.off, at) - 1
-        spoken_at = _last(self.plugged, at)
-        if index >= 0 and self.off[index] > newest and (spoken_at <= out_at or spoken_at < at - rules.cable_holds_ms):
-            return None  # it stopped charging, and did not speak of the cable
+        index = bisect_left(self.not_charging, at) - 1
+        plugged_at = _last_before(self.plugged, at)
+        is_cable_reported = plugged_at > unplugged_at and plugged_at >= at - rules.cable_holds_ms
+        if index >= 0 and self.not_charging[index] > connected_at and not is_cable_reported:
+            return None  # only charging showed the cable, and that has ended
         return True
 
 
 class Reports(msgspec.Struct, frozen=True):
-    """The reports of all sources: by name, and together, `unplugged` without what is contradicted."""
+    """The reports of each source by its name, and of all together; `unplugged` excludes contradicted reports."""
 
     by_source: Mapping[str, SourceReports]
-    on: list[Mark]
-    plugged: list[Mark]
+    charging: list[Report]
+    plugged: list[Report]
     unplugged: list[int]
 
-    def off(self, source: str | None, start: int, end: int, rules: Rules) -> list[int]:
-        """Return when nothing charged from `start` to `end`, both included.
+    def not_charging_between(self, source: str | None, start: int, end: int, rules: Rules) -> list[int]:
+        """Return the instants from `start` to `end`, both included, at which a source reports that nothing charges.
 
-        A source whose own cable is out says nothing of what goes on elsewhere, unless it is `source` itself.
+        A source whose own cable is disconnected while another's is connected says nothing about the other, unless it is
+        `source` itself.
         """
         found: set[int] = set()
         for name, reports in self.by_source.items():
-            within = reports.off[bisect_left(reports.off, start) : bisect_right(reports.off, end)]
+            within = instants_between(reports.not_charging, start, end)
             if name == source:
                 found.update(within)
             else:
@@ -91,15 +101,15 @@ class Reports(msgspec.Struct, frozen=True):
         return sorted(found)
 
     def is_idle(self, source: str, at: int, rules: Rules) -> bool:
-        """Return whether the cable of a source was out for long around an instant: what it measures is of no charging."""
-        own = self.by_source.get(source)
-        if own is None or own.cable_at(at + 1, rules) is not False:
+        """Return whether the cable of a source was disconnected for long around an instant, so that it measured no charging."""
+        reports = self.by_source.get(source)
+        if reports is None or reports.cable_at(at + 1, rules) is not False:
             return False
         since, until = at - rules.state_holds_ms, at + rules.soc_proof_ms
-        return not any(since <= _last(marks, until) for marks in (own.on, own.plugged))
+        return not any(since <= _last_before(each, until) for each in (reports.charging, reports.plugged))
 
     def _is_elsewhere(self, source: str, at: int, rules: Rules) -> bool:
-        """Return whether the cable of this source is out while another says that it is in."""
+        """Return whether the cable of this source is disconnected while another source reports a connected one."""
         if self.by_source[source].cable_at(at + 1, rules) is not False:
             return False
         return any(
@@ -107,17 +117,8 @@ class Reports(msgspec.Struct, frozen=True):
         )  # fmt: skip
 
 
-def read(samples: "Samples", rules: Rules) -> Reports:
-    """Return what all samples say. Each report's meaning depends on what was reported within half a day around it."""
-    said = {source: _Said(_stated(samples, source), _unplugged(samples, source)) for source in samples.sources()}
-    by_source = {source: _source_reports(source, samples, said, rules) for source in said}
-    on = sorted(mark for reports in by_source.values() for mark in reports.on)
-    plugged = sorted(mark for reports in by_source.values() for mark in reports.plugged)
-    return Reports(by_source, on, plugged, _uncontradicted(by_source, on, plugged, rules))
-
-
-class Samples(msgspec.Struct, frozen=True):
-    """The samples of the signals that say whether it charges, by source; `soc` those of all sources."""
+class StateSamples(msgspec.Struct, frozen=True):
+    """The samples of the signals that show whether it charges, by source; `soc` those of all sources."""
 
     charging: Mapping[str, Sequence[Sample]]
     status: Mapping[str, Sequence[Sample]]
@@ -131,114 +132,135 @@ class Samples(msgspec.Struct, frozen=True):
 
 
 class _Statement(NamedTuple):
+    """A statement of a source; `status` is empty where charge-ischarging made it."""
+
     at: int
-    is_on: bool
-    text: str  # what was said: a status, or that of charge-ischarging
+    is_charging: bool
+    status: str
 
 
-class _Said(NamedTuple):
-    """What a source stated of charging, and when it said that the cable is out."""
+class _Statements(NamedTuple):
+    """What a source stated about charging, and the instants at which it reported a disconnected cable; both by time."""
 
-    stated: list[_Statement]
+    charging: list[_Statement]
     unplugged: list[int]
 
     def last(self, at: int) -> _Statement | None:
-        index = bisect_right(self.stated, at, key=lambda each: each.at) - 1
-        return self.stated[index] if index >= 0 else None
+        index = bisect_right(self.charging, at, key=lambda statement: statement.at) - 1
+        return self.charging[index] if index >= 0 else None
 
-    def unplugged_after(self, since: int, at: int) -> bool:
+    def unplugged_between(self, since: int, at: int) -> bool:
         index = bisect_right(self.unplugged, at) - 1
         return index >= 0 and self.unplugged[index] > since
 
 
-def _source_reports(source: str, samples: Samples, said: Mapping[str, _Said], rules: Rules) -> SourceReports:
-    own = said[source].stated
-    on = [Mark(each.at, source, code=IS_CHARGING.code if each.text == "" else STATUS.code) for each in own if each.is_on]
-    off = [each.at for each in own if not each.is_on]
-    by_power, without = _by_power(source, samples, said, rules)
-    on, off = sorted([*on, *by_power]), sorted({*off, *without})
+def read_reports(samples: StateSamples, rules: Rules) -> Reports:
+    """Return the reports of all sources. The meaning of a report depends on those within half a day around it."""
+    statements = {source: _statements(samples, source) for source in samples.sources()}
+    by_source = {source: _source_reports(source, samples, statements, rules) for source in statements}
+    charging = sorted(report for reports in by_source.values() for report in reports.charging)
+    plugged = sorted(report for reports in by_source.values() for report in reports.plugged)
+    return Reports(by_source, charging, plugged, _uncontradicted(by_source, charging, plugged, rules))
+
+
+def _statements(samples: StateSamples, source: str) -> _Statements:
+    """Return the statements of a source. At one instant charge-ischarging ranks above the status.
+
+    Where charge-ischarging agrees with the status, the status is kept, because it says more.
+    """
+    by_instant: dict[int, _Statement] = {}
+    statuses = [(sample.at, str(sample.value).upper()) for sample in samples.status.get(source, [])]
+    for at, text in statuses:
+        is_charging = status.is_charging(text, None)
+        if is_charging is not None:
+            by_instant[at] = _Statement(at, is_charging, text)
+    for sample in samples.charging.get(source, []):
+        stated = by_instant.get(sample.at)
+        if stated is None or stated.is_charging is not (sample.value is True):
+            by_instant[sample.at] = _Statement(sample.at, sample.value is True, "")
+    unplugged = {sample.at for sample in samples.cable.get(source, []) if sample.value is False}
+    unplugged |= {at for at, text in statuses if text in status.UNPLUGGED}
+    return _Statements([by_instant[at] for at in sorted(by_instant)], sorted(unplugged))
+
+
+def _source_reports(source: str, samples: StateSamples, statements: Mapping[str, _Statements], rules: Rules) -> SourceReports:
+    stated = statements[source].charging
+    by_power, without_power = _by_power(source, samples, statements, rules)
+    charging = [
+        Report(each.at, source, code=IS_CHARGING.code if each.status == "" else STATUS.code)
+        for each in stated
+        if each.is_charging
+    ]
+    charging = sorted([*charging, *by_power])
+    not_charging = sorted({*(each.at for each in stated if not each.is_charging), *without_power})
     cable, statuses = samples.cable.get(source, []), samples.status.get(source, [])
-    plugged = [Mark(each.at, source, code=CABLE.code) for each in cable if each.value is True]
-    plugged += [Mark(each.at, source, code=STATUS.code) for each in statuses if str(each.value).upper() in PLUGGED]
-    return SourceReports(on, off, _ends(on, off, rules), sorted(plugged), said[source].unplugged)
+    plugged = [Report(sample.at, source, code=CABLE.code) for sample in cable if sample.value is True]
+    plugged += [
+        Report(sample.at, source, code=STATUS.code) for sample in statuses if str(sample.value).upper() in PLUGGED_STATUSES
+    ]
+    ends = _charging_ends(charging, not_charging, rules)
+    return SourceReports(charging, not_charging, ends, sorted(plugged), statements[source].unplugged)
 
 
-def _unplugged(samples: Samples, source: str) -> list[int]:
-    found = {each.at for each in samples.cable.get(source, []) if each.value is False}
-    return sorted(found | {each.at for each in samples.status.get(source, []) if str(each.value).upper() in status.UNPLUGGED})
-
-
-def _stated(samples: Samples, source: str) -> list[_Statement]:
-    """Return what a source said in so many words, by time; at one instant charge-ischarging counts more than the status.
-
-    Where charge-ischarging is false the status still tells why.
-    """
-    found: dict[int, _Statement] = {}
-    for each in samples.status.get(source, []):
-        says = status.is_charging(str(each.value), None)
-        if says is not None:
-            found[each.at] = _Statement(each.at, says, str(each.value).upper())
-    for each in samples.charging.get(source, []):
-        known = found.get(each.at)
-        if known is None or known.is_on is not (each.value is True):
-            found[each.at] = _Statement(each.at, each.value is True, "")
-    return [found[at] for at in sorted(found)]
-
-
-def _by_power(source: str, samples: Samples, said: Mapping[str, _Said], rules: Rules) -> tuple[list[Mark], list[int]]:
-    """Return when power shows charging, and when it shows none, where no statement decides."""
-    on, off = [], []
+def _by_power(
+    source: str, samples: StateSamples, statements: Mapping[str, _Statements], rules: Rules
+) -> tuple[list[Report], list[int]]:
+    """Return when the power of a source shows charging, and when it shows none, where no fresh statement decides."""
+    charging, not_charging = [], []
     power = samples.power.get(source, [])
-    for index, each in enumerate(power):
-        if any(_is_fresh(own, each.at, rules, is_own=name == source) for name, own in said.items()):
+    for index, sample in enumerate(power):
+        if any(_is_fresh(each, sample.at, rules, is_same=name == source) for name, each in statements.items()):
             continue
-        if number(each) <= rules.power_from_w:
-            off.append(each.at)
-        elif _is_more_than_a_blip(power, index, rules) and not _is_ruled_out(index, power, samples.soc, said[source], rules):
-            on.append(Mark(each.at, source, is_stated=False, code=POWER.code))
-    return on, off
+        if number(sample) <= rules.power_from_w:
+            not_charging.append(sample.at)
+        elif _lasts(power, index, rules) and not _is_no_charging(power, index, samples.soc, statements[source], rules):
+            charging.append(Report(sample.at, source, is_stated=False, code=POWER.code))
+    return charging, not_charging
 
 
-def _is_fresh(said: _Said, at: int, rules: Rules, *, is_own: bool) -> bool:
-    """Return whether a source other than the power's, with its cable in, stated shortly before whether it charges."""
-    last = said.last(at)
-    if last is None or at - last.at > rules.state_counts_ms:
+def _is_fresh(statements: _Statements, at: int, rules: Rules, *, is_same: bool) -> bool:
+    """Return whether a source stated shortly before `at` whether it charges.
+
+    The statement of another source than the power's (`is_same` is false) counts only while that source's cable is connected.
+    """
+    last = statements.last(at)
+    if last is None or at - last.at > rules.state_outranks_ms:
         return False
-    return is_own or not said.unplugged_after(at - rules.state_holds_ms, at)
+    return is_same or not statements.unplugged_between(at - rules.state_holds_ms, at)
 
 
-def _is_ruled_out(index: int, power: Sequence[Sample], soc: Sequence[Sample], said: _Said, rules: Rules) -> bool:
-    """Return whether power is heating or a discharge: its source said so, or "full", and took nothing back.
+def _is_no_charging(power: Sequence[Sample], index: int, soc: Sequence[Sample], statements: _Statements, rules: Rules) -> bool:
+    """Return whether power is heating or a discharge: the last status of its source says so, or that charging is over.
 
-    A state of charge that rises meanwhile, or more power than heating takes, shows that the source has forgotten to.
+    The status is out of date where the state of charge rises meanwhile, or the power is more than heating takes.
     """
     at = power[index].at
-    last = said.last(at)
-    if last is None or last.is_on or (last.text and last.text not in LASTING) or at - last.at > rules.state_holds_ms:
+    last = statements.last(at)
+    if last is None or last.is_charging or at - last.at > rules.state_holds_ms:
         return False
-    if said.unplugged_after(last.at, at):
+    if (last.status and last.status not in LASTING_STATUSES) or statements.unplugged_between(last.at, at):
         return False
-    risen = rose_within(soc, *_run(power, index, rules))
-    if last.text == DISCHARGING or risen is None:
-        return last.text == DISCHARGING or number(power[index]) <= rules.heating_w
-    return risen < rules.soc_proof_percent
+    rise = rise_between(soc, *_flow_around(power, index, rules))
+    if last.status == DISCHARGING or rise is None:
+        return last.status == DISCHARGING or number(power[index]) <= rules.max_heating_w
+    return rise < rules.soc_proof_percent
 
 
-def _run(power: Sequence[Sample], index: int, rules: Rules) -> tuple[int, int]:
-    """Return from when to when power flowed around a sample, no further away than `soc_proof_ms`."""
+def _flow_around(power: Sequence[Sample], index: int, rules: Rules) -> tuple[int, int]:
+    """Return the start and the end of the flow of power around a sample, at most `soc_proof_ms` away from it."""
     at = power[index].at
-    low = high = index
-    while low and number(power[low - 1]) > rules.power_from_w and at - power[low - 1].at <= rules.soc_proof_ms:
-        low -= 1
+    first = last = index
+    while first and number(power[first - 1]) > rules.power_from_w and at - power[first - 1].at <= rules.soc_proof_ms:
+        first -= 1
     while (
-        high + 1 < len(power) and number(power[high + 1]) > rules.power_from_w and power[high + 1].at - at <= rules.soc_proof_ms
+        last + 1 < len(power) and number(power[last + 1]) > rules.power_from_w and power[last + 1].at - at <= rules.soc_proof_ms
     ):
-        high += 1
-    return power[low].at, power[high].at
+        last += 1
+    return power[first].at, power[last].at
 
 
-def _is_more_than_a_blip(power: Sequence[Sample], index: int, rules: Rules) -> bool:
-    """Return whether the sample before or after says so, too, or the next one came late enough for it to have lasted."""
+def _lasts(power: Sequence[Sample], index: int, rules: Rules) -> bool:
+    """Return whether power lasted: the sample before or after confirms it, or the next one comes late enough."""
     at = power[index].at
     before = power[index - 1] if index else None
     after = power[index + 1] if index + 1 < len(power) else None
@@ -246,35 +268,37 @@ def _is_more_than_a_blip(power: Sequence[Sample], index: int, rules: Rules) -> b
         return True
     if after is None or after.at - at > rules.pause_ms:
         return False
-    return number(after) > rules.power_from_w or after.at - at >= rules.shortest_ms
+    return number(after) > rules.power_from_w or after.at - at >= rules.min_duration_ms
 
 
-def _ends(on: Sequence[Mark], off: Sequence[int], rules: Rules) -> list[int]:
-    """Return those of `off` that follow a mark of charging and no other of `off`, while that mark holds."""
-    found = set()
-    for mark in on:
-        index = bisect_left(off, mark.at)
-        if index < len(off) and off[index] - mark.at <= rules.state_holds_ms:
-            found.add(off[index])
-    return sorted(found)
+def _charging_ends(charging: Sequence[Report], not_charging: Sequence[int], rules: Rules) -> list[int]:
+    """Return the first instant without charging after each report of charging, while that report holds."""
+    ends = set()
+    for report in charging:
+        index = bisect_left(not_charging, report.at)
+        if index < len(not_charging) and not_charging[index] - report.at <= rules.state_holds_ms:
+            ends.add(not_charging[index])
+    return sorted(ends)
 
 
 def _uncontradicted(
-    by_source: Mapping[str, SourceReports], on: Sequence[Mark], plugged: Sequence[Mark], rules: Rules
+    by_source: Mapping[str, SourceReports], charging: Sequence[Report], plugged: Sequence[Report], rules: Rules
 ) -> list[int]:
-    """Return when the cable was out: not where it is said to be in at that instant, or shortly before and after.
+    """Return when the cable was disconnected, without what other reports of the same time contradict.
 
-    A source that never said that the cable was in reports no change, and another one that says so outweighs it.
+    A source that did not report a connected cable before reports no change; another source that did outranks it.
     """
-    seen = sorted({mark.at for mark in [*on, *plugged]})
-    own = {name: sorted({mark.at for mark in [*each.on, *each.plugged]}) for name, each in by_source.items()}
+    connected = sorted({report.at for report in [*charging, *plugged]})
+    connected_by = {
+        name: sorted({report.at for report in [*reports.charging, *reports.plugged]}) for name, reports in by_source.items()
+    }
     found = set()
     for source, reports in by_source.items():
         for at in reports.unplugged:
-            if _is_between(seen, at, GLITCH_MS):
+            if _is_within(connected, at, CLOCK_TOLERANCE_MS):
                 continue
             others = [name for name in by_source if name != source]
-            if any(_is_between(own[name], at, THROUGH_MS) for name in others):
+            if any(_is_within(connected_by[name], at, CONTINUOUS_MS) for name in others):
                 continue
             is_change = reports.cable_at(at, rules) is True
             if not is_change and any(by_source[name].cable_at(at, rules) is True for name in others):
@@ -283,14 +307,26 @@ def _uncontradicted(
     return sorted(found)
 
 
-def _is_between(instants: Sequence[int], at: int, within_ms: int) -> bool:
-    """Return whether `at` is one of the ordered instants, or lies between two no further apart than `within_ms`."""
+def _is_within(instants: Sequence[int], at: int, max_interval_ms: int) -> bool:
+    """Return whether `at` is one of the ordered instants, or between two that are at most `max_interval_ms` apart."""
     index = bisect_left(instants, at)
     if index == len(instants):
         return False
-    return instants[index] == at or (index > 0 and instants[index] - instants[index - 1] <= within_ms)
+    return instants[index] == at or (index > 0 and instants[index] - instants[index - 1] <= max_interval_ms)
 
 
-def _last(marks: Sequence[Mark], at: int) -> int:
-    index = bisect_left(marks, at, key=lambda mark: mark.at) - 1
-    return marks[index].at if index >= 0 else -1
+def _last_before(reports: Sequence[Report], at: int) -> int:
+    """Return the instant of the last report before `at`; -1 where there is none."""
+    index = bisect_left(reports, at, key=lambda report: report.at) - 1
+    return reports[index].at if index >= 0 else -1
+
+
+def reports_between(reports: Sequence[Report], start: int, end: int) -> Sequence[Report]:
+    """Return those of the reports, ordered by time, from `start` to `end`, both included."""
+    first = bisect_left(reports, start, key=lambda report: report.at)
+    return reports[first : bisect_right(reports, end, first, key=lambda report: report.at)]
+
+
+def instants_between(instants: Sequence[int], start: int, end: int) -> Sequence[int]:
+    """Return those of the ordered instants from `start` to `end`, both included."""
+    return instants[bisect_left(instants, start) : bisect_right(instants, end)]

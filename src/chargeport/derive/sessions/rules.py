@@ -1,4 +1,4 @@
-"""The numbers that tell sessions apart, in one place, with a version for the evidence."""
+"""The parameters by which sessions are detected, in one place, with a version for the evidence of sessions."""
 
 from typing import Final
 
@@ -8,14 +8,14 @@ from chargeport.derive.efficiency import AC_EFFICIENCY, DC_EFFICIENCY
 from chargeport.derive.series import CHARGING_W, HOUR_MS, MINUTE_MS
 
 VERSION: Final = "2"
-"""Changes with every change of a rule, so that a record tells by which rules it was made."""
+"""Increase it with every change of a rule: a session records the version that it was made by."""
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """The parameters of a derivation; a number without a reason beside it has its source in docs/evidence/charging.md.
+    """The parameters of a derivation. A number without a reason beside it has its source in docs/evidence/charging.md.
 
-    `capacity_kwh` is the battery's where no source reports one (None: not known); `grid_sources` are stations, which measure in
-    front of the car's charger.
+    `capacity_kwh` is the capacity of the battery where no source reports one (None: unknown). `grid_sources` are the stations:
+    they measure in front of the car's charger.
     """
 
     capacity_kwh: float | None = None
@@ -25,32 +25,33 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     power_from_w: float = CHARGING_W
     current_from_a: float = 0.5
     dc_from_w: float = 23_100.0  # three phases of 32 A at 240 V are 23.04 kW and still AC
-    heating_w: float = 7_000.0  # a car heats itself, or gives to a household, with less
-    most_kw: float = 500.0  # no plug of a car gives more
+    max_heating_w: float = 7_000.0  # a car heats itself, or supplies a household, with at most this
+    max_kw: float = 500.0  # no charger of cars gives more
     pause_ms: int = 30 * MINUTE_MS
     waiting_ms: int = 15 * MINUTE_MS  # "charging" without power for longer is waiting
-    shortest_ms: int = 2 * MINUTE_MS  # of a session whose energy nobody measured
-    briefest_ms: int = MINUTE_MS  # what is over so soon is a handshake, whatever was measured
-    smallest_kwh: float = 0.05
-    soc_age_ms: int = 15 * MINUTE_MS
-    soc_proof_ms: int = 3 * HOUR_MS  # how far around power a state of charge that rises is looked for
-    soc_proof_percent: float = 1.0  # so much proves charging that the state denies
-    soc_idle_percent: float = 2.0  # so much proves charging that the power denies
-    state_counts_ms: int = 10 * MINUTE_MS  # how long "not charging" outweighs power of another source
-    state_bridges_ms: int = 3 * HOUR_MS  # from "charging" to "charging" with silence between
-    state_holds_ms: int = 12 * HOUR_MS  # a word of sources that send changes only
-    cable_holds_ms: int = 36 * HOUR_MS  # a cable of which nobody has heard for longer is unknown again
-    jump_kwh: float = 0.3  # a counter that is corrected after the end (by 0.1 kWh) is no session
+    min_duration_ms: int = 2 * MINUTE_MS  # of a session whose energy was not measured
+    handshake_ms: int = MINUTE_MS  # what ends within this time is a handshake, even with measured energy
+    min_energy_kwh: float = 0.05
+    soc_max_age_ms: int = 15 * MINUTE_MS
+    soc_proof_ms: int = 3 * HOUR_MS  # how far around power a rise of the state of charge is searched
+    soc_proof_percent: float = 1.0  # a rise that proves charging although the reported state denies it
+    soc_idle_percent: float = 2.0  # a rise that proves charging although the measured power denies it
+    state_outranks_ms: int = 10 * MINUTE_MS  # how long "not charging" outranks the power of another source
+    state_bridges_ms: int = 3 * HOUR_MS  # the longest silence between two reports of "charging" that counts as charging
+    state_holds_ms: int = 12 * HOUR_MS  # how long a report holds: some sources send changes only
+    cable_holds_ms: int = 36 * HOUR_MS  # how long a report of the cable holds
+    min_rise_kwh: float = 0.3  # counters are corrected after the end by less (0.1 kWh)
     soc_rise_percent: float = 4.0  # less may be a descent or a recalibration
-    soc_step_percent: float = 10.0  # less, between two reports of a cable that is out, may be a recalibration
-    soc_plateau_ms: int = 90 * MINUTE_MS  # 1.4 kW into 100 kWh takes 45 minutes a percent
-    soc_fall_percent: float = 5.0  # a car that lost so much was driven, whatever became of the report
+    soc_step_percent: float = 10.0  # less, between two reports of a disconnected cable, may be a recalibration
+    soc_plateau_ms: int = 90 * MINUTE_MS  # 1.4 kW into 100 kWh takes 45 minutes for a percent
+    soc_fall_percent: float = 5.0  # a car that lost this much was driven, even if no report says so
 
     @property
     def reach_ms(self) -> int:
-        """How far one sighting can matter, where no unplugged cable stops it."""
+        """The longest time across which one report has an effect, unless the cable is disconnected in between."""
         return max(self.cable_holds_ms, self.state_holds_ms, self.state_bridges_ms)
 
 
-PAST_A_CABLE_MS: Final = HOUR_MS
-"""How far a sighting can matter beyond an unplugged cable: states of charge, and what proves the cable's state."""
+CABLE_MARGIN_MS: Final = HOUR_MS
+"""The longest time across which a report has an effect beyond a disconnected cable: by states of charge, and by what
+confirms the state of the cable."""

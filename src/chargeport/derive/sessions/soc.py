@@ -1,4 +1,7 @@
-"""The state of charge: without readings that can't be true, and where it rose or fell."""
+"""The state of charge: remove readings that can't be true, and find where it rose or fell.
+
+All functions take samples in percent, ordered by time, of one or of several sources; each source is examined by itself.
+"""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -11,26 +14,30 @@ from chargeport.signals.catalogue import BY_CODE
 
 SOC: Final = BY_CODE["tractionbattery-stateofcharge"]
 
-SOC_DIP_PERCENT: Final = 1.0
-"""Two sources, or two roundings, differ by as much."""
+ROUNDING_PERCENT: Final = 1.0
+"""Two sources, or two roundings, differ by up to this."""
 EMPTY_PERCENT: Final = 10.0
-"""A reading of 0 next to more than this is no reading."""
+"""A reading of 0 next to one above this means "unknown"."""
 NEIGHBOUR_MS: Final = 12 * HOUR_MS
+"""How far away the reading may be that a 0 is compared with."""
 STEP_PERCENT: Final = 10.0
-RETURNS_MS: Final = 30 * MINUTE_MS
-RETURNS_PERCENT: Final = 5.0
-"""A step that is taken back so soon, to about the same value, never happened."""
-FASTEST_PERCENT_AN_HOUR: Final = 40.0
-"""A car of 60 kWh takes as much at 120 km/h: what falls faster, to where it rose from, was no drive."""
-AT_MOST_MS: Final = 90 * MINUTE_MS
+"""A smaller change between two readings is always accepted."""
+REVERTED_WITHIN_MS: Final = 30 * MINUTE_MS
+REVERTED_WITHIN_PERCENT: Final = 5.0
+"""A step that is reverted within this time, to within this difference, is an error of the source."""
+FASTEST_PERCENT_PER_HOUR: Final = 40.0
+"""A car of 60 kWh uses this much at 120 km/h: a faster fall to the value before the step was no drive."""
+MAX_REVERSAL_MS: Final = 90 * MINUTE_MS
+"""The longest time within which a step can be reverted, of whatever size it is."""
 NEAR_MS: Final = 30 * MINUTE_MS
-BEFORE_MS: Final = HOUR_MS
-LED_BACK_PERCENT: Final = 3.0
-"""A state of charge of the hour before that differs by no more was still that when charging began."""
+"""How far outside of a time a sample may lie that shows the state of charge at its start or end."""
+LOOK_BACK_MS: Final = HOUR_MS
+EXTRAPOLATION_PERCENT: Final = 3.0
+"""A reading from up to LOOK_BACK_MS before charging that differs by at most this from the extrapolated one was still true."""
 
 
 class Rise(NamedTuple):
-    """Between two reports of a source something rose by an amount (kWh or percent); when exactly is not known."""
+    """A rise by an amount (kWh or percent) between two reports of a source; the exact time between them is unknown."""
 
     start: int
     end: int
@@ -39,19 +46,19 @@ class Rise(NamedTuple):
 
 
 def plausible(charge: Sequence[Sample]) -> list[Sample]:
-    """Return the samples of all sources without readings that the ones around them show to be wrong."""
-    kept = [sample for own in by_source(charge).values() for sample in _without_steps(_without_zeros(own))]
+    """Return the samples of all sources without the readings that their neighbours show to be wrong."""
+    kept = [sample for samples in by_source(charge).values() for sample in _without_steps(_without_zeros(samples))]
     return sorted(kept, key=lambda sample: (sample.at, sample.source))
 
 
-def _without_zeros(own: Sequence[Sample]) -> list[Sample]:
-    """Return one source's samples without a 0 that stands for "not known": one that is far from what comes after or before."""
+def _without_zeros(samples: Sequence[Sample]) -> list[Sample]:
+    """Return one source's samples without each 0 that means "unknown": the next or the previous reading is far above it."""
     kept = []
-    for index, sample in enumerate(own):
+    for index, sample in enumerate(samples):
         if number(sample) > 0:
             kept.append(sample)
             continue
-        after = next((each for each in own[index + 1 :] if number(each) > 0), None)
+        after = next((later for later in samples[index + 1 :] if number(later) > 0), None)
         before = kept[-1] if kept and number(kept[-1]) > 0 else None
         near = [each for each in (after, before) if each is not None and abs(each.at - sample.at) <= NEIGHBOUR_MS]
         if not near or number(near[0]) <= EMPTY_PERCENT:
@@ -59,126 +66,129 @@ def _without_zeros(own: Sequence[Sample]) -> list[Sample]:
     return kept
 
 
-def _without_steps(own: Sequence[Sample]) -> list[Sample]:
-    """Return one source's samples without those that stand out between two about the same."""
+def _without_steps(samples: Sequence[Sample]) -> list[Sample]:
+    """Return one source's samples without steps that are reverted."""
     kept: list[Sample] = []
     index = 0
-    while index < len(own):
-        back = _back_again(kept[-1], own, index) if kept else None
-        if back is not None:
-            index = back
+    while index < len(samples):
+        reverted = _reversal(kept[-1], samples, index) if kept else None
+        if reverted is not None:
+            index = reverted
             continue
-        kept.append(own[index])
+        kept.append(samples[index])
         index += 1
     return kept
 
 
-def _back_again(before: Sample, own: Sequence[Sample], index: int) -> int | None:
-    """Return where a step at `index` is taken back: soon, or to the same value faster than a car drives or charges on AC."""
-    step = abs(number(own[index]) - number(before))
+def _reversal(before: Sample, samples: Sequence[Sample], index: int) -> int | None:
+    """Return the index at which the step at `index` is reverted; None where it is not.
+
+    It is reverted soon, or to the same value faster than a car drives or charges on AC.
+    """
+    step = abs(number(samples[index]) - number(before))
     if step < STEP_PERCENT:
         return None
-    fast_ms = min(round(step / FASTEST_PERCENT_AN_HOUR * HOUR_MS), AT_MOST_MS)
-    for later in range(index + 1, len(own)):
-        longest_ms = max(own[index].at - before.at, own[later].at - own[index].at)
-        left = abs(number(own[later]) - number(before))
-        if longest_ms > max(RETURNS_MS, fast_ms):
+    fast_ms = min(round(step / FASTEST_PERCENT_PER_HOUR * HOUR_MS), MAX_REVERSAL_MS)
+    for later in range(index + 1, len(samples)):
+        longest_ms = max(samples[index].at - before.at, samples[later].at - samples[index].at)
+        difference = abs(number(samples[later]) - number(before))
+        if longest_ms > max(REVERTED_WITHIN_MS, fast_ms):
             return None
-        if left <= (RETURNS_PERCENT if longest_ms <= RETURNS_MS else SOC_DIP_PERCENT):
+        if difference <= (REVERTED_WITHIN_PERCENT if longest_ms <= REVERTED_WITHIN_MS else ROUNDING_PERCENT):
             return later
     return None
 
 
 def rises(charge: Sequence[Sample], rules: Rules) -> list[Rise]:
-    """Return where the state of charge rose without a fall or a long rest in it, by enough to be charging."""
-    found = [rise for own in by_source(charge).values() for rise in _climbs(own, rules)]
+    """Return the rises, without a fall or a long rest in them, that are large enough to be charging."""
+    found = [rise for samples in by_source(charge).values() for rise in _rises_of_source(samples, rules)]
     return sorted(rise for rise in found if rise.amount >= rules.soc_rise_percent)
 
 
+def _rises_of_source(samples: Sequence[Sample], rules: Rules) -> Iterator[Rise]:
+    """Yield the rise from each trough to the next peak. A fall, or a long time without a rise, ends a peak."""
+    trough: Sample | None = None
+    peak: Sample | None = None
+    for sample in samples:
+        if trough is None or peak is None:
+            trough = peak = sample
+            continue
+        value = number(sample)
+        rests = sample.at - peak.at > rules.soc_plateau_ms and (value <= number(peak) or peak is trough)
+        if value < number(peak) - ROUNDING_PERCENT or rests or sample.at - peak.at > rules.reach_ms:
+            yield Rise(trough.at, peak.at, number(peak) - number(trough), peak.source)
+            trough = peak = sample
+        elif value > number(peak):
+            peak = sample
+        elif peak is trough:
+            trough = peak = sample  # it has not risen yet: a rise begins here at the earliest
+    if trough is not None and peak is not None:
+        yield Rise(trough.at, peak.at, number(peak) - number(trough), peak.source)
+
+
 def jumps(charge: Sequence[Sample], rules: Rules) -> list[Rise]:
-    """Return where the state of charge rose a lot from one report to the next after a silence."""
+    """Return the large rises from one report to the next after a silence."""
     found = []
-    for source, own in by_source(charge).items():
-        for one, other in pairwise(own):
-            grown = number(other) - number(one)
-            if grown >= rules.soc_rise_percent and rules.pause_ms < other.at - one.at <= rules.reach_ms:
-                found.append(Rise(one.at, other.at, grown, source))
+    for source, samples in by_source(charge).items():
+        for before, after in pairwise(samples):
+            rise = number(after) - number(before)
+            if rise >= rules.soc_rise_percent and rules.pause_ms < after.at - before.at <= rules.reach_ms:
+                found.append(Rise(before.at, after.at, rise, source))
     return sorted(found)
 
 
-def falls(charge: Sequence[Sample], from_at: int, to_at: int, rules: Rules) -> bool:
-    """Return whether the state of charge is much lower at the end of the time than at its beginning, by any one source."""
-    for own in by_source(between(charge, from_at, to_at)).values():
-        within = [number(sample) for sample in own]
-        if within and within[0] - min(within) >= rules.soc_fall_percent:
+def has_fallen(charge: Sequence[Sample], from_at: int, to_at: int, rules: Rules) -> bool:
+    """Return whether, by any one source, the state of charge fell so far below its first value that the car was driven."""
+    for samples in by_source(between(charge, from_at, to_at)).values():
+        values = [number(sample) for sample in samples]
+        if values and values[0] - min(values) >= rules.soc_fall_percent:
             return True
     return False
 
 
-def rose_within(charge: Sequence[Sample], low: int, high: int) -> float | None:
-    """Return by how much the state of charge rose from `low` to `high`, by the source that saw most; None where none tells."""
+def rise_between(charge: Sequence[Sample], start: int, end: int) -> float | None:
+    """Return the rise of the state of charge in a time, by the source that covers most of it; None where no source does."""
     found = []
-    for own in by_source(between(charge, low - NEAR_MS, high + NEAR_MS)).values():
-        before = [sample for sample in own if sample.at <= low][-1:] or own[:1]
-        if own[-1].at > before[0].at:
-            found.append((own[-1].at - before[0].at, number(own[-1]) - number(before[0])))
+    for samples in by_source(between(charge, start - NEAR_MS, end + NEAR_MS)).values():
+        first = ([sample for sample in samples if sample.at <= start][-1:] or samples[:1])[0]
+        if samples[-1].at > first.at:
+            found.append((samples[-1].at - first.at, number(samples[-1]) - number(first)))
     return max(found)[1] if found else None
 
 
-def moved(charge: Sequence[Sample], start: int, end: int, rules: Rules) -> tuple[int, int] | None:
-    """Return from when to when the state of charge rose within a time; None where it did not rise by enough to be charging."""
-    for own in by_source(between(charge, start, end)).values():
-        steps = [(one.at, other.at) for one, other in pairwise(own) if number(other) > number(one)]
-        if steps and number(own[-1]) - number(own[0]) >= rules.soc_idle_percent:
+def rising_time(charge: Sequence[Sample], start: int, end: int, rules: Rules) -> tuple[int, int] | None:
+    """Return the part of a time in which the state of charge rose; None unless it rose enough to be charging."""
+    for samples in by_source(between(charge, start, end)).values():
+        steps = [(before.at, after.at) for before, after in pairwise(samples) if number(after) > number(before)]
+        if steps and number(samples[-1]) - number(samples[0]) >= rules.soc_idle_percent:
             return steps[0][0], steps[-1][1]
     return None
 
 
-def led_back(charge: Sequence[Sample], start: int, end: int) -> float | None:
-    """Return the state of charge at `start` by its course up to `end`: led back no further than it is known.
+def extrapolated_start(charge: Sequence[Sample], start: int, end: int) -> float | None:
+    """Return the state of charge at the start of a session, extrapolated from its rise in the session.
 
-    One that was reported shortly before is the better one where it fits.
+    It is extrapolated by no longer a time than it was observed for. A reading from shortly before is preferred if it agrees.
     """
-    for own in by_source(between(charge, start - BEFORE_MS, end)).values():
-        before = [each for each in own if each.at < start][-1:]
-        within = [each for each in own if each.at >= start]
+    for samples in by_source(between(charge, start - LOOK_BACK_MS, end)).values():
+        before = [sample for sample in samples if sample.at < start][-1:]
+        within = [sample for sample in samples if sample.at >= start]
         if not within or number(within[-1]) <= number(within[0]):
             continue
         first, last = within[0], within[-1]
         if first.at - start > last.at - first.at:
             continue
-        risen = (number(last) - number(first)) / (last.at - first.at) * (first.at - start)
-        found = max(0.0, number(first) - risen)
-        fits = before and abs(number(before[0]) - found) <= LED_BACK_PERCENT
-        return number(before[0]) if fits else found
+        rise = (number(last) - number(first)) / (last.at - first.at) * (first.at - start)
+        extrapolated = max(0.0, number(first) - rise)
+        agrees = before and abs(number(before[0]) - extrapolated) <= EXTRAPOLATION_PERCENT
+        return number(before[0]) if agrees else extrapolated
     return None
 
 
-def held_on(charge: Sequence[Sample], start: int, end: int) -> float | None:
-    """Return the last state of charge before `end`, where the silence since is no longer than one before it."""
-    for own in by_source(between(charge, start, end)).values():
-        gaps = [other.at - one.at for one, other in pairwise(own)]
-        if gaps and end - own[-1].at <= max(gaps):
-            return number(own[-1])
+def last_before_end(charge: Sequence[Sample], start: int, end: int) -> float | None:
+    """Return the last state of charge before the end of a session, unless it is older than the longest interval before it."""
+    for samples in by_source(between(charge, start, end)).values():
+        intervals = [after.at - before.at for before, after in pairwise(samples)]
+        if intervals and end - samples[-1].at <= max(intervals):
+            return number(samples[-1])
     return None
-
-
-def _climbs(own: Sequence[Sample], rules: Rules) -> Iterator[Rise]:
-    """Yield the rise from each trough to the top that follows. A top is left by falling, or by resting for long."""
-    low: Sample | None = None
-    top: Sample | None = None
-    for sample in own:
-        if low is None or top is None:
-            low = top = sample
-            continue
-        value = number(sample)
-        silent = sample.at - top.at > rules.soc_plateau_ms and (value <= number(top) or top is low)
-        if value < number(top) - SOC_DIP_PERCENT or silent or sample.at - top.at > rules.reach_ms:
-            yield Rise(low.at, top.at, number(top) - number(low), top.source)
-            low = top = sample
-        elif value > number(top):
-            top = sample
-        elif top is low:
-            low = top = sample  # still resting: it begins to rise here at the earliest
-    if low is not None and top is not None:
-        yield Rise(low.at, top.at, number(top) - number(low), top.source)

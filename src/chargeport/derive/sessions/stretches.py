@@ -1,6 +1,7 @@
-"""Stretches of charging: from the marks of the reports and, where these are silent, from what rose meanwhile.
+"""Stretches: the times in which it charged without a known pause.
 
-Everything here is about one part of a car's history: from one unplugged cable to the next.
+They come from the reports of charging and, where there are none, from what rose meanwhile (a counter, the state of charge).
+Everything here is about one cable period: the time from one disconnected cable to the next.
 """
 
 from bisect import bisect_left, bisect_right
@@ -9,173 +10,186 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from chargeport.derive.series import HOUR_MS, MINUTE_MS
-from chargeport.derive.sessions.counters import LAG_MS, Reset
-from chargeport.derive.sessions.reports import GLITCH_MS, THROUGH_MS, Mark
+from chargeport.derive.sessions.counters import COUNTER_LAG_MS, Reset
+from chargeport.derive.sessions.reports import CLOCK_TOLERANCE_MS, CONTINUOUS_MS, Report, instants_between
 from chargeport.derive.sessions.rules import Rules
 from chargeport.derive.sessions.soc import Rise
 
-Pace = Callable[[Rise], float | None]
-"""How many kWh an hour charging brings around a rise, where that is known."""
-Off = Callable[[str, int, int], Sequence[int]]
-"""When nothing charged, as far as one source's rises go, from one instant to another, both included."""
+RateAt = Callable[[Rise], float | None]
+"""Return the power in kW around a rise; None where it is unknown."""
+NotCharging = Callable[[str, int, int], Sequence[int]]
+"""Return the instants without charging, for the rises of one source, from one instant to another, both included."""
 
 
-USUAL_MARKS: Final = 4
-"""The gaps between so many last reports show how often a source speaks: one that tells changes speaks irregularly."""
+USUAL_REPORTS: Final = 4
+"""The longest interval between this many last reports is the usual one: a source that sends changes reports irregularly."""
 
 
 class Stretch(NamedTuple):
-    """Charging without a pause that anybody saw; `estimated` where an end was not seen as it happened."""
+    """Charging without a known pause; `estimated` where an end was not reported when it happened."""
 
     start: int
     end: int
     estimated: bool = False
 
 
-def from_marks(on: Sequence[Mark], off: Sequence[int], others: Sequence[int], rules: Rules) -> list[Stretch]:
-    """Return the stretches that one source's marks show. `off` are its instants without charging, the cable's end included.
+def from_reports(
+    charging: Sequence[Report], not_charging: Sequence[int], other_ends: Sequence[int], rules: Rules
+) -> list[Stretch]:
+    """Return the stretches that one source's reports show.
 
-    `others` are the ends of charging that other sources saw: they count where this one is silent. A single mark right after an
-    end is an echo by a slower clock, and holds for no longer than its instant.
+    `not_charging` are its instants without charging, with the end of the cable period. `other_ends` are the ends of charging
+    that other sources report: they count where this source is silent. A single report right after an end is a repetition by
+    a slower clock, and shows charging at its own instant only.
     """
-    found: list[Stretch] = []
-    every = sorted({*off, *others})
+    stretches: list[Stretch] = []
+    ends = sorted({*not_charging, *other_ends})
     index = 0
-    while index < len(on):
+    while index < len(charging):
         last = index
-        while last + 1 < len(on) and _reaches(on[last], on[last + 1], off, others, rules):
+        while last + 1 < len(charging) and _continues(charging[last], charging[last + 1], not_charging, other_ends, rules):
             last += 1
-        is_echo = last == index and bool(found) and on[index].at - found[-1].end <= GLITCH_MS
-        found.append(Stretch(on[index].at, on[index].at) if is_echo else _ended(on[index : last + 1], every, rules))
+        at = charging[index].at
+        is_repetition = last == index and bool(stretches) and at - stretches[-1].end <= CLOCK_TOLERANCE_MS
+        stretches.append(Stretch(at, at) if is_repetition else _up_to_its_end(charging[index : last + 1], ends, rules))
         index = last + 1
-    return united(found)
+    return merged(stretches)
 
 
-def _reaches(one: Mark, other: Mark, off: Sequence[int], others: Sequence[int], rules: Rules) -> bool:
-    within_ms = rules.state_bridges_ms if one.is_stated and other.is_stated else rules.pause_ms
-    if other.at - one.at > within_ms or _any_between(off, one.at, other.at):
+def _continues(before: Report, after: Report, not_charging: Sequence[int], other_ends: Sequence[int], rules: Rules) -> bool:
+    """Return whether it charged between two reports of charging."""
+    max_interval_ms = rules.state_bridges_ms if before.is_stated and after.is_stated else rules.pause_ms
+    if after.at - before.at > max_interval_ms or instants_between(not_charging, before.at, after.at):
         return False
-    return other.at - one.at <= THROUGH_MS or not _any_between(others, one.at + 1, other.at - 1)
+    return after.at - before.at <= CONTINUOUS_MS or not instants_between(other_ends, before.at + 1, after.at - 1)
 
 
-def _any_between(instants: Sequence[int], start: int, end: int) -> bool:
-    index = bisect_left(instants, start)
-    return index < len(instants) and instants[index] <= end
+def _up_to_its_end(charging: Sequence[Report], not_charging: Sequence[int], rules: Rules) -> Stretch:
+    """Return the stretch of consecutive reports, up to the report of its end if that came in time; else up to the last report.
 
-
-def _ended(run: Sequence[Mark], off: Sequence[int], rules: Rules) -> Stretch:
-    """Return a run of marks up to the report of its end, where that came in time; else up to the last mark.
-
-    The report of the end may be lost, and the next one come much later. A source that sends changes alone says it all with two.
+    The report of the end may be lost, and the next one come much later. A single report may be that of a source that sends
+    changes only: it holds until the next one.
     """
-    start, last = run[0].at, run[-1]
-    index = bisect_left(off, last.at)
-    if index == len(off) or off[index] - last.at > rules.reach_ms:
+    start, last = charging[0].at, charging[-1]
+    index = bisect_left(not_charging, last.at)
+    if index == len(not_charging) or not_charging[index] - last.at > rules.reach_ms:
         return Stretch(start, last.at, estimated=True)
-    off_at, silent_ms = off[index], off[index] - last.at
-    if len(run) > 1:
-        usual_ms = max(after.at - before.at for before, after in pairwise(run[-USUAL_MARKS:]))
+    end, silent_ms = not_charging[index], not_charging[index] - last.at
+    if len(charging) > 1:
+        usual_ms = max(after.at - before.at for before, after in pairwise(charging[-USUAL_REPORTS:]))
         in_time = silent_ms <= max(2 * usual_ms, MINUTE_MS)
-        return Stretch(start, off_at if in_time else last.at, estimated=not in_time)
-    held_ms = rules.state_holds_ms if last.is_stated else rules.pause_ms
-    return Stretch(start, off_at if silent_ms <= held_ms else last.at, estimated=silent_ms > rules.pause_ms)
+        return Stretch(start, end if in_time else last.at, estimated=not in_time)
+    holds_ms = rules.state_holds_ms if last.is_stated else rules.pause_ms
+    return Stretch(start, end if silent_ms <= holds_ms else last.at, estimated=silent_ms > rules.pause_ms)
 
 
-def with_rises(known: list[Stretch], rises: Sequence[Rise], off: Off, pace: Pace, rules: Rules) -> list[Stretch]:
-    """Return the stretches with those that only a counter shows. Known stretches are kept."""
+def with_counter_rises(
+    stretches: list[Stretch], rises: Sequence[Rise], not_charging: NotCharging, rate_at: RateAt, rules: Rules
+) -> list[Stretch]:
+    """Return the stretches and those that only a counter shows. A rise that overlaps a stretch adds nothing.
+
+    A small rise may be a correction where it is long, next to a stretch, or a report in it says that nothing charged.
+    """
     added = []
     for rise in rises:
-        seen_off = bool(off(rise.source, rise.start, rise.end))
-        if _overlaps(known, rise.start, rise.end):
+        is_denied = bool(not_charging(rise.source, rise.start, rise.end))
+        if _overlaps(stretches, rise.start, rise.end):
             continue
         is_long = rise.end - rise.start > rules.pause_ms
-        if (seen_off or is_long or _touches(known, rise.start, rise.end)) and rise.amount < rules.jump_kwh:
+        is_adjacent = any(each.end == rise.start or each.start == rise.end for each in stretches)
+        if (is_denied or is_long or is_adjacent) and rise.amount < rules.min_rise_kwh:
             continue
-        added.append(_placed(known, rise, pace(rise) if seen_off or is_long else None))
-    return united([*known, *added])
+        added.append(_stretch_of_rise(stretches, rise, rate_at(rise) if is_denied or is_long else None))
+    return merged([*stretches, *added])
 
 
-def with_soc(known: list[Stretch], climbs: Sequence[Rise], jumps: Sequence[Rise], off: Off) -> list[Stretch]:
-    """Return the stretches with those that only the state of charge shows, unless a report from within says that none was."""
-    for rises in (climbs, jumps):
+def _stretch_of_rise(stretches: Sequence[Stretch], rise: Rise, rate_kw: float | None) -> Stretch:
+    """Return the stretch that a rise shows: next to the stretch that it continues, as long as it takes at that rate.
+
+    Without a stretch next to it, or without a rate, it is as long as the rise.
+    """
+    duration_ms = rise.end - rise.start
+    if rate_kw:
+        duration_ms = min(duration_ms, round(rise.amount / rate_kw * HOUR_MS))
+    if any(each.end == rise.start for each in stretches):
+        return Stretch(rise.start, rise.start + duration_ms, estimated=True)
+    if any(each.start == rise.end for each in stretches):
+        return Stretch(rise.end - duration_ms, rise.end, estimated=True)
+    return Stretch(rise.start, rise.end, estimated=rate_kw is not None)
+
+
+def with_soc_rises(
+    stretches: list[Stretch], rises: Sequence[Rise], jumps: Sequence[Rise], not_charging: NotCharging
+) -> list[Stretch]:
+    """Return the stretches and those that only the state of charge shows, unless a report inside denies charging."""
+    for found in (rises, jumps):
         added = [
             Stretch(rise.start, rise.end, estimated=True)
-            for rise in rises
-            if not _overlaps(known, rise.start, rise.end) and not off(rise.source, rise.start + 1, rise.end - 1)
+            for rise in found
+            if not _overlaps(stretches, rise.start, rise.end) and not not_charging(rise.source, rise.start + 1, rise.end - 1)
         ]
-        known = united([*known, *added])
-    return known
+        stretches = merged([*stretches, *added])
+    return stretches
 
 
-def without(known: Sequence[Stretch], waiting: Sequence[tuple[int, int]]) -> list[Stretch]:
-    """Return the stretches without the times in which nothing flowed."""
-    whole = list(known)
-    for start, end in waiting:
-        left = [Stretch(one.start, min(one.end, start), estimated=False) for one in whole if one.start < start < one.end]
-        right = [Stretch(max(one.start, end), one.end, one.estimated) for one in whole if one.start < end < one.end]
-        kept = [one for one in whole if one.end <= start or one.start >= end]
-        whole = sorted([*kept, *left, *right])
-    return whole
+def without(stretches: Sequence[Stretch], times: Sequence[tuple[int, int]]) -> list[Stretch]:
+    """Return the stretches without the given times."""
+    remaining = list(stretches)
+    for start, end in times:
+        left = [
+            Stretch(each.start, min(each.end, start), estimated=False) for each in remaining if each.start < start < each.end
+        ]
+        right = [Stretch(max(each.start, end), each.end, each.estimated) for each in remaining if each.start < end < each.end]
+        untouched = [each for each in remaining if each.end <= start or each.start >= end]
+        remaining = sorted([*untouched, *left, *right])
+    return remaining
 
 
-def split_at_resets(known: Sequence[Stretch], found: Sequence[Reset]) -> list[Stretch]:
-    """Return the stretches, ended where a counter was seen last before it began anew: that was another session."""
-    whole = list(known)
-    for reset in found:
-        for index, one in enumerate(whole):
-            if _parts(one, reset) and reset.at < one.end:
-                whole[index : index + 1] = [
-                    Stretch(one.start, reset.before, estimated=True),
-                    Stretch(reset.at, one.end, one.estimated),
+def split_at_resets(stretches: Sequence[Stretch], resets: Sequence[Reset]) -> list[Stretch]:
+    """Return the stretches, split where a counter was reset: another session began then."""
+    split = list(stretches)
+    for reset in resets:
+        for index, stretch in enumerate(split):
+            if _counted(stretch, reset) and reset.at < stretch.end:
+                split[index : index + 1] = [
+                    Stretch(stretch.start, reset.before, estimated=True),
+                    Stretch(reset.at, stretch.end, stretch.estimated),
                 ]
                 break
-    return whole
+    return split
 
 
-def parts_them(one: Stretch, other: Stretch, found: Sequence[Reset]) -> bool:
-    """Return whether a counter began anew between two stretches, so that they are two sessions."""
-    return any(_parts(one, reset) and one.end <= reset.at <= other.start + LAG_MS for reset in found)
+def is_reset_between(before: Stretch, after: Stretch, resets: Sequence[Reset]) -> bool:
+    """Return whether a counter was reset between two stretches, so that they are two sessions."""
+    return any(_counted(before, reset) and before.end <= reset.at <= after.start + COUNTER_LAG_MS for reset in resets)
 
 
-def _parts(one: Stretch, reset: Reset) -> bool:
-    """Return whether the old count was of this stretch, and not left over from before it."""
-    return one.start + LAG_MS < reset.before and reset.still_since > one.start
+def _counted(stretch: Stretch, reset: Reset) -> bool:
+    """Return whether the counter counted this stretch before its reset; else its last value was from before the stretch."""
+    return stretch.start + COUNTER_LAG_MS < reset.before and reset.unchanged_since > stretch.start
 
 
-def united(found: Sequence[Stretch]) -> list[Stretch]:
-    """Return the stretches by time; what overlaps or follows at once is one. Its end is known as well as that of the later."""
-    whole: list[Stretch] = []
-    for one in sorted(found):
-        if not whole or one.start > whole[-1].end:
-            whole.append(one)
+def merged(stretches: Sequence[Stretch]) -> list[Stretch]:
+    """Return the stretches by time, those that overlap or touch as one.
+
+    The end of such a stretch is estimated if that of the later one is; if they end together, if both are.
+    """
+    result: list[Stretch] = []
+    for stretch in sorted(stretches):
+        if not result or stretch.start > result[-1].end:
+            result.append(stretch)
             continue
-        last = whole[-1]
-        if one.end == last.end:
-            estimated = one.estimated and last.estimated
-        elif one.start == last.end:
-            estimated = one.estimated or last.estimated
+        last = result[-1]
+        if stretch.end == last.end:
+            estimated = stretch.estimated and last.estimated
+        elif stretch.start == last.end:
+            estimated = stretch.estimated or last.estimated
         else:
-            estimated = one.estimated if one.end > last.end else last.estimated
-        whole[-1] = Stretch(last.start, max(last.end, one.end), estimated)
-    return whole
+            estimated = stretch.estimated if stretch.end > last.end else last.estimated
+        result[-1] = Stretch(last.start, max(last.end, stretch.end), estimated)
+    return result
 
 
-def _placed(known: Sequence[Stretch], rise: Rise, pace: float | None) -> Stretch:
-    """Return a rise as a stretch: next to the charging that it goes on with, for as long as that pace takes; else all of it."""
-    duration_ms = rise.end - rise.start
-    if pace:
-        duration_ms = min(duration_ms, round(rise.amount / pace * HOUR_MS))
-    if any(one.end == rise.start for one in known):
-        return Stretch(rise.start, rise.start + duration_ms, estimated=True)
-    if any(one.start == rise.end for one in known):
-        return Stretch(rise.end - duration_ms, rise.end, estimated=True)
-    return Stretch(rise.start, rise.end, estimated=pace is not None)
-
-
-def _overlaps(known: Sequence[Stretch], start: int, end: int) -> bool:
-    index = bisect_right(known, start, key=lambda one: one.end)
-    return index < len(known) and known[index].start < end
-
-
-def _touches(known: Sequence[Stretch], start: int, end: int) -> bool:
-    return any(one.end == start or one.start == end for one in known)
+def _overlaps(stretches: Sequence[Stretch], start: int, end: int) -> bool:
+    index = bisect_right(stretches, start, key=lambda stretch: stretch.end)
+    return index < len(stretches) and stretches[index].start < end

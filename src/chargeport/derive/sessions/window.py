@@ -1,7 +1,7 @@
-"""How much history a late report concerns: recomputing a window gives what recomputing everything would give there.
+"""How much history a late report concerns: recomputing a window gives what recomputing the whole history would give there.
 
-A window ends where nothing reaches across. An unplugged cable is such a place, an hour from the change; where there is no news
-of a cable, a time of rest is one, if it is further away than any sighting can matter.
+A window begins and ends at an instant across which no report has an effect: a disconnected cable that is an hour away from the
+change or, where no report of the cable exists, an idle time that is further away than any report has an effect.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,113 +11,122 @@ from typing import Final, NamedTuple
 import msgspec
 
 from chargeport.derive.series import HOUR_MS
-from chargeport.derive.sessions.parts import EVER, Observed, Part, observed, parts
-from chargeport.derive.sessions.rules import PAST_A_CABLE_MS, Rules
-from chargeport.derive.sessions.session import Session, from_observed
+from chargeport.derive.sessions.detection import sessions_of_periods
+from chargeport.derive.sessions.periods import FOREVER, CablePeriod, Observations, cable_periods, read_observations
+from chargeport.derive.sessions.rules import CABLE_MARGIN_MS, Rules
+from chargeport.derive.sessions.session import Session
 from chargeport.derive.tracks import Tracks
 
 FIRST_READ_MS: Final = 30 * HOUR_MS
+"""How far around a change history is read at first."""
 
-TWICE: Final = 2
-"""A sighting decides what another one means that lies in its reach, and that one has a reach of its own."""
+REACHES: Final = 2
+"""A report decides what another one within its reach means, and that one has a reach of its own."""
 
 
-Span = tuple[int, int]
-"""From one instant to another."""
+Interval = tuple[int, int]
+"""The instants at which a time begins and ends."""
 
 
 class Window(NamedTuple):
-    """A time that can be recomputed by itself: what started from `from_at` on and before `to_at`."""
+    """A time that can be recomputed by itself: the sessions that started from `from_at` on and before `to_at`."""
 
     from_at: int
     to_at: int
 
 
 class Recomputed(msgspec.Struct, frozen=True):
-    """The sessions that started in the window, to be stored in place of all those that were stored of it."""
+    """The sessions that started in the window. They replace all stored ones of the window."""
 
     window: Window
     sessions: list[Session]
 
 
-class Wanted(NamedTuple):
-    """More is needed: the tracks from one instant to another."""
+class NeededRange(NamedTuple):
+    """The range of the tracks, from one instant to another, that a recomputation needs."""
 
     from_at: int
     to_at: int
 
 
-def first_read(first_changed_at: int, last_changed_at: int, now: int, back_ms: int = FIRST_READ_MS) -> Wanted:
-    """Return the tracks of `sessions.SIGNALS` that a recomputation begins with, with the pieces that held before.
+def first_read(first_changed_at: int, last_changed_at: int, now: int, back_ms: int = FIRST_READ_MS) -> NeededRange:
+    """Return the range of the tracks of `detection.SIGNALS` that a recomputation begins with, and the pieces that held before.
 
-    `back_ms` is what the last one of the vehicle needed. What lies ahead is read to its end where that is near: it is little.
+    `back_ms` is what the last recomputation of the vehicle needed. A change near to `now` has little history after it, which is
+    read to its end.
     """
     is_near = last_changed_at + FIRST_READ_MS >= now
-    return Wanted(first_changed_at - back_ms, EVER if is_near else last_changed_at + FIRST_READ_MS)
+    return NeededRange(first_changed_at - back_ms, FOREVER if is_near else last_changed_at + FIRST_READ_MS)
 
 
-def recompute(tracks: Tracks, read: Wanted, changed: tuple[int, int], now: int, rules: Rules) -> Recomputed | Wanted:
-    """Return the sessions that reports observed between two instants (`changed`, both included) may have changed.
+def recompute(tracks: Tracks, read: NeededRange, changed: Interval, now: int, rules: Rules) -> Recomputed | NeededRange:
+    """Return the sessions that may have changed by reports observed between two instants (`changed`, both included).
 
-    `tracks` are those that were wanted in `read`; where they do not reach around all that may have changed, more are wanted.
+    `tracks` are those of the range `read`. Where they do not contain all that may have changed, return a larger range.
     """
     first_changed_at, last_changed_at = changed
-    seen = observed(tracks, rules)
-    known_parts = parts(seen, rules)
-    busy = _busy(seen, known_parts, rules)
-    from_at = _left(seen, busy, read.from_at, first_changed_at, rules)
-    to_at = _right(seen, busy, read.to_at, last_changed_at, rules)
+    observations = read_observations(tracks, rules)
+    periods = cable_periods(observations, rules)
+    busy = _busy_times(observations, periods, rules)
+    from_at = _window_start(observations, busy, read.from_at, first_changed_at, rules)
+    to_at = _window_end(observations, busy, read.to_at, last_changed_at, rules)
     if from_at is not None and to_at is not None:
-        found = from_observed(seen, tracks, now, rules, known_parts)
-        return Recomputed(Window(from_at, to_at), [one for one in found if from_at <= one.started_at < to_at])
-    least_ms = 2 * TWICE * rules.reach_ms + HOUR_MS
+        found = sessions_of_periods(periods, observations, tracks, now, rules)
+        return Recomputed(Window(from_at, to_at), [session for session in found if from_at <= session.started_at < to_at])
+    min_ms = 2 * REACHES * rules.reach_ms + HOUR_MS
     back_ms, ahead_ms = first_changed_at - read.from_at, read.to_at - last_changed_at
-    return Wanted(
-        read.from_at if from_at is not None else first_changed_at - max(2 * back_ms, least_ms),
-        read.to_at if to_at is not None else last_changed_at + max(2 * ahead_ms, least_ms),
+    return NeededRange(
+        read.from_at if from_at is not None else first_changed_at - max(2 * back_ms, min_ms),
+        read.to_at if to_at is not None else last_changed_at + max(2 * ahead_ms, min_ms),
     )
 
 
-def _left(seen: Observed, busy: Sequence[Span], read_from_at: int, first_changed_at: int, rules: Rules) -> int | None:
-    """Return the latest place before the change that nothing reaches across."""
-    low, high = read_from_at + rules.state_holds_ms + PAST_A_CABLE_MS, first_changed_at - rules.soc_proof_ms - PAST_A_CABLE_MS
-    cables = [at for at in seen.reports.unplugged if low <= at <= high]
-    if cables:
-        return cables[-1]
-    far_ms = TWICE * rules.reach_ms
-    rests = list(_rests(busy, read_from_at + far_ms, first_changed_at - far_ms))
-    return rests[-1][1] if rests else None
+def _window_start(
+    observations: Observations, busy: Sequence[Interval], read_from_at: int, changed_at: int, rules: Rules
+) -> int | None:
+    """Return the latest instant before the change across which no report has an effect; None where the range has none."""
+    earliest = read_from_at + rules.state_holds_ms + CABLE_MARGIN_MS
+    latest = changed_at - rules.soc_proof_ms - CABLE_MARGIN_MS
+    unplugged = [at for at in observations.reports.unplugged if earliest <= at <= latest]
+    if unplugged:
+        return unplugged[-1]
+    reach_ms = REACHES * rules.reach_ms
+    idle = list(_idle_times(busy, read_from_at + reach_ms, changed_at - reach_ms))
+    return idle[-1][1] if idle else None
 
 
-def _right(seen: Observed, busy: Sequence[Span], read_to_at: int, last_changed_at: int, rules: Rules) -> int | None:
-    """Return the earliest place after the change that nothing reaches across."""
-    low, high = last_changed_at + rules.state_holds_ms + PAST_A_CABLE_MS, read_to_at - rules.soc_proof_ms - PAST_A_CABLE_MS
-    cables = [at for at in seen.reports.unplugged if low <= at <= high]
-    if cables:
-        return cables[0]
-    far_ms = TWICE * rules.reach_ms
-    rests = list(_rests(busy, last_changed_at + far_ms, read_to_at - far_ms))
-    return rests[0][0] if rests else None
+def _window_end(
+    observations: Observations, busy: Sequence[Interval], read_to_at: int, changed_at: int, rules: Rules
+) -> int | None:
+    """Return the earliest instant after the change across which no report has an effect; None where the range has none."""
+    earliest = changed_at + rules.state_holds_ms + CABLE_MARGIN_MS
+    latest = read_to_at - rules.soc_proof_ms - CABLE_MARGIN_MS
+    unplugged = [at for at in observations.reports.unplugged if earliest <= at <= latest]
+    if unplugged:
+        return unplugged[0]
+    reach_ms = REACHES * rules.reach_ms
+    idle = list(_idle_times(busy, changed_at + reach_ms, read_to_at - reach_ms))
+    return idle[0][0] if idle else None
 
 
-def _busy(seen: Observed, known_parts: Sequence[Part], rules: Rules) -> list[Span]:
-    """Return the times in which something charges, did or will within a pause, or a cable is known to be in; in order."""
-    charging = [(one.start - rules.pause_ms, one.end + rules.pause_ms) for part in known_parts for one in part.stretches]
-    return sorted([*charging, *_plugged(seen, rules)])
+def _busy_times(observations: Observations, periods: Sequence[CablePeriod], rules: Rules) -> list[Interval]:
+    """Return the times of charging, with a pause before and after, and those of a connected cable; by their start."""
+    charging = [
+        (stretch.start - rules.pause_ms, stretch.end + rules.pause_ms) for period in periods for stretch in period.stretches
+    ]
+    reports = observations.reports
+    cable = sorted(
+        [*((report.at, True) for report in reports.plugged), *((at, False) for at in reports.unplugged), (FOREVER, False)]
+    )
+    # A report of a connected cable holds until the next report of the cable, but no longer than `cable_holds_ms`.
+    plugged = [(at, min(next_at, at + rules.cable_holds_ms)) for (at, is_in), (next_at, _) in pairwise(cable) if is_in]
+    return sorted([*charging, *plugged])
 
 
-def _rests(busy: Sequence[Span], from_at: int, to_at: int) -> Iterator[Span]:
+def _idle_times(busy: Sequence[Interval], from_at: int, to_at: int) -> Iterator[Interval]:
     """Yield the times between two instants that are not busy."""
     at = from_at
     for start, end in [*busy, (to_at + 1, to_at + 1)]:
         if at < start - 1 and at <= to_at:
             yield at, min(start - 1, to_at)
         at = max(at, end + 1)
-
-
-def _plugged(seen: Observed, rules: Rules) -> Sequence[Span]:
-    """Return when the cable is known to be in: from each report of it to the next, or to that of its end, but not for ever."""
-    ends = sorted(
-        [*((mark.at, True) for mark in seen.reports.plugged), *((at, False) for at in seen.reports.unplugged), (EVER, False)]
-    )
-    return [(at, min(after, at + rules.cable_holds_ms)) for (at, is_in), (after, _) in pairwise(ends) if is_in]
