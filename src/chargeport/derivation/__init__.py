@@ -1,1 +1,1 @@
-"""What is worked out from what is stored: values that nobody reports, sessions, records."""
+"""Derivation from stored readings: values that no source reports, sessions, records."""

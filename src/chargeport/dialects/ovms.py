@@ -111,7 +111,7 @@ def _is_newer(known: Known, field: str, other: str) -> bool:
 def _cable(known: Known) -> Decoded:
     """Return whether a cable is in. The pilot signal is the cable's, and charging needs one: the newer of the two decides.
 
-    The door of the port says nothing: a module that has just started calls it closed.
+    The door of the port is not used: a module that has just started reports it as closed.
     """
     for field in known.newest_first(("v.c.charging", "v.c.pilot")):
         found = flag(known[field]) if field == "v.c.pilot" else _flag(known, field) or None

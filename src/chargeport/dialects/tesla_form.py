@@ -17,7 +17,7 @@ MISSING: Final = (
     f"this is Tesla's protobuf and the package that reads it is not installed: {installation.add_extra('tesla')}, "
     "or let fleet-telemetry send JSON with transmit_decoded_records"
 )
-# Records of these types say nothing of charging: whether the car has a connection, its warnings, its own errors.
+# Types of records that are not about charging: connectivity, alerts, errors.
 _OTHER_RECORDS: Final = ("alerts", "errors", "connectivity", "metrics")
 _VIN: Final = ("vin", "Vin", "VIN", "vehicle")
 _AT: Final = ("createdAt", "CreatedAt", "created_at", "timestamp")
@@ -91,7 +91,7 @@ def _record(delivery: Delivery, record: Any) -> RawMessage:
     one = message(delivery, vehicle_of(delivery, _first(record, _VIN) or delivery.headers.get("vin")), fields, at)
     resent = _first(record, _RESENT)
     if one.observed_at is None and resent is not None and flag(resent):
-        return msgspec.structs.replace(one, retained=True)  # late, and nobody says how late
+        return msgspec.structs.replace(one, retained=True)  # late, by an unknown time
     return one
 
 

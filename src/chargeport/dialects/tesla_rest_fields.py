@@ -2,7 +2,7 @@
 
 from typing import Final
 
-# Other parts of vehicle_data, each a whole object; what else Tesla says of the car; what Tessie says beside.
+# Other parts of vehicle_data, each a whole object; other facts of the car; additions of Tessie.
 _PARTS: Final = """
     climate_state closures_state drive_state gui_settings location_data vehicle_config vehicle_state vehicle_data_combo
     charge_schedule_data preconditioning_schedule_data media_state media_info software_update speed_limit_mode

@@ -52,7 +52,7 @@ def _cars(item: Any) -> list[dict[str, Any]]:
 def _message(dialect: Dialect, delivery: Delivery, car: dict[str, Any]) -> RawMessage:
     """Return the charge state's members and, by their names, the other parts, as one message.
 
-    A whole charge state says of every field that it does not have that nothing is known of it now.
+    A whole charge state means that every field that it does not have is not known now.
     """
     fields = {name: value for name, value in car.items() if name not in ("charge_state", "timestamp", "Date", "vin")}
     charge, setup = car.get("charge_state"), car.get("vehicle_config")
@@ -72,7 +72,7 @@ def _message(dialect: Dialect, delivery: Delivery, car: dict[str, Any]) -> RawMe
 def _local_at(date: Any, delivery: Delivery) -> int | None:
     """Return the instant of TeslaFi's Date; None where it may be now, for it is a local time without its zone.
 
-    Raises Unreadable for one that is surely not now: nobody can tell when that was.
+    Raises Unreadable for one that can't be now: its instant is not known.
     """
     if not isinstance(date, str) or not date.strip() or delivery.observed_at is not None:
         return None

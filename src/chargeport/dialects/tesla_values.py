@@ -60,7 +60,7 @@ MODE: Final = words(_MODES, {name: name for name in _MODES}, "ScheduledChargingM
 class Names(NamedTuple):
     """A source's names of the fields that are read together; "" is one that it does not have.
 
-    `amount` reads a number of them in kW, V or A; None where it says none, for its own row tells what is wrong.
+    `amount` reads a number of them in kW, V or A; None where there is none, as the issue comes from its own row.
     """
 
     amount: Callable[[Known, str], float | None]
@@ -140,7 +140,7 @@ def whole_kilowatts(known: Known, names: Names) -> Decoded:
 def phases(known: Known, names: Names, step_w: float) -> Decoded:
     """Return the phases in use; with DC there are none.
 
-    2 is what many cars say on three: then the power decides, and 3 holds where it can't. `step_w`: how far apart the powers
+    Many cars report 2 on three phases: then the power decides, and 3 holds where it can't. `step_w`: how far apart the powers
     that can be determined are. Raises ValueError or TypeError.
     """
     if names.phases not in known:
@@ -190,7 +190,7 @@ def is_charging(state: Any) -> Decoded:
 def is_plugged(known: Known, state: str, cable: str) -> bool | None:
     """Return whether a cable is in, by the charge state and by the kind of cable: the newer one that is clear decides.
 
-    A state that is not known says nothing here: the row of the status names it.
+    An unknown state is ignored here: its issue comes from the row of the status.
     """
     for field in known.newest_first((state, cable)):
         found = (PLUGGED if field == state else CABLE).get(folded(known[field]))
@@ -210,7 +210,7 @@ def latched(known: Known, latch: str, state: str, cable: str) -> Decoded:
 def is_fast(known: Known, present: str, kind: str) -> bool | None:
     """Return whether a fast charger is connected: by a flag, a word or a number, and by its kind; the newer one decides.
 
-    What is not understood says nothing here: its own row names it.
+    An unreadable value is ignored here: its issue comes from its own row.
     """
     for field in known.newest_first((present, kind)):
         found = FAST_PRESENT.get(folded(known[field]))

@@ -46,7 +46,7 @@ def _cable(known: Known) -> Decoded:
 
 
 # The instant of the next start, in UTC: the car's zone is not reported, so it gives no time of day; and where none is planned
-# TeslaMate says the same as where it does not know.
+# TeslaMate reports the same as where it does not know.
 _SCHEDULE: Final = "scheduled_charging_start_time"
 # The car's name, software, place, route, climate, doors and tyres; TeslaMate's own state; what the cold keeps back.
 _OTHER: Final = """
