@@ -18,7 +18,7 @@ from source_world import T0, KeptMemory, source_context
 
 from chargeport.clock import ManualClock
 from chargeport.sources.base import Command, CommandError, Done, SourceError
-from chargeport.sources.ocpp import commanding, session
+from chargeport.sources.ocpp import commanding, station_connection
 from chargeport.sources.ocpp.settings import OcppSettings, StationSettings
 from chargeport.sources.ocpp.source import OcppSource
 
@@ -245,14 +245,14 @@ async def test_a_station_that_promises_and_does_not_begin_is_pending(kind: Any, 
 async def test_a_late_answer_counts_and_one_that_is_too_late_does_not(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     async def work(system: Central, station: Any) -> None:
         station.waits_s = 0.2
-        monkeypatch.setattr(session, "ANSWER_WITHIN_S", 0.05)
+        monkeypatch.setattr(station_connection, "ANSWER_WITHIN_S", 0.05)
         assert await refused(system, wanted("start")) == ("UPSTREAM", "NO_RESPONSE")
 
     await with_box(kind, work)
 
     async def patient(system: Central, station: Any) -> None:
         station.waits_s = 0.05
-        monkeypatch.setattr(session, "ANSWER_WITHIN_S", 10)
+        monkeypatch.setattr(station_connection, "ANSWER_WITHIN_S", 10)
         assert await system.source.command(wanted("start")) is Done.OBEYED
 
     await with_box(kind, patient)

@@ -14,11 +14,11 @@ STEP = 60_000
 
 def after(start_wh: float, values: Iterable[float], power_w: float | None = 7_000) -> list[float | None]:
     """The energy after each reading, one a minute."""
-    meter = SessionMeter().begun(start_wh, T0)
-    meter = meter if power_w is None else meter.powered(power_w, T0)
+    meter = SessionMeter().started(start_wh, T0)
+    meter = meter if power_w is None else meter.with_power(power_w, T0)
     found = []
     for number, value in enumerate(values, 1):
-        meter, _ = meter.read([value], T0 + number * STEP)
+        meter, _ = meter.with_reading([value], T0 + number * STEP)
         found.append(meter.total_wh)
     return found
 
@@ -36,38 +36,38 @@ def test_a_register_that_is_rounded_in_another_way_loses_nothing() -> None:
 
 
 def test_intervals_are_added_up_where_there_is_no_register() -> None:
-    meter = SessionMeter().begun(0, T0).powered(7_000, T0)
+    meter = SessionMeter().started(0, T0).with_power(7_000, T0)
     found = []
     for number, (interval_wh, context) in enumerate(
         [(120, "Sample.Clock"), (110, "Sample.Periodic"), (130, "Sample.Clock"), (40, "Transaction.End")], 1
     ):
-        meter, energy_wh = meter.added(interval_wh, T0 + number * STEP, context)
+        meter, energy_wh = meter.with_interval(interval_wh, T0 + number * STEP, context)
         found.append(energy_wh)
     assert found == [120, None, 250, 290], "periodic intervals are within those of the clock"
-    assert meter.added(40, T0 + 4 * STEP, "Transaction.End") == (meter, None), "what is said again is not added again"
-    assert meter.read([0], T0 + 5 * STEP, is_named=True)[0].total_wh == 290, "a register that does not move is none"
+    assert meter.with_interval(40, T0 + 4 * STEP, "Transaction.End") == (meter, None), "what is said again is not added again"
+    assert meter.with_reading([0], T0 + 5 * STEP, is_named=True)[0].total_wh == 290, "a register that does not move is none"
 
 
 def test_a_register_says_more_than_intervals() -> None:
-    meter, _ = SessionMeter().begun(4_000, T0).powered(7_000, T0).added(120, T0 + STEP, "Sample.Periodic")
-    meter, energy_wh = meter.read([4_125], T0 + STEP, is_named=True)
+    meter, _ = SessionMeter().started(4_000, T0).with_power(7_000, T0).with_interval(120, T0 + STEP, "Sample.Periodic")
+    meter, energy_wh = meter.with_reading([4_125], T0 + STEP, is_named=True)
     assert (energy_wh, meter.total_wh) == (125, 125)
-    meter, energy_wh = meter.added(110, T0 + 2 * STEP, "Sample.Periodic")
+    meter, energy_wh = meter.with_interval(110, T0 + 2 * STEP, "Sample.Periodic")
     assert (energy_wh, meter.total_wh) == (None, 125)
 
 
 def test_a_register_that_does_not_move_while_power_flows_is_none() -> None:
-    meter = SessionMeter().begun(4_000, T0)
+    meter = SessionMeter().started(4_000, T0)
     found = []
     for number in range(1, 7):
-        meter = meter.powered(3_600, T0 + number * 5 * STEP)
-        meter, energy_wh = meter.read([4_000], T0 + number * 5 * STEP, is_named=True)
+        meter = meter.with_power(3_600, T0 + number * 5 * STEP)
+        meter, energy_wh = meter.with_reading([4_000], T0 + number * 5 * STEP, is_named=True)
         found.append(energy_wh)
     assert found == [0, 0, None, None, None, None], "300 Wh flow between two samples"
     assert meter.total_wh is None
-    moved, energy_wh = meter.read([6_000], T0 + 31 * STEP, is_named=True)
+    moved, energy_wh = meter.with_reading([6_000], T0 + 31 * STEP, is_named=True)
     assert (energy_wh, moved.total_wh) == (2_000, 2_000), "its steps may be of 1 kWh and more"
-    added, energy_wh = meter.added(300, T0 + 31 * STEP, "Sample.Periodic")
+    added, energy_wh = meter.with_interval(300, T0 + 31 * STEP, "Sample.Periodic")
     assert (energy_wh, added.total_wh) == (300, 300)
 
 
@@ -77,15 +77,15 @@ def test_a_register_that_begins_anew_loses_nothing_that_the_power_explains(power
 
 
 def test_a_power_that_was_sampled_once_or_late_proves_no_energy() -> None:
-    meter = SessionMeter().begun(4_000, T0).powered(0, T0).powered(7_000, T0 + 60 * STEP).powered(0, T0 + 120 * STEP)
-    assert meter.powered(7_000, T0 + STEP) == meter
-    assert meter.read([4_000], T0 + 121 * STEP, is_named=True)[1] == 0
+    meter = SessionMeter().started(4_000, T0).with_power(0, T0).with_power(7_000, T0 + 60 * STEP).with_power(0, T0 + 120 * STEP)
+    assert meter.with_power(7_000, T0 + STEP) == meter
+    assert meter.with_reading([4_000], T0 + 121 * STEP, is_named=True)[1] == 0
 
 
 @pytest.mark.parametrize("interval_wh", [-5, 900_000])
 def test_an_interval_of_more_than_can_flow_is_left_out(interval_wh: float) -> None:
-    meter = SessionMeter().begun(0, T0).powered(7_000, T0)
-    assert meter.added(interval_wh, T0 + STEP, "Sample.Periodic") == (meter, None)
+    meter = SessionMeter().started(0, T0).with_power(7_000, T0)
+    assert meter.with_interval(interval_wh, T0 + STEP, "Sample.Periodic") == (meter, None)
 
 
 @pytest.mark.parametrize(
@@ -103,11 +103,11 @@ def test_an_interval_of_more_than_can_flow_is_left_out(interval_wh: float) -> No
 def test_a_car_gives_where_more_flows_out_than_in_by_the_registers(
     exports: list[float | None], imports: list[float], gives: bool
 ) -> None:
-    meter = SessionMeter().begun(1_000, T0)
+    meter = SessionMeter().started(1_000, T0)
     for number, (export_wh, import_wh) in enumerate(zip(exports, imports, strict=True), 1):
         before_wh = meter.energy_wh or 0
-        meter, _ = meter.read([import_wh], T0 + number * STEP)
-        meter = meter.exported(export_wh, (meter.energy_wh or 0) - before_wh)
+        meter, _ = meter.with_reading([import_wh], T0 + number * STEP)
+        meter = meter.with_export(export_wh, (meter.energy_wh or 0) - before_wh)
     assert meter.is_giving is gives
 
 
@@ -124,20 +124,20 @@ def test_readings_that_count_from_the_session_s_begin_are_taken_as_such() -> Non
 
 
 def test_a_start_of_zero_that_is_none_begins_with_the_first_reading() -> None:
-    meter, energy_wh = SessionMeter().begun(0, T0).powered(7_000, T0).read([52_000], T0 + STEP, is_named=True)
+    meter, energy_wh = SessionMeter().started(0, T0).with_power(7_000, T0).with_reading([52_000], T0 + STEP, is_named=True)
     assert (energy_wh, meter.energy_wh, meter.total_wh) == (0, 0, None)
-    meter, _ = meter.read([52_100], T0 + 2 * STEP, is_named=True)
+    meter, _ = meter.with_reading([52_100], T0 + 2 * STEP, is_named=True)
     assert meter.total_wh == 100
 
 
 def test_zeros_before_the_register_of_the_lifetime_shows_up_are_no_readings_either() -> None:
-    meter = SessionMeter().begun(0, T0).powered(7_000, T0)
+    meter = SessionMeter().started(0, T0).with_power(7_000, T0)
     for number, value in enumerate([0, 0, 939_000, 939_100, 939_250], 1):
-        meter, _ = meter.read([value], T0 + number * STEP, is_named=True)
+        meter, _ = meter.with_reading([value], T0 + number * STEP, is_named=True)
     assert meter.total_wh == 250
-    leaked = SessionMeter().begun(0, T0).powered(7_000, T0)
+    leaked = SessionMeter().started(0, T0).with_power(7_000, T0)
     for number, value in enumerate([0, 939_000, 100, 220], 1):
-        leaked, _ = leaked.read([value], T0 + number * STEP, is_named=True)
+        leaked, _ = leaked.with_reading([value], T0 + number * STEP, is_named=True)
     assert leaked.total_wh == 220, "a single leak, and the session's own register goes on"
 
 
@@ -146,28 +146,28 @@ def test_a_register_that_begins_anew_goes_on_from_what_was_there() -> None:
 
 
 def test_readings_without_the_transaction_do_not_count_beside_those_with_it() -> None:
-    meter, _ = SessionMeter().begun(0, T0).read([100], T0 + STEP, is_named=True)
-    assert meter.read([150], T0 + 2 * STEP) == (meter, None)
-    assert meter.read([150], T0 + 2 * STEP, is_named=True)[0].total_wh == 150
+    meter, _ = SessionMeter().started(0, T0).with_reading([100], T0 + STEP, is_named=True)
+    assert meter.with_reading([150], T0 + 2 * STEP) == (meter, None)
+    assert meter.with_reading([150], T0 + 2 * STEP, is_named=True)[0].total_wh == 150
 
 
 def test_a_named_message_without_a_reading_leaves_those_without_the_transaction_in_force() -> None:
-    meter, _ = SessionMeter().begun(1_000, T0).read([], T0, is_named=True)
-    assert meter.read([1_800], T0 + STEP)[0].total_wh == 800
+    meter, _ = SessionMeter().started(1_000, T0).with_reading([], T0, is_named=True)
+    assert meter.with_reading([1_800], T0 + STEP)[0].total_wh == 800
 
 
 def test_of_the_values_that_a_register_may_show_the_first_that_goes_on_counts() -> None:
-    meter = SessionMeter().begun(5_000, T0).powered(7_000, T0)
-    assert meter.read([15_300, 5_100], T0 + STEP)[0].total_wh == 100
+    meter = SessionMeter().started(5_000, T0).with_power(7_000, T0)
+    assert meter.with_reading([15_300, 5_100], T0 + STEP)[0].total_wh == 100
 
 
 def test_readings_that_are_told_once_more_at_the_end_tell_of_their_own_instants() -> None:
-    meter = SessionMeter().begun(4_000, T0)
+    meter = SessionMeter().started(4_000, T0)
     for number, value in enumerate((4_100, 4_200, 4_300, 4_400), 1):
-        meter, _ = meter.read([value], T0 + number * STEP, is_named=True)
+        meter, _ = meter.with_reading([value], T0 + number * STEP, is_named=True)
     for number, value in enumerate((4_100, 4_200, 4_300), 1):
-        assert meter.read([value], T0 + number * STEP, is_named=True) == (meter, value - 4_000)
-    assert meter.read([4_500], T0 + STEP, is_named=True) == (meter, None), "not so much so early"
+        assert meter.with_reading([value], T0 + number * STEP, is_named=True) == (meter, value - 4_000)
+    assert meter.with_reading([4_500], T0 + STEP, is_named=True) == (meter, None), "not so much so early"
 
 
 @pytest.mark.parametrize(
@@ -182,24 +182,24 @@ def test_readings_that_are_told_once_more_at_the_end_tell_of_their_own_instants(
 def test_what_the_meter_showed_is_known_where_it_counts_on_over_sessions(
     start_wh: float, values: list[float], shown: tuple[float, float] | None
 ) -> None:
-    meter = SessionMeter().begun(start_wh, T0).powered(7_000, T0)
+    meter = SessionMeter().started(start_wh, T0).with_power(7_000, T0)
     for number, value in enumerate(values, 1):
-        meter, _ = meter.read([value], T0 + number * STEP)
+        meter, _ = meter.with_reading([value], T0 + number * STEP)
     assert meter.register_wh == shown
 
 
 def test_without_a_begin_there_is_no_energy() -> None:
-    assert SessionMeter().read([500], T0) == (SessionMeter(), None)
-    assert SessionMeter().begun(500, T0).total_wh is None, "no reading after the begin"
+    assert SessionMeter().with_reading([500], T0) == (SessionMeter(), None)
+    assert SessionMeter().started(500, T0).total_wh is None, "no reading after the begin"
 
 
 @given(st.lists(st.tuples(st.integers(-100, 10_000_000), st.booleans()), max_size=30), st.integers(0, 5_000_000))
 def test_the_energy_never_falls_and_never_grows_faster_than_power_can_flow(
     readings: list[tuple[int, bool]], start_wh: int
 ) -> None:
-    meter, known = SessionMeter().begun(start_wh, T0), 0.0
+    meter, known = SessionMeter().started(start_wh, T0), 0.0
     for number, (value, is_named) in enumerate(readings, 1):
-        meter, _ = meter.read([value], T0 + number * STEP, is_named=is_named)
+        meter, _ = meter.with_reading([value], T0 + number * STEP, is_named=is_named)
         assert meter.energy_wh is not None
         assert known <= meter.energy_wh
         known = meter.energy_wh

@@ -16,9 +16,9 @@ from chargeport.clock import ManualClock
 from chargeport.sources.ocpp import ocpp16, ocpp201
 from chargeport.sources.ocpp.energy import SessionMeter
 from chargeport.sources.ocpp.frames import Call, Refused, Reply, failure, parse
+from chargeport.sources.ocpp.message_rate import MessageRate
 from chargeport.sources.ocpp.messages16 import MeterValues, StartTransaction, StatusNotification, StopTransaction
 from chargeport.sources.ocpp.messages201 import TransactionEvent
-from chargeport.sources.ocpp.pace import Pace
 from chargeport.sources.ocpp.samples import decoded, instant, last_at, readings
 from chargeport.sources.ocpp.schema import is_action, violation
 from chargeport.sources.ocpp.split_readings import SplitReadings
@@ -65,7 +65,7 @@ def test_every_payload_is_understood_or_refused(payload: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "replies"), [("1.6", ocpp16._POLITE), ("2.0.1", ocpp201._POLITE), ("2.1", ocpp201._POLITE)]
+    ("version", "replies"), [("1.6", ocpp16._ACKNOWLEDGED), ("2.0.1", ocpp201._ACKNOWLEDGED), ("2.1", ocpp201._ACKNOWLEDGED)]
 )
 def test_what_is_not_about_cars_gets_a_reply_that_the_schema_allows(version: str, replies: Mapping[str, Any]) -> None:
     known = [action for action in replies if is_action(version, action)]
@@ -175,7 +175,7 @@ def test_a_time_without_a_zone_is_utc_and_what_is_none_is_none() -> None:
 
 async def test_a_pace_lets_a_burst_through_and_then_so_many_a_second() -> None:
     clock = ManualClock(T0)
-    pace = Pace(clock, 2)
+    pace = MessageRate(clock, 2)
     for _ in range(20):
         await pace.wait()
     assert clock.now() == T0
@@ -229,10 +229,10 @@ async def test_meter_readings_are_written_once_a_minute_and_at_once_with_anythin
     await memory.begin(Transaction(id="1", connector=1), Plug())
     before = kept.kept["ocpp/box"]
     one = msgspec.structs.replace(Transaction(id="1", connector=1), meter=SessionMeter(start_wh=5))
-    await memory.note(one, lazily=True)
+    await memory.store(one, lazily=True)
     assert kept.kept["ocpp/box"] == before
     clock.move(60)
-    await memory.note(one, lazily=True)
+    await memory.store(one, lazily=True)
     assert kept.kept["ocpp/box"] != before
 
 
@@ -263,14 +263,14 @@ async def test_a_name_that_was_erased_is_not_written_again() -> None:
     await memory.begin(Transaction(id="1", connector=1, id_tag="CARD7777", car="CAR7777"), Plug("CAR7777"))
     await memory.begin(Transaction(id="2", connector=2, car="another"), Plug("another"))
     kept.kept["ocpp/box"] = kept.kept["ocpp/box"].replace("CAR7777", "").replace("CARD7777", "")
-    await memory.clock_is_off(5_000)
+    await memory.set_clock_offset(5_000)
     assert "7777" not in kept.kept["ocpp/box"]
     assert memory.plug(1) == Plug()
     assert memory.plug(2) == Plug("another")
     found = memory.find("1")
     assert found
     assert (found.car, found.id_tag) == (None, None)
-    await memory.plugged(1, Plug("CAR7777"))
+    await memory.set_plug(1, Plug("CAR7777"))
     assert memory.plug(1) == Plug("CAR7777"), "what is said of it from then on is new"
 
 
@@ -279,5 +279,5 @@ async def test_a_note_that_was_erased_as_a_whole_is_written_again_without_its_na
     memory = StationMemory(kept, "box", clock)
     await memory.begin(Transaction(id="1", connector=1, car="CAR7777"), Plug("CAR7777"))
     del kept.kept["ocpp/box"]
-    await memory.note(Transaction(id="1", connector=1, car="CAR7777", has_ended=True))
+    await memory.store(Transaction(id="1", connector=1, car="CAR7777", has_ended=True))
     assert "7777" not in kept.kept["ocpp/box"]

@@ -1,1 +1,1 @@
-"""Signals that nobody reported, from those that somebody did: one table of rules."""
+"""Derive the live values that no source reports from those that sources report, by one table of rules."""

@@ -1,36 +1,36 @@
-"""The clock of a station: how far it is off, and what its timestamps mean by our clock.
+"""The clock of a station: estimate its offset, and convert its timestamps to our clock.
 
-A station's clock may show local time marked as UTC, may never have been set, or may run ahead. A message can't be sent before
-it happened, so a timestamp ahead of our clock proves an offset. A timestamp in the past proves nothing by itself: stations
-queue messages while they are offline. There the pace decides: messages that are sent as they happen are as far apart by the
-station's clock as by ours; those of a queue are not. A station that has just started reports a status of now: where that, and
-all that follows over some time, is behind by the same whole quarters of an hour, the station is in local time.
+A station's clock may show local time marked as UTC, may never have been set, or may be fast. A message can't be received before
+it was sent, so a timestamp ahead of our clock shows an offset. A timestamp in the past does not, because stations queue
+messages while they are offline. There the intervals decide: those of messages that are sent at once are the same by both
+clocks; those of a queue are not. A station that has just started reports its present status: where that, and all messages of
+some time, are behind by the same whole quarters of an hour, the station's clock shows local time.
 """
 
 from typing import Final
 
 UNSET_MS: Final = 90 * 86_400_000
-"""No queue of an offline station reaches back so far: the clock was not set."""
+"""No queue is as old as this: the clock was not set."""
 NEAR_MS: Final = 10_000
-"""A timestamp that is so close to its receipt is right as it is; latency and whole seconds are less."""
+"""A timestamp this close to its receipt is correct; latency and whole seconds are less."""
 RUN_MESSAGES: Final = 3
 RUN_MS: Final = 20_000
-"""So many messages over so long a time show that they are sent as they happen."""
+"""This many messages over this time show that they are sent at once."""
 STEADY_MS: Final = 1_500
-"""So much the delay of messages that are sent as they happen may vary: timestamps are often whole seconds."""
+"""The delay of messages that are sent at once varies by up to this: timestamps are often whole seconds."""
 BEHIND_MS: Final = 60_000
-"""A clock that is less behind is left alone: a station may send its samples late."""
+"""A clock that is behind by at most this counts as correct: a station may send its samples late."""
 QUEUE_MS: Final = 5_000
-"""Where timestamps advance so much more than our clock, a queue is being emptied."""
+"""Where timestamps advance by more than this beyond our clock, a queue is being emptied."""
 BOOTED_MS: Final = 120_000
-"""So long after its boot what a station reports may show that it is in local time."""
+"""The time after a boot in which messages can show that the station's clock is in local time."""
 QUARTER_MS: Final = 15 * 60_000
 """Local times differ from UTC by whole quarters of an hour, behind it by up to WEST_MS."""
 WEST_MS: Final = 12 * 3_600_000
 LOCAL_MS: Final = 15_000
-"""By so much the clock may be off beside that."""
+"""The clock may differ from local time by up to this."""
 LOCAL_FOR_MS: Final = 1_000
-"""The messages after a boot do not all come at once, as those of a queue do."""
+"""The messages after a boot cover at least this time; those of a queue come at once."""
 
 
 class StationClock:
@@ -38,14 +38,14 @@ class StationClock:
 
     def __init__(self, offset_ms: int | None = None) -> None:
         self.offset_ms = offset_ms
-        """How far the clock is ahead of ours, in milliseconds; None while nothing is known."""
+        """How far the clock is ahead of ours, in milliseconds; None while unknown."""
         self._last: tuple[int, int] | None = None  # of this connection: the last timestamp, and when it was received
         self._run: tuple[int, int, int] | None = None  # its first delay, when that was received, how many messages
         self._booted_at: int | None = None  # in this connection, while it may still show that it is in local time
         self._local: tuple[int, int, bool] | None = None  # since when, how far behind, whether any of it was a status
 
     def connected(self) -> None:
-        """Begin a connection: what follows may come out of a queue."""
+        """Begin a connection: its first messages may be of a queue."""
         self._last = self._run = self._booted_at = self._local = None
 
     def booted(self, received_at: int) -> None:
@@ -89,18 +89,18 @@ class StationClock:
         return max(offset_ms, ahead) if is_shown else None
 
     def _is_queue(self, stamp: int, received_at: int) -> bool:
-        """Tell whether a queue is being emptied, as far as is known."""
+        """Return whether a queue is being emptied, or may be."""
         if self._last is None:
             return True
         last_stamp, last_received_at = self._last
         return (stamp - last_stamp) - (received_at - last_received_at) > QUEUE_MS
 
     def _follows_at_once(self, received_at: int) -> bool:
-        """Tell whether a message came so soon after the last one that both may be of one queue."""
+        """Return whether a message came so soon after the last one that both may be of one queue."""
         return self._last is not None and received_at - self._last[1] < QUEUE_MS
 
     def _take_live(self, ahead: int, received_at: int, *, in_burst: bool) -> None:
-        """Learn from a message that may have been sent as it happened."""
+        """Learn from a message that may have been sent at once."""
         is_off = self.offset_ms is not None and abs(self.offset_ms) > NEAR_MS
         if abs(ahead) <= NEAR_MS and not (is_off and in_burst):  # of a queue, it would be as old as the clock is ahead
             if self.offset_ms is None or is_off:
@@ -117,11 +117,11 @@ class StationClock:
             self.offset_ms = 0 if -BEHIND_MS <= ahead <= 0 else ahead
 
     def is_usable(self, stamp: int | None, received_at: int) -> bool:
-        """Tell whether a timestamp tells one instant from another: not where the clock was never set."""
+        """Return whether a timestamp identifies an instant: not where the clock was never set."""
         return stamp is not None and stamp > received_at - UNSET_MS
 
     def at(self, stamp: int | None, received_at: int) -> int:
-        """Return when something happened by our clock; the time of receipt where the station's clock is of no use."""
+        """Return the instant of a timestamp by our clock; the time of receipt where the timestamp is unusable."""
         if stamp is None:
             return received_at
         at = stamp - (self.offset_ms or 0)

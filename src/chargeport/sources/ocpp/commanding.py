@@ -1,8 +1,8 @@
-"""Commands to stations: which connector a car is at, and how each is asked for in each version of OCPP.
+"""Commands to stations: find the connector of a car, and send the requests of each version of OCPP.
 
-A station that accepts has promised, no more. So it is waited for a moment whether the transaction begins or ends.
-A station knows no state of charge: a limit becomes a charging profile that ends when the limit is expected to be reached.
-A schedule becomes a recurring profile of the connector, which a profile of the transaction overrules.
+A station that accepts a command has not executed it yet, so the start or the end of the transaction is awaited for a moment.
+A station knows no state of charge: a limit becomes a charging profile that ends when the limit is expected to be reached. A
+schedule becomes a recurring profile of the connector; a profile of the transaction takes precedence over it.
 """
 
 import asyncio
@@ -13,13 +13,13 @@ import msgspec
 
 from chargeport.sources.base import Command, CommandError, Done
 from chargeport.sources.ocpp.schedules import Schedule, asked_for, utc_offset_s
-from chargeport.sources.ocpp.session import Session
 from chargeport.sources.ocpp.settings import OcppSettings
 from chargeport.sources.ocpp.station import Station
+from chargeport.sources.ocpp.station_connection import StationConnection
 from chargeport.sources.ocpp.transactions import Transaction
 
 CONFIRMED_WITHIN_S: Final = 5.0
-LOOK_EVERY_S: Final = 0.05
+CHECK_EVERY_S: Final = 0.05
 ID_TAG: Final = "CHARGEPORT"  # where no card is known to be the car's
 NO_LIMIT_A: Final = 500.0
 SCHEDULE_CREATE: Final = "charge-schedule-create"
@@ -31,22 +31,22 @@ class _At(NamedTuple):
     """A connector of a station that is connected."""
 
     station: Station
-    session: Session
+    connection: StationConnection
     connector: int
 
     @property
     def is_16(self) -> bool:
-        """Whether it is spoken to in OCPP 1.6."""
+        """Whether the station uses OCPP 1.6."""
         return self.station.version == "1.6"
 
     @property
     def transaction(self) -> Transaction | None:
-        """The transaction that goes on."""
+        """The open transaction of the connector."""
         return self.station.memory.open_at(self.connector)
 
     @property
     def schedule(self) -> Schedule | None:
-        """The schedule that it has."""
+        """The schedule of the connector."""
         return self.station.memory.schedules.get(self.connector)
 
     def profile_id(self, *, of_transaction: bool) -> int:
@@ -55,11 +55,11 @@ class _At(NamedTuple):
 
 
 async def command(stations: Iterable[Station], settings: OcppSettings, fixed: str | None, wanted: Command) -> Done | None:
-    """Command the station that the car is at; return None where it is at none of ours. Raises CommandError."""
+    """Command the station of a car; return None if the car is at no station of this source. Raises CommandError."""
     for station in stations:
         connector = _connector(station, wanted)
-        if connector is not None and station.session is not None:
-            return await _asked(_At(station, station.session, connector), wanted)
+        if connector is not None and station.connection is not None:
+            return await _asked(_At(station, station.connection, connector), wanted)
     named = [name for name, own in settings.stations.items() if not wanted.names.isdisjoint(own.connectors.values())]
     if named or fixed in wanted.names:
         which = f"The station {named[0]}" if named else "The station of the vehicle"
@@ -68,17 +68,17 @@ async def command(stations: Iterable[Station], settings: OcppSettings, fixed: st
 
 
 def is_off_schedule(station: Station) -> bool:
-    """Tell whether a schedule of the station is not as it should be: the local clock was changed, or its car was erased."""
+    """Return whether a schedule must be sent again or cleared: the local clock was changed, or its car was erased."""
     return any(_is_off(schedule, _offset_s(station)) for schedule in station.memory.schedules.values())
 
 
-async def mend_schedules(station: Station, session: Session) -> None:
-    """Send the schedules again that the local clock has left, and clear those of erased cars; a refusal becomes an issue."""
+async def mend_schedules(station: Station, connection: StationConnection) -> None:
+    """Send schedules again after a change of the local clock, and clear those of erased cars; a refusal becomes an issue."""
     offset_s = _offset_s(station)
     for connector, schedule in station.memory.schedules.items():
         if not _is_off(schedule, offset_s):
             continue
-        at, is_erased = _At(station, session, connector), schedule.car == ""
+        at, is_erased = _At(station, connection, connector), schedule.car == ""
         moved = schedule if offset_s is None else msgspec.structs.replace(schedule, utc_offset_s=offset_s)
         try:
             await (_clear(at) if is_erased else _accepted(at, "SetChargingProfile", _recurring(at, moved)))
@@ -86,8 +86,8 @@ async def mend_schedules(station: Station, session: Session) -> None:
             if error.code == "NO_RESPONSE":
                 return  # it is tried again when the station is there again
             was = "is that of an erased vehicle" if is_erased else "keeps the clock of before the change"
-            await station.complain("charging profile", f"its schedule {was}: {error}")
-        await station.memory.scheduled(connector, None if is_erased else moved)
+            await station.report_issue("charging profile", f"its schedule {was}: {error}")
+        await station.memory.set_schedule(connector, None if is_erased else moved)
 
 
 def _offset_s(station: Station) -> int | None:
@@ -130,7 +130,7 @@ async def _asked(at: _At, wanted: Command) -> Done:
 
 
 async def _start(at: _At, names: frozenset[str]) -> Done:
-    """Begin a transaction; where a schedule holds the current of one back, let it flow."""
+    """Start a transaction; for one that a schedule has paused, send a profile that allows the current."""
     station, connector, schedule = at.station, at.connector, at.schedule
     transaction = at.transaction
     if transaction is not None:
@@ -151,7 +151,7 @@ async def _start(at: _At, names: frozenset[str]) -> Done:
 
 
 async def _stop(at: _At) -> Done:
-    transaction = _going_on(at)
+    transaction = _open_transaction(at)
     transaction_id: Any = int(transaction.id) if at.is_16 else transaction.id
     action = "RemoteStopTransaction" if at.is_16 else "RequestStopTransaction"
     await _accepted(at, action, {"transactionId": transaction_id})
@@ -159,7 +159,7 @@ async def _stop(at: _At) -> Done:
 
 
 async def _limit(at: _At, seconds_left: float | None) -> Done:
-    transaction = _going_on(at)
+    transaction = _open_transaction(at)
     if seconds_left is None:
         raise CommandError(
             "COMPATIBILITY", "VEHICLE_NOT_CAPABLE",
@@ -170,7 +170,7 @@ async def _limit(at: _At, seconds_left: float | None) -> Done:
 
 
 async def _schedule(at: _At, wanted: Command) -> Done:
-    """Give the connector a schedule, in place of one that it has."""
+    """Set the schedule of a connector, in place of one that it has."""
     station = at.station
     if not station.is_own(at.connector, wanted.names):
         why = f"Connector {at.connector} of the station {station.name} is not the car's own: a schedule would hold for others."
@@ -182,7 +182,7 @@ async def _schedule(at: _At, wanted: Command) -> Done:
     car = station.vehicle(at.connector, None)
     schedule = msgspec.structs.replace(asked_for(wanted.parameters), car=car, utc_offset_s=offset_s)
     await _accepted(at, "SetChargingProfile", _recurring(at, schedule))
-    await station.memory.scheduled(at.connector, schedule)
+    await station.memory.set_schedule(at.connector, schedule)
     return Done.OBEYED
 
 
@@ -191,18 +191,18 @@ async def _unschedule(at: _At, wanted: Command) -> Done:
     if schedule is None or schedule.id != wanted.parameters["scheduleId"]:
         raise CommandError("RESOURCE_NOT_FOUND", "PATH", "The station of the vehicle has no schedule with this id.")
     await _clear(at)
-    await at.station.memory.scheduled(at.connector, None)
+    await at.station.memory.set_schedule(at.connector, None)
     return Done.OBEYED
 
 
 async def _clear(at: _At) -> None:
-    """Have a connector forget its schedule. Raises CommandError."""
+    """Delete the schedule of a connector. Raises CommandError."""
     number = at.profile_id(of_transaction=False)
     payload = {"id": number} if at.is_16 else {"chargingProfileId": number}
     await _accepted(at, "ClearChargingProfile", payload, also="Unknown")  # the station has forgotten it
 
 
-def _going_on(at: _At) -> Transaction:
+def _open_transaction(at: _At) -> Transaction:
     transaction = at.transaction
     if transaction is None:
         raise CommandError("VEHICLE_STATE", "NOT_CHARGING", f"No transaction goes on at the station {at.station.name}.")
@@ -210,12 +210,12 @@ def _going_on(at: _At) -> Transaction:
 
 
 def _profile(at: _At, transaction: Transaction | None, left_s: int | None = None) -> dict[str, Any]:
-    """Return a profile of a transaction, or of the one that it starts: as much as there is until the end, nothing after it."""
+    """Return a profile of a transaction (None: of the one to start): no limit until the end, no current after it."""
     periods = [] if left_s == 0 else [{"startPeriod": 0, "limit": NO_LIMIT_A}]
     if left_s is not None:
         periods.append({"startPeriod": left_s, "limit": 0.0})
     schedule = {
-        "startSchedule": at.station.their_time(at.station.now()), "chargingRateUnit": "A", "chargingSchedulePeriod": periods,
+        "startSchedule": at.station.station_time(at.station.now()), "chargingRateUnit": "A", "chargingSchedulePeriod": periods,
     }  # fmt: skip
     profile = {"stackLevel": 0, "chargingProfilePurpose": "TxProfile", "chargingProfileKind": "Absolute"}
     number = at.profile_id(of_transaction=True)
@@ -227,10 +227,10 @@ def _profile(at: _At, transaction: Transaction | None, left_s: int | None = None
 
 
 def _recurring(at: _At, schedule: Schedule) -> dict[str, Any]:
-    """Return the request that gives the connector a schedule, for whatever transaction there is."""
+    """Return the request that sets the schedule of a connector, for all its transactions."""
     begin_s = schedule.begin_s(at.station.now() // 1000)
     content = {
-        "startSchedule": at.station.their_time(begin_s * 1000), "duration": schedule.recurs_s, "chargingRateUnit": "A",
+        "startSchedule": at.station.station_time(begin_s * 1000), "duration": schedule.recurs_s, "chargingRateUnit": "A",
         "chargingSchedulePeriod": schedule.periods(NO_LIMIT_A),
     }  # fmt: skip
     profile: dict[str, Any] = {
@@ -252,7 +252,7 @@ def _setting(at: _At, profile: dict[str, Any]) -> dict[str, Any]:
 async def _accepted(at: _At, action: str, payload: dict[str, Any], also: str = "Accepted") -> None:
     """Ask the station. Raises CommandError where it does not accept."""
     name = at.station.name
-    reply = await at.session.call(action, payload)
+    reply = await at.connection.call(action, payload)
     if reply is None:
         raise CommandError("UPSTREAM", "NO_RESPONSE", f"The station {name} did not answer {action}.")
     if not reply:
@@ -263,8 +263,8 @@ async def _accepted(at: _At, action: str, payload: dict[str, Any], also: str = "
 
 async def _confirmed(is_so: Callable[[], bool]) -> Done:
     """Wait a moment for what was accepted to happen; return OBEYED if it does, else TAKEN."""
-    for _ in range(round(CONFIRMED_WITHIN_S / LOOK_EVERY_S)):
+    for _ in range(round(CONFIRMED_WITHIN_S / CHECK_EVERY_S)):
         if is_so():
             return Done.OBEYED
-        await asyncio.sleep(LOOK_EVERY_S)
+        await asyncio.sleep(CHECK_EVERY_S)
     return Done.TAKEN

@@ -1,9 +1,9 @@
-"""The energy of a session, from register readings that may or may not be the session's.
+"""The energy of a transaction, from register readings that may be of another register.
 
-Stations mix registers: one that counts the lifetime with one that counts the session, readings that fall to zero for a moment,
-a reading taken without a transaction in the middle of one. A reading counts where it continues what is known of the session:
-the energy never falls, and never grows faster than power can flow. A reading that does not is left out; it changes nothing.
-Where a station tells no register, but what flowed in each interval, the intervals are added up.
+Stations mix registers: one of the lifetime with one of the session, readings that fall to zero for a moment, a reading without
+a transaction in the middle of one. A reading is accepted if it continues the transaction: the energy never falls, and never
+rises faster than power can flow. Any other reading is ignored. Where a station reports the energy of intervals instead of a
+register, the intervals are added.
 """
 
 from typing import Final
@@ -11,33 +11,33 @@ from typing import Final
 import msgspec
 
 MAX_POWER_W: Final = 400_000
-"""As much as stations deliver to one car today; the limit where the power is not sampled."""
+"""The most that stations deliver to one car; the limit where power is not sampled."""
 POWER_MARGIN: Final = 3
-"""Between two samples the power may be so many times the largest that was sampled: it ramps up."""
+"""Between two samples the power may exceed the largest sample by this factor, because it ramps up."""
 MIN_POWER_W: Final = 100_000
-"""A session may draw so much between two samples, however little was sampled: it may have been sampled at its end only."""
+"""The power between two samples may always be this high: it may have been sampled at the end only."""
 SLACK_WH: Final = 500
-"""Meters of stations round, and their samples are not taken at the instant that they name."""
+"""Meters round, and their samples are not taken at exactly the instant that they state."""
 ROUNDING_WH: Final = 10
-"""So much lower a reading may be only because it is rounded in another way."""
+"""A reading may be lower by this because it is rounded in another way."""
 OTHER_FACTOR: Final = 4
-"""A reading that is too high by this factor is of another register, and so are those that follow it."""
+"""A rise above the limit by this factor is of another register, and so are the readings that follow it."""
 RESET_AFTER: Final = 3
-"""So many rising readings in a row below the last one are a register that began anew, not a gap in its readings."""
+"""This many rising readings in a row below the last one show that the register was reset."""
 
 AT_END: Final = "Transaction.End"
-"""The context of the last interval, whatever the others have."""
+"""The context of the last interval, whatever the context of the others."""
 
 
 class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is known of a session's energy. `start_wh` is the register at its begin, in Wh; instants are by our clock.
+    """The energy of a transaction. `start_wh` is the register at its start, in Wh; instants are by our clock.
 
-    `is_read`: there was a reading after the begin. `base_wh` is what was delivered before the register began anew. `fallen` are
-    the last readings below what was known, while they rise. `other_wh` is the lowest reading that is of another register.
-    `is_named`: the station names the transaction in its readings, so that those without a name are of something else.
-    `intervals_wh` is the sum of the intervals of one `context`, the last of which ended at `interval_at`. `flowed_wh` is what
-    the sampled powers amount to at the least; the last of them was `power_w`, at `power_at`.
-    `export_wh` is the register of what flowed out of the car, `is_giving` whether more flowed out than in since it was read.
+    `is_read`: there was a reading after the start. `base_wh` is the energy before a reset of the register. `fallen` are the
+    last readings below the known one, while they rise. `other_wh` is the lowest reading of another register. `is_named`: the
+    station names the transaction in its readings, so that those without its name are not of it. `intervals_wh` is the sum of
+    the intervals of one `context`, the last of which ended at `interval_at`. `flowed_wh` is the least energy by the sampled
+    power; the last sample was `power_w`, at `power_at`. `export_wh` is the register of exported energy, `is_giving` whether
+    more was exported than imported since its last reading.
     """
 
     start_wh: float | None = None
@@ -60,32 +60,32 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def total_wh(self) -> float | None:
-        """What the session has received, as far as any reading after its begin says so."""
+        """The energy of the transaction; None without a reading after its start."""
         return self.energy_wh if self.is_read and not self.is_stuck else self.intervals_wh
 
     @property
     def is_stuck(self) -> bool:
-        """Whether the register has not moved though energy flowed, by the intervals or by the sampled power."""
+        """Whether the register did not rise although energy flowed, by the intervals or by the sampled power."""
         return not self.energy_wh and (bool(self.intervals_wh) or self.flowed_wh > SLACK_WH)
 
     @property
     def last_at(self) -> int | None:
-        """When the last reading was taken that `total_wh` is of."""
+        """The instant of the last reading that `total_wh` includes."""
         return self.read_at if self.is_read and not self.is_stuck else self.interval_at
 
     @property
     def register_wh(self) -> tuple[float, float] | None:
-        """The meter's register at the session's begin and at its last reading, where it counts more than the session."""
+        """The register at the start and at the last reading; None for one that counts this transaction only."""
         if not self.start_wh or not self.is_read or self.energy_wh is None or self.base_wh:
             return None
         return self.start_wh, round(self.start_wh + self.energy_wh, 3)
 
-    def begun(self, start_wh: float, at: int) -> "SessionMeter":
-        """Set the register at the session's begin, in Wh."""
+    def started(self, start_wh: float, at: int) -> "SessionMeter":
+        """Return the meter with the register at the start, in Wh."""
         return msgspec.structs.replace(self, start_wh=start_wh, energy_wh=0, read_at=at)
 
-    def powered(self, power_w: float, at: int) -> "SessionMeter":
-        """Take a sample of the power, in W."""
+    def with_power(self, power_w: float, at: int) -> "SessionMeter":
+        """Return the meter with a sample of the power, in W."""
         during_ms = at - (self.power_at or at)
         if during_ms < 0:
             return self
@@ -97,32 +97,39 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
             power_at=at,
         )
 
-    def added(self, interval_wh: float, at: int, context: str) -> tuple["SessionMeter", float | None]:
-        """Take what flowed in an interval; return the energy at its end, None where a register says it or it is of others."""
-        is_of_others = context not in (self.context or context, AT_END)
-        is_again = self.interval_at is not None and at <= self.interval_at
-        if is_of_others or is_again or not 0 <= interval_wh <= self._most_wh(at - (self.interval_at or self.read_at or 0)):
+    def with_interval(self, interval_wh: float, at: int, context: str) -> tuple["SessionMeter", float | None]:
+        """Return the meter with the energy of an interval, and the total at its end.
+
+        The total is None if a register shows it, or if the interval is rejected.
+        """
+        is_other_context = context not in (self.context or context, AT_END)
+        is_repeated = self.interval_at is not None and at <= self.interval_at
+        if (
+            is_other_context
+            or is_repeated
+            or not 0 <= interval_wh <= self._max_wh(at - (self.interval_at or self.read_at or 0))
+        ):
             return self, None
         total_wh = round((self.intervals_wh or 0) + interval_wh, 3)
         found = msgspec.structs.replace(self, intervals_wh=total_wh, interval_at=at, context=self.context or context)
         return found, total_wh if found.is_stuck or not self.is_read else None
 
-    def exported(self, export_wh: float | None, taken_wh: float) -> "SessionMeter":
-        """Take a reading of what flowed out of the car, while `taken_wh` flowed into it."""
+    def with_export(self, export_wh: float | None, imported_wh: float) -> "SessionMeter":
+        """Return the meter with a reading of exported energy, while `imported_wh` was imported."""
         if export_wh is None:
             return self
-        given_wh = export_wh - (export_wh if self.export_wh is None else self.export_wh)
-        if 0 < given_wh <= ROUNDING_WH and taken_wh <= 0:
-            return self  # too little to tell yet
-        return msgspec.structs.replace(self, export_wh=export_wh, is_giving=given_wh > max(taken_wh, ROUNDING_WH))
+        exported_wh = export_wh - (export_wh if self.export_wh is None else self.export_wh)
+        if 0 < exported_wh <= ROUNDING_WH and imported_wh <= 0:
+            return self  # within rounding
+        return msgspec.structs.replace(self, export_wh=export_wh, is_giving=exported_wh > max(imported_wh, ROUNDING_WH))
 
-    def read(
+    def with_reading(
         self, candidates: list[float], at: int, *, is_named: bool = False, may_count_from_begin: bool = True
     ) -> tuple["SessionMeter", float | None]:
-        """Take a reading: the first of the values that continues the session; return the energy at `at`, None where none does.
+        """Return the meter with the first of the values that continues the transaction, and its energy; None if none does.
 
-        `is_named`: the reading names the transaction; where one did, those that do not are left out. `may_count_from_begin`: a
-        register below the begin's may count from the begin; one of a phase or two is rather a part of the sum.
+        `is_named`: the reading names the transaction; after one that did, others are ignored. `may_count_from_begin`: a
+        register below the one at the start may count from the start; not one of some phases, which is a part of the sum.
         """
         if self.start_wh is None or self.energy_wh is None or (self.is_named and not is_named):
             return self, None
@@ -140,33 +147,33 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
                 if not is_late and -ROUNDING_WH <= growth_wh <= allowed_wh:
                     energy_wh = round(self.energy_wh + max(growth_wh, 0), 3)
                     if not energy_wh and self.is_stuck:
-                        return known, None  # a register that does not move stands for none
+                        return known, None  # a register that does not rise is not one
                     found = msgspec.structs.replace(known, energy_wh=energy_wh, read_at=at, is_read=True, fallen=())
                     return found, energy_wh
-        return (known, None) if is_late or not candidates else known.leaving_out(candidates[0], at, is_named=is_named)
+        return (known, None) if is_late or not candidates else known.without_reading(candidates[0], at, is_named=is_named)
 
     def _allowed_wh(self, at: int) -> float:
-        """Return how much may have been delivered since the last reading, in Wh."""
-        return self._most_wh(at - (self.read_at or at))
+        """Return the most that can have been delivered since the last reading, in Wh."""
+        return self._max_wh(at - (self.read_at or at))
 
-    def _most_wh(self, during_ms: int) -> float:
+    def _max_wh(self, during_ms: int) -> float:
         limit_w = MAX_POWER_W if self.max_power_w is None else max(POWER_MARGIN * self.max_power_w, MIN_POWER_W)
         return limit_w * max(during_ms, 0) / 3_600_000 + SLACK_WH
 
-    def leaving_out(self, register_wh: float, at: int, *, is_named: bool) -> tuple["SessionMeter", float | None]:
-        """Note a reading that does not continue the session; where readings below what is known rise, it has begun anew."""
+    def without_reading(self, register_wh: float, at: int, *, is_named: bool) -> tuple["SessionMeter", float | None]:
+        """Return the meter after a reading that does not continue the transaction; rising readings below are a reset."""
         growth_wh = self.base_wh + register_wh - (self.start_wh or 0) - (self.energy_wh or 0)
         if growth_wh > OTHER_FACTOR * self._allowed_wh(at):
             if is_named and not self.energy_wh and self.start_wh == 0:
-                return self.begun(register_wh, at), 0  # all zeros were placeholders: the session is counted from here on
+                return self.started(register_wh, at), 0  # all zeros were placeholders: count from here on
             return msgspec.structs.replace(self, other_wh=register_wh), None
         if growth_wh > 0:
             return self, None
         fallen = (*self.fallen, register_wh) if self.fallen and register_wh > self.fallen[-1] else (register_wh,)
         if len(fallen) < RESET_AFTER:
             return msgspec.structs.replace(self, fallen=fallen), None
-        # Began at 0, its first reading is energy, too: as far as the sampled power can have delivered that meanwhile.
+        # After a reset to 0 the first reading is energy, too, if the sampled power can have delivered it.
         is_from_zero = fallen[0] <= (self.max_power_w or 0) * (at - (self.read_at or at)) / 3_600_000
         start_wh = 0.0 if is_from_zero else fallen[0]
-        begun = msgspec.structs.replace(self, start_wh=start_wh, base_wh=self.energy_wh or 0, fallen=())
-        return begun.read([register_wh], at, is_named=is_named)
+        restarted = msgspec.structs.replace(self, start_wh=start_wh, base_wh=self.energy_wh or 0, fallen=())
+        return restarted.with_reading([register_wh], at, is_named=is_named)

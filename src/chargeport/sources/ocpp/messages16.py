@@ -26,7 +26,7 @@ class StartTransaction(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class MeterValues(msgspec.Struct, frozen=True, rename="camel"):
-    """What a connector's meter shows. Stations put more into the transaction's id than numbers that we gave."""
+    """The meter values of a connector. Stations write other texts than our numbers as the transaction's id."""
 
     meter_value: msgspec.Raw
     connector_id: int = 0  # the station's; some leave it out where they name the transaction
@@ -34,7 +34,7 @@ class MeterValues(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class StatusNotification(msgspec.Struct, frozen=True, rename="camel"):
-    """How a connector is."""
+    """The status of a connector."""
 
     connector_id: int
     status: str
@@ -42,7 +42,7 @@ class StatusNotification(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class StopTransaction(msgspec.Struct, frozen=True, rename="camel"):
-    """A transaction ends; the energy register in Wh."""
+    """The end of a transaction; the energy register in Wh."""
 
     timestamp: Stamp = None
     transaction_id: msgspec.Raw = msgspec.Raw(b"")

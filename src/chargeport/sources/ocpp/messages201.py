@@ -11,7 +11,7 @@ NO_CARD: Final = "NoAuthorization"
 
 
 class IdToken(msgspec.Struct, frozen=True, rename="camel"):
-    """A card, or whatever else somebody is known by."""
+    """An identification: a card, or any other token."""
 
     id_token: Short | int
     type: Short

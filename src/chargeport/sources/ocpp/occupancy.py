@@ -1,6 +1,6 @@
-"""At which connector a car is plugged in that has several of its own, as one at home and one at work.
+"""The connector at which a car is plugged in, if several connectors are fixed to it, such as at home and at work.
 
-An idle connector is free, and so says nothing of a car that is plugged in at another one.
+An idle connector reports nothing about a car that is plugged in at another one.
 """
 
 from typing import Final, NamedTuple
@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from chargeport.clock import Clock
 
 HOLDS_MS: Final = 60 * 60_000
-"""So long a car is taken to be plugged in at a station whose connection has ended."""
+"""A car stays plugged in for this time at a station whose connection has ended."""
 
 
 class Connector(NamedTuple):
@@ -25,14 +25,14 @@ class _Use(NamedTuple):
 
 
 class Occupancy:
-    """The connectors at which cars are plugged in; of each car the one that was used last, until it is free."""
+    """The connectors at which cars are plugged in: of each car the one that was used last, until it is free."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._used: dict[str, _Use] = {}
 
     def note(self, car: str, connector: Connector, at: int, *, is_in_use: bool) -> None:
-        """Note whether the car whose own a connector is was plugged in there at an instant."""
+        """Note whether the car that a connector is fixed to was plugged in there at an instant."""
         known = self._used.get(car)
         if known is not None and at < known.at:
             return
@@ -42,7 +42,7 @@ class Occupancy:
             del self._used[car]
 
     def gone(self, station: str) -> None:
-        """Note that a connection has ended: what the station reported last holds for a while."""
+        """Note that a station's connection has ended: its last report holds for HOLDS_MS."""
         until = self._clock.now() + HOLDS_MS
         for car, use in self._used.items():
             if use.connector.station == station:

@@ -1,7 +1,7 @@
-"""OCPP 2.0.1 and 2.1: what a station is answered and asked.
+"""OCPP 2.0.1 and 2.1: the answers to a station, and the requests to it.
 
-The station numbers its transactions itself, and tells of them in events. A connector of ours is an EVSE here: the place for one
-car, which may have several plugs.
+The station numbers its transactions, and reports them in events. An EVSE of OCPP 2.x, which charges one car at a time and
+may have several connectors, is a connector elsewhere in this package.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from chargeport.sources.ocpp.desired_settings import DesiredSetting, apply_settings
 from chargeport.sources.ocpp.frames import NOT_FOR_US, UNKNOWN, Call, Payload, Refused
 from chargeport.sources.ocpp.messages201 import (
     NO_CARD,
@@ -21,16 +22,15 @@ from chargeport.sources.ocpp.messages201 import (
 )
 from chargeport.sources.ocpp.samples import REGISTER, Reading, decoded, instant, last_at
 from chargeport.sources.ocpp.schema import is_action
-from chargeport.sources.ocpp.session import Session
 from chargeport.sources.ocpp.station import Condition, Station, StationMessage, is_free, read
-from chargeport.sources.ocpp.transactions import Plug, Transaction, over, record
+from chargeport.sources.ocpp.station_connection import StationConnection
+from chargeport.sources.ocpp.transactions import Plug, Transaction, record, with_end
 from chargeport.sources.ocpp.variables import Variables
-from chargeport.sources.ocpp.wishes import Wish, fulfil
 
-_GONE: Final = frozenset({"EVDeparted", "EVDisconnected"})  # reasons of an end that mean that the cable is out
+_UNPLUGGED: Final = frozenset({"EVDeparted", "EVDisconnected"})  # triggers that mean a disconnected cable
 
-# What has nothing to do with a car is taken note of and no more; certificates and charging plans are not ours to give.
-_POLITE: Final[Mapping[str, Payload]] = {
+# Calls that do not concern a car are acknowledged only; certificates and charging plans are not provided here.
+_ACKNOWLEDGED: Final[Mapping[str, Payload]] = {
     "ClearedChargingLimit": {},
     "DataTransfer": {"status": "UnknownVendorId"},
     "FirmwareStatusNotification": {},
@@ -85,25 +85,25 @@ class Ocpp201:
         if call.action in self._answers:
             return await self._answers[call.action](call.payload)
         is_known = is_action(self._version, call.action)
-        if call.action in _POLITE and (is_known or call.is_sent):
-            return _POLITE[call.action]
+        if call.action in _ACKNOWLEDGED and (is_known or call.is_sent):
+            return _ACKNOWLEDGED[call.action]
         raise Refused(NOT_FOR_US if is_known else UNKNOWN, f"{call.action[:50]} is not answered here.")
 
-    async def ask(self, session: Session) -> None:
-        """Ask the station to measure what we want, and to report the status of all its plugs."""
+    async def ask(self, connection: StationConnection) -> None:
+        """Write the desired settings, and request the status of all connectors and the state of the transactions."""
         settings = self._station.settings
-        wishes = [
-            Wish("SampledDataCtrlr.TxUpdatedInterval", [str(settings.sample_interval_s)]),
-            Wish("SampledDataCtrlr.TxUpdatedMeasurands", settings.measurands),
-            Wish("SampledDataCtrlr.TxStartedMeasurands", [REGISTER]),
-            Wish("SampledDataCtrlr.TxEndedMeasurands", [REGISTER]),
+        desired = [
+            DesiredSetting("SampledDataCtrlr.TxUpdatedInterval", [str(settings.sample_interval_s)]),
+            DesiredSetting("SampledDataCtrlr.TxUpdatedMeasurands", settings.measurands),
+            DesiredSetting("SampledDataCtrlr.TxStartedMeasurands", [REGISTER]),
+            DesiredSetting("SampledDataCtrlr.TxEndedMeasurands", [REGISTER]),
         ]
-        await fulfil(session, Variables(), wishes, self._memory, self._station.now())
+        await apply_settings(connection, Variables(), desired, self._memory, self._station.now())
         known = {int(number) for number in self._station.connectors} | self._memory.connectors
-        for evse in sorted(known or {1}):  # a status is asked for plug by plug here
+        for evse in sorted(known or {1}):  # the status is requested for each connector
             plug = {"id": evse, "connectorId": self._memory.plug(evse).connector or 1}
-            await session.call("TriggerMessage", {"requestedMessage": "StatusNotification", "evse": plug})
-        await session.call("TriggerMessage", {"requestedMessage": "TransactionEvent"})
+            await connection.call("TriggerMessage", {"requestedMessage": "StatusNotification", "evse": plug})
+        await connection.call("TriggerMessage", {"requestedMessage": "TransactionEvent"})
 
     async def _boot(self, _payload: bytes) -> Payload:
         await self._station.booted()
@@ -117,37 +117,37 @@ class Ocpp201:
         return self._token_info(read(payload, Authorize).id_token)
 
     def _token_info(self, token: IdToken) -> Payload:
-        may = token.type == NO_CARD or self._station.admits(str(token.id_token))
+        may = token.type == NO_CARD or self._station.accepts(str(token.id_token))
         return {"idTokenInfo": {"status": "Accepted" if may else "Unknown"}}
 
     async def _charging_needs(self, payload: bytes) -> Payload:
-        said = read(payload, ChargingNeeds)
-        await self._of_evse("NotifyEVChargingNeeds", payload, said.evse_id)
-        return {"status": "Rejected"}  # no plan will follow: the station goes by its own
+        message = read(payload, ChargingNeeds)
+        await self._of_evse("NotifyEVChargingNeeds", payload, message.evse_id)
+        return {"status": "Rejected"}  # no charging plan will follow
 
     async def _meter_values(self, payload: bytes) -> Payload:
-        said = read(payload, MeterValues)
-        found = decoded(said.meter_value)
-        at = await self._station.when(last_at(found))
-        await self._of_evse("MeterValues", payload, said.evse_id, at=at, found=found, raw=said.meter_value)
+        message = read(payload, MeterValues)
+        found = decoded(message.meter_value)
+        at = await self._station.event_time(last_at(found))
+        await self._of_evse("MeterValues", payload, message.evse_id, at=at, found=found, raw=message.meter_value)
         return {}
 
     async def _status(self, payload: bytes) -> Payload:
-        said, station = read(payload, StatusNotification), self._station
-        plug = self._memory.plug(said.evse_id)
-        at = await station.when(instant(said.timestamp), is_status=True)
-        if plug.connector not in (None, said.connector_id):
-            return {}  # another plug of the same place says nothing of the car that uses this one
-        if said.evse_id > 0:
-            # A place without a transaction has no state but its status.
-            state = station.condition(said.evse_id).charging_state if self._memory.open_at(said.evse_id) else None
-            state = None if is_free(said.connector_status) else state
-            station.is_now(said.evse_id, Condition(said.connector_status, state, at))
-        await self._of_evse("StatusNotification", payload, said.evse_id, at=at)
-        if said.evse_id > 0 and is_free(said.connector_status):
-            await self._memory.unplugged(said.evse_id)
-        elif said.evse_id > 0 and said.connector_status == "Occupied":
-            await self._memory.plugged(said.evse_id, Plug(plug.car, said.connector_id))
+        message, station = read(payload, StatusNotification), self._station
+        plug = self._memory.plug(message.evse_id)
+        at = await station.event_time(instant(message.timestamp), is_status=True)
+        if plug.connector not in (None, message.connector_id):
+            return {}  # another connector of the EVSE says nothing about the car
+        if message.evse_id > 0:
+            # An EVSE without a transaction has no charging state.
+            state = station.condition(message.evse_id).charging_state if self._memory.open_at(message.evse_id) else None
+            state = None if is_free(message.connector_status) else state
+            station.set_condition(message.evse_id, Condition(message.connector_status, state, at))
+        await self._of_evse("StatusNotification", payload, message.evse_id, at=at)
+        if message.evse_id > 0 and is_free(message.connector_status):
+            await self._memory.clear_plug(message.evse_id)
+        elif message.evse_id > 0 and message.connector_status == "Occupied":
+            await self._memory.set_plug(message.evse_id, Plug(plug.car, message.connector_id))
         return {}
 
     async def _of_evse(
@@ -160,19 +160,19 @@ class Ocpp201:
         found: Sequence[Reading] = (),
         raw: msgspec.Raw | None = None,
     ) -> None:
-        """Emit what is reported of a place for a car; what concerns the whole station is of no car."""
+        """Emit a report of an EVSE for its car; a report of the whole station concerns no car."""
         if evse < 1:
             return
         transaction = self._memory.open_at(evse)
-        if transaction is None and self._station.is_of_nobody(evse):
+        if transaction is None and self._station.is_used_elsewhere(evse):
             return
         energy: list[tuple[int, float]] = []
-        whole = self._station.whole(evse, raw, list(found), transaction) if raw and found else None
+        whole = self._station.complete_readings(evse, raw, list(found), transaction) if raw and found else None
         if transaction is not None and whole is not None:
-            transaction, energy = self._station.metered(transaction, whole, is_named=False)
-            await self._memory.note(transaction, lazily=True)
+            transaction, energy = self._station.with_readings(transaction, whole, is_named=False)
+            await self._memory.store(transaction, lazily=True)
         vehicle = self._station.vehicle(evse, self._memory.plug(evse).car)
-        await self._station.tell(
+        await self._station.emit(
             StationMessage(
                 action=action,
                 payload=payload,
@@ -185,33 +185,33 @@ class Ocpp201:
         )
 
     async def _event(self, payload: bytes) -> Payload:
-        said, station = read(payload, TransactionEvent), self._station
-        found = decoded(said.meter_value)
+        message, station = read(payload, TransactionEvent), self._station
+        found = decoded(message.meter_value)
         knew_clock = station.clock.offset_ms is not None
-        at = await station.when(instant(said.timestamp), is_queued=bool(said.offline), may_wait=True)
-        before = self._before(said)
-        now = self._with(before, said, at, None if knew_clock else station.now())
-        # The first reading is the begin's, if the begin was told; that of an end only is not.
-        may_begin = now.started_at is not None and (said.event_type != "Ended" or len(found) > 1)
-        whole = station.whole(now.connector, said.meter_value, found, now)
-        now, energy = station.metered(now, whole, is_named=True, may_begin=may_begin)
-        is_over = said.event_type == "Ended" or now.has_ended
-        if before is None and said.event_type == "Started":
-            await station.replaces(now)
+        at = await station.event_time(instant(message.timestamp), is_queued=bool(message.offline), may_wait=True)
+        before = self._before(message)
+        now = self._with(before, message, at, None if knew_clock else station.now())
+        # The first reading is that of the start, if the start was reported; a single one at the end is not.
+        may_begin = now.started_at is not None and (message.event_type != "Ended" or len(found) > 1)
+        whole = station.complete_readings(now.connector, message.meter_value, found, now)
+        now, energy = station.with_readings(now, whole, is_named=True, may_begin=may_begin)
+        is_over = message.event_type == "Ended" or now.has_ended
+        if before is None and message.event_type == "Started":
+            await station.end_replaced(now)
         if not is_over:
-            await self._note(before, now, said.evse.connector_id if said.evse else None)
+            await self._note(before, now, message.evse.connector_id if message.evse else None)
         more: dict[str, str | None] = {}
-        if said.event_type == "Ended":
-            now = over(station.dated(now), at)
+        if message.event_type == "Ended":
+            now = with_end(station.with_start_time(now), at)
             if now.started_at is None and len(found) > 1 and energy and energy[0][0] < at:
-                now = msgspec.structs.replace(now, started_at=energy[0][0])  # its own readings prove when it began
+                now = msgspec.structs.replace(now, started_at=energy[0][0])  # its own readings show its start
             more["record"] = record(station.name, now)
-        condition = self._condition(said, now, at)
+        condition = self._condition(message, now, at)
         if condition is not None:
-            station.is_now(now.connector, condition)
+            station.set_condition(now.connector, condition)
             more["charging_state"] = condition.charging_state
         vehicle = station.vehicle(now.connector, now.car)
-        await station.tell(
+        await station.emit(
             StationMessage(
                 action="TransactionEvent",
                 payload=payload,
@@ -224,52 +224,54 @@ class Ocpp201:
             )
         )
         if is_over:
-            await self._memory.note(msgspec.structs.replace(now, has_ended=True))
-        return {} if said.id_token is None else self._token_info(said.id_token)
+            await self._memory.store(msgspec.structs.replace(now, has_ended=True))
+        return {} if message.id_token is None else self._token_info(message.id_token)
 
-    def _before(self, said: TransactionEvent) -> Transaction | None:
-        """Return the transaction as it was known; a station may give an id again once its transaction has ended."""
-        known = self._memory.find(said.transaction)
-        is_anew = known is not None and known.has_ended and said.event_type == "Started" and known.started != said.timestamp
-        return None if is_anew else known
+    def _before(self, message: TransactionEvent) -> Transaction | None:
+        """Return the known transaction of an event; a station may use an id again once its transaction has ended."""
+        known = self._memory.find(message.transaction)
+        is_reused = (
+            known is not None and known.has_ended and message.event_type == "Started" and known.started != message.timestamp
+        )
+        return None if is_reused else known
 
-    def _with(self, known: Transaction | None, said: TransactionEvent, at: int, heard_at: int | None) -> Transaction:
-        """Return the transaction with what this event adds; who it was once known to be, it stays."""
-        before = known or Transaction(id=said.transaction)
-        is_begin = said.event_type == "Started" and before.started is None
+    def _with(self, known: Transaction | None, message: TransactionEvent, at: int, heard_at: int | None) -> Transaction:
+        """Return the transaction with the content of an event; a known car and card stay."""
+        before = known or Transaction(id=message.transaction)
+        is_begin = message.event_type == "Started" and before.started is None
         return msgspec.structs.replace(
             before,
-            connector=(said.evse.id if said.evse else 0) or before.connector or self._station.only_connector(),
-            started=said.timestamp if is_begin else before.started,
+            connector=(message.evse.id if message.evse else 0) or before.connector or self._station.only_connector(),
+            started=message.timestamp if is_begin else before.started,
             started_at=at if is_begin else before.started_at,
             heard_at=heard_at if is_begin else before.heard_at,
-            id_tag=before.id_tag or said.tag,
-            car=before.car or self._station.car_of(said.tag),
+            id_tag=before.id_tag or message.tag,
+            car=before.car or self._station.car_of(message.tag),
         )
 
     async def _note(self, before: Transaction | None, now: Transaction, plug: int | None) -> None:
-        """Store the transaction, and its car at its place."""
+        """Store the transaction, and its car at its EVSE."""
         known = Transaction(id=now.id) if before is None else before
         if now.connector is not None:
-            place = Plug(now.car, plug or self._memory.plug(now.connector).connector)
+            plugged = Plug(now.car, plug or self._memory.plug(now.connector).connector)
             if known.connector is None:
-                await self._memory.begin(now, place)
+                await self._memory.begin(now, plugged)
                 return
-            if place != self._memory.plug(now.connector):
-                await self._memory.plugged(now.connector, place)
-        await self._memory.note(now, lazily=msgspec.structs.replace(now, meter=known.meter) == known)
+            if plugged != self._memory.plug(now.connector):
+                await self._memory.set_plug(now.connector, plugged)
+        await self._memory.store(now, lazily=msgspec.structs.replace(now, meter=known.meter) == known)
 
-    def _condition(self, said: TransactionEvent, now: Transaction, at: int) -> Condition | None:
-        """Return the condition of the transaction's place after an event; None if unknown or of an earlier transaction."""
+    def _condition(self, message: TransactionEvent, now: Transaction, at: int) -> Condition | None:
+        """Return the condition of the transaction's EVSE after an event; None if unknown, or of an earlier transaction."""
         if now.connector is None:
             return None
         current = self._memory.open_at(now.connector)
         if current is not None and current.id != now.id:
             return None
-        state, status = said.transaction_info.charging_state, self._station.condition(now.connector).status
-        if said.event_type != "Ended":
+        state, status = message.transaction_info.charging_state, self._station.condition(now.connector).status
+        if message.event_type != "Ended":
             return None if state is None else Condition(status, state, at)
         if state != "Idle":
-            # The plug may have been free before its transaction ended.
-            state = "Idle" if said.trigger_reason in _GONE or is_free(status) else "Ended"
+            # The connector may have been free before its transaction ended.
+            state = "Idle" if message.trigger_reason in _UNPLUGGED or is_free(status) else "Ended"
         return Condition(status, state, at)

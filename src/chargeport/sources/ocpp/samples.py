@@ -1,4 +1,4 @@
-"""Meter samples of OCPP messages: which sample of a field counts at an instant, and what the energy register shows.
+"""Meter samples of OCPP messages: select the sample of each field at an instant, and read the energy register.
 
 Both versions have the same structure: 1.6 has text values and the unit in the sample, 2.x has numbers and a unit with a power
 of ten beside it. Everything here is lenient: a sample that can't be read costs no other sample of its message.
@@ -16,7 +16,7 @@ REGISTER: Final = "Energy.Active.Import.Register"
 """The energy register: also the measurand of a sample that names none, in both versions."""
 EXPORT: Final = "Energy.Active.Export.Register"
 INTERVAL: Final = "Energy.Active.Import.Interval"
-"""What flowed since the sample before of the same context."""
+"""The energy since the sample before with the same context."""
 PHASES: Final = ("L1", "L2", "L3")
 PAIRS: Final = ("L1-L2", "L2-L3", "L3-L1")
 
@@ -35,14 +35,14 @@ _SECONDS_BELOW: Final = 100_000_000_000  # as milliseconds that is 1973, as seco
 _TOGETHER_MS: Final = 1_000  # meter values of one message that are closer are one reading, split by the station
 
 Short = Annotated[str, Meta(max_length=255)]
-"""A text that is kept: no longer than the longest that OCPP has for a name."""
+"""A text that is stored; names of OCPP are no longer."""
 
 
 _Rank = tuple[bool, int]
-"""How good a sample is among those of one field, the lowest first: whether it is of an interruption, and where its meter is."""
+"""The rank of a sample among those of one field, the lowest is the best: whether it is of an interruption; its location."""
 
 Stamp = Annotated[str, Meta(max_length=255)] | int | float | None
-"""A timestamp. Without a usable one the time of receipt counts."""
+"""A timestamp; the time of receipt replaces an unusable one."""
 
 
 class Sample(msgspec.Struct, frozen=True):
@@ -72,7 +72,7 @@ class Reading(msgspec.Struct):
     context: str = _PERIODIC
 
     def register_wh(self, *, at_begin: bool = False) -> list[float]:
-        """Return what the energy register may show, in Wh: the most likely value first; empty where it was not sampled.
+        """Return the possible values of the energy register in Wh, the most likely first; empty where it was not sampled.
 
         Without a total the phases are added; a station that gives its total for each phase has them all alike.
         """
@@ -91,14 +91,14 @@ class Reading(msgspec.Struct):
         return REGISTER not in self.current and 0 < sum(f"{REGISTER}.{each}" in self.current for each in PHASES) < len(PHASES)
 
     def export_wh(self) -> float | None:
-        """Return the register of what flowed out of the car, in Wh: as it is given, else the sum of the phases."""
-        return self._whole_wh(EXPORT)
+        """Return the register of exported energy in Wh: as it is given, else the sum of the phases."""
+        return self._total_wh(EXPORT)
 
     def interval_wh(self) -> float | None:
-        """Return what flowed since the sample before, in Wh: as it is given, else the sum of the phases."""
-        return self._whole_wh(INTERVAL)
+        """Return the energy since the sample before in Wh: as it is given, else the sum of the phases."""
+        return self._total_wh(INTERVAL)
 
-    def _whole_wh(self, measurand: str) -> float | None:
+    def _total_wh(self, measurand: str) -> float | None:
         named = [measurand] if measurand in self.current else [f"{measurand}.{name}" for name in (*PHASES, "N")]
         found = _known([self.current[name].wh() for name in named if name in self.current])
         return round(sum(found), 3) if found else None
@@ -115,12 +115,12 @@ class Reading(msgspec.Struct):
 
 
 def entries(values: object) -> list[Any]:
-    """Return the entries of meter values; one alone may come without its list, and what is none has none."""
+    """Return the entries of meter values; a single one may be without its list. Anything else has none."""
     return values if isinstance(values, list) else [values] if isinstance(values, dict) else []
 
 
 def readings(values: object) -> list[Reading]:
-    """Return the readings in a message's meter values, in the message's order; whatever is not in their form is left out."""
+    """Return the readings in a message's meter values, in its order, without entries of another form."""
     found: list[Reading] = []
     ranks: dict[tuple[str, bool], _Rank] = {}
     for each in entries(values):
@@ -140,13 +140,13 @@ def readings(values: object) -> list[Reading]:
     return found
 
 
-def is_together(one: int | None, other: int | None) -> bool:
+def is_together(at: int | None, other_at: int | None) -> bool:
     """Return whether meter values of these instants are one reading."""
-    return one == other or (one is not None and other is not None and abs(one - other) < _TOGETHER_MS)
+    return at == other_at or (at is not None and other_at is not None and abs(at - other_at) < _TOGETHER_MS)
 
 
 def _choose(reading: Reading, samples: list[object], ranks: dict[tuple[str, bool], _Rank]) -> None:
-    """Add samples to a reading: of several for one field, the one of now whose meter is closest to the car."""
+    """Add samples to a reading: of several for one field, a present one, of the meter that is closest to the car."""
     unreadable: dict[str, str] = {}
     for sample in samples:
         if not isinstance(sample, dict):
@@ -181,12 +181,12 @@ def _field(sample: Mapping[str, object]) -> str:
 
 def _rank(sample: Mapping[str, object]) -> _Rank:
     location = sample.get("location") or _LOCATIONS[0]
-    place = _LOCATIONS.index(location) if location in _LOCATIONS else len(_LOCATIONS)
-    return str(sample.get("context") or _PERIODIC).startswith(_INTERRUPTION), place
+    location_rank = _LOCATIONS.index(location) if location in _LOCATIONS else len(_LOCATIONS)
+    return str(sample.get("context") or _PERIODIC).startswith(_INTERRUPTION), location_rank
 
 
 def _read(sample: Mapping[str, object]) -> Sample | None:
-    """Return the sample; None where it holds no value, or signed data. Raises TypeError, ValueError."""
+    """Return the sample; None without a value, and for signed data. Raises TypeError, ValueError."""
     content = sample.get("value")
     if content is None or content == "" or sample.get("format") == _SIGNED:
         return None
@@ -223,7 +223,7 @@ def _known(values: list[float | None]) -> list[float]:
 
 
 def instant(text: object) -> int | None:
-    """Return ms since the epoch by the station's clock; None where there is no time. Without a zone it is read as UTC."""
+    """Return ms since the epoch by the station's clock; None if it is no time. Without a zone it is UTC."""
     if isinstance(text, int | float) and not isinstance(text, bool) and math.isfinite(text):
         return round(text * 1000 if abs(text) < _SECONDS_BELOW else text)
     if not isinstance(text, str):
@@ -236,12 +236,12 @@ def instant(text: object) -> int | None:
 
 
 def iso(at: int) -> str:
-    """Return an instant as OCPP writes it."""
+    """Return an instant in the format of OCPP."""
     return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def last_at(found: list[Reading]) -> int | None:
-    """Return when the last of the readings was sampled, by the station's clock; None where none has a time."""
+    """Return the instant of the last reading by the station's clock; None where none has a time."""
     return max((reading.at for reading in found if reading.at is not None), default=None)
 
 

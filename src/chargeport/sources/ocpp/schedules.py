@@ -21,8 +21,8 @@ _THURSDAY: Final = 3  # the weekday of the epoch, counted from Monday
 class Schedule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A schedule that a connector has. `windows` are begin and length in seconds since local Monday, or midnight if daily.
 
-    `utc_offset_s` is that of the local clock when it was sent last. It is the connector's: whose car it is, the settings say.
-    `car` is whose it was when it was sent; "" once that vehicle was erased, and the station is to forget the schedule, too.
+    `utc_offset_s` is that of the local clock when it was sent last. It is of a connector, which the settings fix to a car.
+    `car` is the name of that car; "" once the vehicle was erased: then the schedule is to be deleted at the station.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""The settings of the central system: which stations may connect, and whose car stands where."""
+"""The settings of the central system: the stations that may connect, and the cars of connectors and cards."""
 
 from typing import Annotated, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError

@@ -1,7 +1,7 @@
-"""The central system as a source: the websocket's end that the web server mounts at /ocpp/{station}, and the source's life.
+"""The OCPP central system as a source: the web server mounts its websocket at /ocpp/{station}.
 
-Stations come to us, so the source itself only opens and closes the door. The package that knows OCPP is loaded when a source
-is built: without the extra everything else of Chargeport works.
+Stations connect to the server, so the source only accepts connections while it runs. The packages for OCPP are imported when a
+source is built; without the extra, all else of Chargeport works.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 PATH: Final = "/ocpp/{station:path}"
 VERSIONS: Final = {"ocpp2.1": "2.1", "ocpp2.0.1": "2.0.1", "ocpp1.6": "1.6"}
-"""The sub-protocols that are spoken here, and the version of OCPP that each is."""
+"""The supported websocket sub-protocols, and the version of OCPP of each."""
 
 _PROTOCOL_ERROR: Final = 1002
 _NOT_RUNNING: Final = Refusal(503, "The central system is not running; try again later.", "", {"Retry-After": "30"})
@@ -55,7 +55,7 @@ class OcppSource:
         self._settings = settings
         self._context = context
         self._admission = Admission(settings, context.attempts, context.name)
-        self._told = FixedWindowRateLimiter(BoundedStorage(loop_time, _HOUR_S))
+        self._limiter = FixedWindowRateLimiter(BoundedStorage(loop_time, _HOUR_S))
         self._refusals: dict[str, int] = {}
         self._central: Central | None = None
 
@@ -67,7 +67,7 @@ class OcppSource:
         return self._context.name
 
     async def run(self, emit: Emit) -> None:
-        """Take stations in until cancelled; then their connections end."""
+        """Accept stations until cancelled; then end their connections."""
         from chargeport.sources.ocpp.central import Central
 
         for sentence in self._admission.warnings():
@@ -104,24 +104,24 @@ class OcppSource:
             if refusal.status in _UNPROVEN:
                 whose = f"of station {station}" if station in self._settings.stations else "of an unknown station"
                 self._context.refused(f"password {whose}", address)
-            await self._tell_owner(central, station, address, refusal)
+            await self._report_refusal(central, station, address, refusal)
             await _refuse(websocket, refusal)
             return
         offered = websocket.scope["subprotocols"]
-        spoken = next((each for each in offered if each in VERSIONS), None)
-        await websocket.accept(spoken)
-        if spoken is None:  # OCPP-J wants the handshake completed and the connection closed at once
-            await self._tell_owner(central, station, address, _unspoken(offered))
+        protocol = next((each for each in offered if each in VERSIONS), None)
+        await websocket.accept(protocol)
+        if protocol is None:  # OCPP-J requires to complete the handshake and to close the connection at once
+            await self._report_refusal(central, station, address, _unsupported(offered))
             await websocket.close(_PROTOCOL_ERROR, f"spoken here: {', '.join(VERSIONS)}")
             return
-        await central.serve(websocket, station, VERSIONS[spoken])
+        await central.serve(websocket, station, VERSIONS[protocol])
 
-    async def _tell_owner(self, central: "Central", station: str, address: str, refusal: Refusal) -> None:
+    async def _report_refusal(self, central: "Central", station: str, address: str, refusal: Refusal) -> None:
         """Show a refused station in `source list` and `source issues`, and log it once an hour."""
         shown = "".join(each if each.isprintable() else "?" for each in station or "(none)")[:_MAX_IDENTITY]
         sentence = f"station {shown!r} was refused: {refusal.way_out}"
         key = f"{shown} {refusal.way_out}"
-        if self._is_worth_a_line(key, network(address)):
+        if self._is_logged(key, network(address)):
             _log.warning("source %s: %s (from %s)", self.name, sentence, address)
         count = self._refusals.pop(shown, 0) + 1
         self._refusals[shown] = count
@@ -131,21 +131,21 @@ class OcppSource:
             name=shown, refusals=count, refused_at=self._context.clock.now(), refused_because=refusal.way_out
         )
         self._context.status.station(status)
-        if self._told.hit(_ISSUES_PER_STATION, key) and self._told.hit(_ISSUES, "all"):
+        if self._limiter.hit(_ISSUES_PER_STATION, key) and self._limiter.hit(_ISSUES, "all"):
             await central.keep(f"station {shown}", sentence)
 
-    def _is_worth_a_line(self, key: str, place: str) -> bool:
-        """Return whether a refusal is logged: once an hour each, and so many from one address; a last line says so."""
-        if not self._told.hit(_PER_STATION, "log", key, place):
+    def _is_logged(self, key: str, place: str) -> bool:
+        """Return whether to log a refusal: each once an hour, and a limited number from one address; the last line says so."""
+        if not self._limiter.hit(_PER_STATION, "log", key, place):
             return False
-        if self._told.hit(_PER_ADDRESS, "log", place) and self._told.hit(_LOGGED, "log"):
+        if self._limiter.hit(_PER_ADDRESS, "log", place) and self._limiter.hit(_LOGGED, "log"):
             return True
-        if self._told.hit(_PER_STATION, "end", place if self._told.test(_LOGGED, "log") else ""):
+        if self._limiter.hit(_PER_STATION, "end", place if self._limiter.test(_LOGGED, "log") else ""):
             _log.warning("source %s: more refusals from %s are not logged within this hour", self.name, place)
         return False
 
 
-def _unspoken(offered: list[str]) -> Refusal:
+def _unsupported(offered: list[str]) -> Refusal:
     """Return why a station that offers none of our versions can't be served."""
     speaks = f"it speaks {', '.join(each[:32] for each in offered[:4])} only" if offered else "it names no version of OCPP"
     return Refusal(0, "", f"{speaks} (Sec-WebSocket-Protocol): set its protocol to OCPP 1.6J, 2.0.1 or 2.1 (JSON, not SOAP)")

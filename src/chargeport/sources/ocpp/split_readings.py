@@ -1,4 +1,4 @@
-"""Readings that a station splits: it sends a message for each phase, or for each measurand, of one instant."""
+"""Join the readings of stations that send a message for each phase, or for each measurand, of one instant."""
 
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
@@ -12,10 +12,10 @@ _MAX_PARTS: Final = 32
 """Three phases of ten measurands, each in a message of its own, with a reserve."""
 
 
-class Whole(NamedTuple):
-    """A message's readings, with those of earlier messages of the same instant.
+class CompleteReadings(NamedTuple):
+    """A message's readings, joined with those of earlier messages of the same instant.
 
-    `earlier` are the meter values of these messages, as they came. `meter` is the meter before the first of them.
+    `earlier` are the unchanged meter values of these messages, `meter` is the meter before the first of them.
     """
 
     found: list[Reading]
@@ -32,22 +32,22 @@ class _Instant(NamedTuple):
 
 
 class SplitReadings:
-    """Puts together the messages of one instant at a connector, as long as none repeats what another has sampled."""
+    """Joins the messages of one instant at a connector, as long as none repeats a field of another."""
 
     def __init__(self) -> None:
         self._last: dict[int, _Instant] = {}
 
     def take(
         self, connector: int, raw: msgspec.Raw, found: list[Reading], transaction: str | None, meter: SessionMeter
-    ) -> Whole:
-        """Return the whole reading that a message's meter values belong to, as far as it came.
+    ) -> CompleteReadings:
+        """Return the reading that a message's meter values belong to, with the parts that were received so far.
 
         `found` are the readings in `raw`; `meter` is that of the transaction with this id.
         """
         last = self._last.pop(connector, None)
         at = found[0].at if len(found) == 1 else None
         if at is None:
-            return Whole(found, meter)
+            return CompleteReadings(found, meter)
         fields = frozenset((*found[0].current, *found[0].begin))
         if (
             last is None
@@ -57,7 +57,7 @@ class SplitReadings:
             or len(last.values) == _MAX_PARTS
         ):
             self._last[connector] = _Instant(at, fields, [raw], transaction, meter)
-            return Whole(found, meter)
+            return CompleteReadings(found, meter)
         self._last[connector] = _Instant(at, fields | last.fields, [*last.values, raw], transaction, last.meter)
         earlier = [each for one in last.values for each in entries(msgspec.json.decode(one))]
-        return Whole(readings([*earlier, *entries(msgspec.json.decode(raw))]), last.meter, earlier)
+        return CompleteReadings(readings([*earlier, *entries(msgspec.json.decode(raw))]), last.meter, earlier)

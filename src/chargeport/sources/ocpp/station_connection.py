@@ -1,4 +1,4 @@
-"""One connection to a station: frames in and out, calls in both directions, one at a time as OCPP wants it."""
+"""One connection to a station: it receives and sends frames, with one call at a time in each direction, as OCPP requires."""
 
 import asyncio
 import logging
@@ -10,10 +10,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from chargeport.errors import StoreError
 from chargeport.sources.ocpp.frames import FAILED, Call, Payload, Refused, Reply, call, failure, parse, result
-from chargeport.sources.ocpp.pace import Pace
+from chargeport.sources.ocpp.message_rate import MessageRate
 
 ANSWER_WITHIN_S: Final = 30  # what stations are usually given
-MAX_BAD_FRAMES: Final = 10  # in a row: then it is no station, or one that is broken
+MAX_BAD_FRAMES: Final = 10  # in a row: then the client is no station, or it is broken
 
 GOING_AWAY: Final = 1001
 POLICY: Final = 1008
@@ -23,20 +23,20 @@ NOT_STORED: Final = 1011
 _log = logging.getLogger("chargeport.sources.ocpp")
 
 Answer = Callable[[Call], Awaitable[Payload]]
-"""What a call is answered with, once what it says is stored. Raises Refused, or StoreError when it could not be stored."""
+"""Return the answer to a call, once its content is stored. Raises Refused, or StoreError when it could not be stored."""
 
 Refusing = Callable[[Refused, str, bytes], Awaitable[None]]
-"""StatusReporter of every call that is refused: why, its action ("" where there is none) and its bytes."""
+"""Report a refused call: the reason, its action ("" without one) and its bytes."""
 
 
-class Session:
+class StationConnection:
     """An open connection."""
 
-    def __init__(self, websocket: WebSocket, station: str, version: str, pace: Pace, max_bytes: int) -> None:
+    def __init__(self, websocket: WebSocket, station: str, version: str, rate: MessageRate, max_bytes: int) -> None:
         self._websocket = websocket
         self._station = station
         self._version = version
-        self._pace = pace
+        self._rate = rate
         self._max_bytes = max_bytes
         self._turn = asyncio.Lock()
         self._waiting: dict[str, asyncio.Future[Payload | None]] = {}
@@ -44,12 +44,12 @@ class Session:
         self._is_closed = False
 
     async def serve(self, answer: Answer, refusing: Refusing, answered: Callable[[Call], None]) -> None:
-        """Answer what the station calls, until the connection ends."""
+        """Answer the calls of the station until the connection ends."""
         try:
             while (text := await self._received()) is not None:
-                await self._pace.wait()
+                await self._rate.wait()
                 await self._take(text, answer, refusing, answered)
-        except WebSocketDisconnect:  # found out while we were writing
+        except WebSocketDisconnect:  # noticed while writing
             pass
         except StoreError:
             _log.warning("station %s: what it said could not be stored; it is to come again", self._station)
@@ -60,7 +60,7 @@ class Session:
                 future.cancel()
 
     async def call(self, action: str, payload: Payload) -> Payload | None:
-        """Call the station and return its reply: empty where it can't do that, None where it does not reply in time."""
+        """Call the station and return its reply: empty where it does not support the call, None without a reply in time."""
         async with self._turn:
             if self._is_closed:
                 return None
@@ -83,11 +83,11 @@ class Session:
         self._is_closed = True
         try:
             await self._websocket.close(code, reason)
-        except (RuntimeError, WebSocketDisconnect):  # the other side was quicker
+        except (RuntimeError, WebSocketDisconnect):  # the station ended it first
             _log.debug("station %s: the connection had ended already", self._station)
 
     async def _received(self) -> str | None:
-        """Return the next message; None when there is none any more."""
+        """Return the next message; None at the end of the connection."""
         message = await self._websocket.receive()
         if message["type"] != "websocket.receive" or self._is_closed:
             return None
@@ -120,7 +120,7 @@ class Session:
     async def _answer(self, frame: Call, answer: Answer, refusing: Refusing) -> None:
         call_id = None if frame.is_sent else frame.id
         try:
-            said = result(frame.id, await answer(frame))
+            reply = result(frame.id, await answer(frame))
         except Refused as error:
             error.call_id = call_id
             await refusing(error, frame.action, frame.payload)
@@ -133,7 +133,7 @@ class Session:
             await self._refuse(Refused(FAILED, "It could not be processed.", call_id))
             return
         if not frame.is_sent:
-            await self._send(said)
+            await self._send(reply)
 
     def _resolve(self, reply: Reply) -> None:
         future = self._waiting.get(reply.id)
