@@ -62,7 +62,7 @@ def test_a_peer_is_measured_beside_ours_or_passed_over_with_the_reason() -> None
 
 
 def test_growth_has_a_row_of_figures_for_each_number_of_vehicles_and_is_drawn(tmp_path: Path) -> None:
-    options = "--vehicles 50 100 --seconds 1 --batches 1 --charging 1 --minutes 0.2 --folder"
+    options = "--vehicles 50 100 --seconds 1 --batches 10 --charging 1 --minutes 0.2 --folder"
     table = run("growth", *options.split(), str(tmp_path))
     rows = {line.split()[0]: [float(figure) for figure in line.split()[1:]] for line in table.splitlines()[1:]}
     assert list(rows) == ["50", "100"]
