@@ -40,14 +40,15 @@ def main() -> None:
 
 def measure(file: Path, count: int, asked: argparse.Namespace) -> list[float]:
     """Return the figures of one database, in the order of COLUMNS."""
+    charging = fixture.build(file, count)[:: max(1, count // asked.charging)][: asked.charging]
+    bytes_per_signal = file.stat().st_size / (count * len(fixture.SIGNALS))
+    # First, for what is posted below would be derived with it.
+    cost = asyncio.run(derivation.measure(file, charging, asked.minutes))
     with read.served(file, count) as (server, paths):
-        bytes_per_signal = file.stat().st_size / (count * len(fixture.SIGNALS))
         lists = [path.rpartition("/")[0] for path in paths]
         costs = [load.get(server, each, fixture.TOKEN, asked.seconds).cpu_us for each in (paths, lists)]
         memory_mib = stream.rss_kb(server.pid) / 1024
         costs += [ingested(server, kind, asked.batches, count) for kind in ("bundles", "random")]
-    charging = fixture.vehicle_ids(count)[:: max(1, count // asked.charging)][: asked.charging]
-    cost = asyncio.run(derivation.measure(file, charging, asked.minutes))
     return [*costs, cost.deriving_s / cost.derived * 1e6, bytes_per_signal, memory_mib]
 
 
