@@ -25,6 +25,8 @@ class Receiver:
         self.checks_signatures = False
         self.url = ""
         self.arrived = asyncio.Event()
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
         self.headers: dict[str, str] = {}
 
     async def answer(self, request: web.Request) -> web.Response:
@@ -39,6 +41,7 @@ class Receiver:
         if self.checks_signatures and request.headers.get("SC-Signature") != signed:
             return web.Response(status=401)
         self.arrived.set()
+        await self.may_answer.wait()
         status = self.statuses.pop(0) if self.statuses else 204
         return web.Response(status=status, headers=self.headers)
 

@@ -224,7 +224,7 @@ class Service:
     async def pause(self) -> None:
         """Stop deriving and sending webhooks."""
         self._is_paused = True
-        await self.webhooks.close()
+        await self.webhooks.pause()
         if self._deriving is not None:
             await tasks.end(self._deriving)
             self._deriving = None

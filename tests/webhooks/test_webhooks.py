@@ -1,5 +1,6 @@
 """Webhooks from end to end: made over the API, verified, told of changes, retried, listed and sent again."""
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -187,6 +188,47 @@ async def test_a_failed_delivery_is_tried_again_with_the_same_event_id(
     (delivery,) = log.json()["data"]
     assert delivery["attributes"]["state"] == "delivered"
     assert [each["status"] for each in delivery["attributes"]["attempts"]] == [500, 302, 204]
+
+
+async def test_an_attempt_that_ends_while_the_outbox_is_read_is_not_made_again_at_once(
+    world: World, car: Vehicle, receiver: Receiver, webhook: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await webhook()
+    deliveries, outbox = world.service.webhooks.deliveries, world.store.webhooks
+    due_events = outbox.due_events
+
+    async def slow(*arguments: Any) -> Any:
+        found = await due_events(*arguments)
+        await deliveries.drain()
+        return found
+
+    receiver.statuses = [500]
+    await world.report(car, "charge-ischarging", {"value": True}, at=world.clock.now())
+    await world.service.webhooks.watch.step()
+    await deliveries.step()
+    monkeypatch.setattr(outbox, "due_events", slow)
+    await deliveries.step()
+    await deliveries.drain()
+    assert len(receiver.events()) == 1
+    world.clock.move(1)
+    await pump(world)
+    assert len(receiver.events()) == 2
+
+
+async def test_a_pause_of_the_background_work_waits_for_the_answer_of_a_receiver(
+    world: World, car: Vehicle, receiver: Receiver, webhook: Made
+) -> None:
+    await webhook()
+    receiver.may_answer.clear()
+    await world.report(car, "charge-ischarging", {"value": True}, at=world.clock.now())
+    await world.service.webhooks.watch.step()
+    await world.service.webhooks.deliveries.step()
+    await receiver.arrived.wait()
+    pausing = asyncio.create_task(world.service.pause())
+    await asyncio.sleep(0)
+    receiver.may_answer.set()
+    await pausing
+    assert await world.store.webhooks.due_webhooks() == {}, "it is delivered, and not to be sent again"
 
 
 async def test_an_event_that_was_given_up_is_kept_and_can_be_sent_again(

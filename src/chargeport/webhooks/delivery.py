@@ -32,6 +32,7 @@ MAX_REQUESTS: Final = 256  # at the same time
 READ_SIZE: Final = 256  # events of one receiver, read from the outbox at once
 MAX_QUEUED: Final = 8_192  # events of all receivers in memory
 POLL_S: Final = 30.0  # between reads of the outbox without a wake-up
+FINISH_S: Final = 2.0  # that a pause waits for answers; a receiver that answers later gets the event again
 USER_AGENT: Final = f"Chargeport/{__version__}"
 
 _log = logging.getLogger("chargeport.webhooks")
@@ -76,6 +77,7 @@ class Deliveries:
 
     async def run(self) -> None:
         """Deliver until cancelled; log store errors and try again."""
+        self._max_requests = MAX_REQUESTS
         try:
             while True:
                 try:
@@ -87,6 +89,12 @@ class Deliveries:
                     await asyncio.sleep(1)
         finally:
             await self.close()
+
+    async def finish(self) -> None:
+        """Start no more attempts, until `run` or `catch_up`; wait up to FINISH_S for those in progress."""
+        self._max_requests = 0
+        if self._flying:
+            await asyncio.wait(self._flying.values(), timeout=FINISH_S)
 
     async def close(self) -> None:
         """Cancel the requests in progress, and close all connections. Their events are sent again later."""
@@ -104,8 +112,9 @@ class Deliveries:
         for name in (name for name, at in due.items() if at <= now):
             is_full = sum(map(len, self._queues.values())) >= MAX_QUEUED
             if not self._queues.get(name) and self._has_room(name) and not is_full:
+                in_progress = set(self._flying)  # one that ends during the read is read as it was before
                 found = await self._store.webhooks.due_events(name, now, READ_SIZE)
-                self._queues[name] = deque(event for event in found if event.id not in self._flying)
+                self._queues[name] = deque(event for event in found if event.id not in in_progress)
             self._fill(name)
         return min((at for at in due.values() if at > now), default=None)
 

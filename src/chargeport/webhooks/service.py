@@ -50,6 +50,11 @@ class WebhookService:
             self._run(work(), name)
         self._run(self._poll(), "webhook poll")
 
+    async def pause(self) -> None:
+        """Stop as `close`, after the requests in progress have been answered: what is cut is sent twice."""
+        await self.deliveries.finish()
+        await self.close()
+
     async def close(self) -> None:
         """Stop; requests in progress are cancelled, and their events sent again later."""
         await tasks.end(*self._tasks)
