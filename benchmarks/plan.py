@@ -21,7 +21,7 @@ STEP_S = 5.0  # how often what waits is brought up to date
 READINGS_A_CAR_S = (
     0.012  # of all cars at all times: a tenth of them charge, and tell four changes a minute; others an hourly one
 )
-NODE_A_S = 9_000  # readings that one ingest node of two cores commits: `benchmarks.postgres`, half of what was measured
+NODE_A_S = 9_000  # readings that one ingest node of two cores commits: a fifth of what `benchmarks.postgres` measured
 NODE_FAILS_EVERY_S = 30 * 86_400.0
 NODE_BACK_IN_S = (60.0, 900.0)
 LEASE_S = 10.0  # until another node has taken over what a dead one did once for all

@@ -9,7 +9,7 @@ from chargeport.errors import StoreError
 from chargeport.signals.catalogue import BY_CODE, CABLE_CONNECTED, IS_CHARGING
 from chargeport.signals.reading import Entry, Reading
 from chargeport.store.postgres import PostgresStore
-from chargeport.store.postgres.lookups import AT_ONCE, MOST
+from chargeport.store.postgres.lookups import AT_ONCE, MOST, Lookups, SlotRange
 from chargeport.store.postgres.reader import Reader
 from chargeport.store.records import Vehicle
 from postgres_server import PostgresServer, postgres_server
@@ -77,6 +77,35 @@ async def test_who_reads_after_a_write_sees_it_however_many_ask(store: PostgresS
         assert found is not None
         assert found.series[VOLTAGE.key][0].value == 200.0 + step
     assert all(await asyncio.gather(*others))
+
+
+class Paused:
+    """A reader whose statements end when they are told to."""
+
+    def __init__(self) -> None:
+        self.ends: list[asyncio.Future[list[object]]] = []
+
+    async def select(self, _sql: str, _bindings: tuple[object, ...] = ()) -> list[object]:
+        self.ends.append(asyncio.get_running_loop().create_future())
+        return await self.ends[-1]
+
+
+async def test_who_asks_at_the_moment_when_all_statements_end_is_answered_too() -> None:
+    reader = Paused()
+    lookups = Lookups(reader)  # type: ignore[arg-type]
+    asked = []
+    for number in range(AT_ONCE):
+        asked.append(asyncio.ensure_future(lookups.find([SlotRange(f"car-{number}")])))
+        while len(reader.ends) == number:  # noqa: ASYNC110  (a statement tells nobody that it begins)
+            await asyncio.sleep(0)
+    for end in reader.ends:
+        end.set_result([])
+    last = asyncio.ensure_future(lookups.find([SlotRange("another")]))  # begins behind the ends of the statements
+    async with asyncio.timeout(5):
+        while len(reader.ends) == AT_ONCE:  # noqa: ASYNC110  (as above)
+            await asyncio.sleep(0)
+    reader.ends[-1].set_result([])
+    assert await asyncio.gather(*asked, last) == [[]] * (AT_ONCE + 1)
 
 
 async def test_one_that_is_given_up_leaves_the_others_their_answers_and_an_error_reaches_all() -> None:

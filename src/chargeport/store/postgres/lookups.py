@@ -1,7 +1,7 @@
-"""The series of vehicles by key: what is asked for at the same time is answered by one statement.
+"""The series of vehicles by key: requests of the same time share a statement.
 
-A statement costs a process a hundred microseconds, many times what one more vehicle in it does. Nobody waits for company: a
-question goes at once while few are under way, and together with all that came meanwhile when one of them is answered.
+A statement costs a process a hundred microseconds, many times the cost of one more vehicle in it. No request is delayed to wait
+for others: while fewer than AT_ONCE statements run it starts one, else it joins the next.
 """
 
 import asyncio
@@ -13,8 +13,8 @@ from chargeport.store.postgres.reader import Reader
 from chargeport.store.tables import rows
 from chargeport.store.tables.keys import SERIES, VEHICLE_SHIFT
 
-AT_ONCE: Final = 2  # statements
-MOST: Final = 64  # questions in one
+AT_ONCE: Final = 2  # statements that run at the same time
+MOST: Final = 64  # requests that share one
 
 # Inner joins: an outer one of what every worker has with what is spread over them may collect all of `latest` on a cluster.
 # By ranges, not `= ANY`: where the planner knows no statistics, it would read all of `latest` for that.
@@ -26,16 +26,16 @@ _FIND: Final = (
 )
 
 
-class Asked(NamedTuple):
-    """A vehicle, and the series of it that are wanted: the least and the greatest, as parts of their slots."""
+class SlotRange(NamedTuple):
+    """A vehicle, and the first and the last of its series to read, as parts of their slots."""
 
     vehicle_id: str
     low: int = 0
     high: int = SERIES
 
 
-class _Question(NamedTuple):
-    asked: Sequence[Asked]
+class _Request(NamedTuple):
+    ranges: Sequence[SlotRange]
     answer: "asyncio.Future[list[Any]]"
 
 
@@ -44,49 +44,53 @@ class Lookups:
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        self._waiting: deque[_Question] = deque()
-        self._running: set[asyncio.Task[None]] = set()
+        self._waiting: deque[_Request] = deque()
+        self._running: set[asyncio.Task[None] | None] = set()
         self._is_due = False
 
-    async def find(self, asked: Sequence[Asked]) -> list[Any]:
-        """Return the rows of these series of one vehicle, together with what others ask for now. Raises StoreError."""
+    async def find(self, ranges: Sequence[SlotRange]) -> list[Any]:
+        """Return the rows of these series of one vehicle, by a statement shared with other requests. Raises StoreError."""
         loop = asyncio.get_running_loop()
-        question = _Question(asked, loop.create_future())
-        self._waiting.append(question)
+        request = _Request(ranges, loop.create_future())
+        self._waiting.append(request)
         if not self._is_due and len(self._running) < AT_ONCE:
             self._is_due = True
-            loop.call_soon(self._begin)  # when all that came with it have asked
-        return await question.answer
+            loop.call_soon(self._begin)  # after the other requests of this turn of the loop
+        return await request.answer
 
-    async def find_at_once(self, asked: Sequence[Asked]) -> list[Any]:
+    async def find_at_once(self, ranges: Sequence[SlotRange]) -> list[Any]:
         """Return the rows of series of many vehicles, by a statement of their own. Raises StoreError."""
-        columns = [list(column) for column in zip(*asked, strict=True)] or [[], [], []]
+        columns = [list(column) for column in zip(*ranges, strict=True)] or [[], [], []]
         return await self._reader.select(_FIND, tuple(columns))
 
     def _begin(self) -> None:
         self._is_due = False
-        task = asyncio.create_task(self._answer_all(), name="postgres-lookups")
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        self._running.add(asyncio.create_task(self._answer_all(), name="postgres-lookups"))
 
     async def _answer_all(self) -> None:
-        while self._waiting:
-            questions = [self._waiting.popleft() for _ in range(min(MOST, len(self._waiting)))]
-            try:
-                answers = await self._found(questions)
-            except Exception as error:  # noqa: BLE001  (whatever it is, those who wait must hear of it)
-                for question in questions:
-                    if not question.answer.done():
-                        question.answer.set_exception(error)
-                continue
-            for question, answer in zip(questions, answers, strict=True):
-                if not question.answer.done():
-                    question.answer.set_result(answer)
+        try:
+            await self._answer_waiting()
+        finally:  # at once: a request that still counted this task would wait for it in vain
+            self._running.discard(asyncio.current_task())
 
-    async def _found(self, questions: Sequence[_Question]) -> list[list[Any]]:
-        """Return the rows for each question."""
-        whose = [number for number, question in enumerate(questions) for _ in question.asked]
-        answers: list[list[Any]] = [[] for _ in questions]
-        for row in await self.find_at_once([each for question in questions for each in question.asked]):
+    async def _answer_waiting(self) -> None:
+        while self._waiting:
+            requests = [self._waiting.popleft() for _ in range(min(MOST, len(self._waiting)))]
+            try:
+                answers = await self._found(requests)
+            except Exception as error:  # noqa: BLE001  (it reaches every request)
+                for request in requests:
+                    if not request.answer.done():
+                        request.answer.set_exception(error)
+                continue
+            for request, answer in zip(requests, answers, strict=True):
+                if not request.answer.done():
+                    request.answer.set_result(answer)
+
+    async def _found(self, requests: Sequence[_Request]) -> list[list[Any]]:
+        """Return the rows for each request."""
+        whose = [number for number, request in enumerate(requests) for _ in request.ranges]
+        answers: list[list[Any]] = [[] for _ in requests]
+        for row in await self.find_at_once([each for request in requests for each in request.ranges]):
             answers[whose[row[0] - 1]].append(row)
         return answers

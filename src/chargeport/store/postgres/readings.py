@@ -8,7 +8,7 @@ from chargeport.signals.definition import Cadence, Signal
 from chargeport.signals.effective import DERIVED
 from chargeport.store.postgres.connection import Connection, Scans, in_thread
 from chargeport.store.postgres.group import Group
-from chargeport.store.postgres.lookups import Asked, Lookups
+from chargeport.store.postgres.lookups import Lookups, SlotRange
 from chargeport.store.postgres.positions import END, NEWEST
 from chargeport.store.postgres.reader import Reader
 from chargeport.store.postgres.writer import Writer
@@ -29,17 +29,17 @@ _CHANGES: Final = (
     f" WHERE h.position > $1 AND h.position < {END} AND h.continues IS NULL ORDER BY h.position LIMIT $2"
 )
 # What is to be derived anew: the changes, and what was seen late, which is no change.
-_TOLD: Final = (
+_OBSERVED: Final = (
     "(SELECT position, vehicle_key, signal_key, source_key, observed_at AS first_at, observed_at AS last_at FROM history"
     " UNION ALL SELECT position, vehicle_key, signal_key, source_key, first_at, last_at FROM late_sightings) h"
 )
 _REACHED: Final = (
     "SELECT max(position) FROM ("
-    f"SELECT position FROM {_TOLD} WHERE position > ?1 AND position < ?2 ORDER BY position LIMIT ?3) n"
+    f"SELECT position FROM {_OBSERVED} WHERE position > ?1 AND position < ?2 ORDER BY position LIMIT ?3) n"
 )
 _CHANGED: Final = (
     "SELECT v.id, min(CASE WHEN {telling} THEN h.first_at END), max(CASE WHEN {telling} THEN h.last_at END)"
-    f" FROM {_TOLD} JOIN vehicles v ON v.key = h.vehicle_key WHERE h.position > ? AND h.position <= ?"
+    f" FROM {_OBSERVED} JOIN vehicles v ON v.key = h.vehicle_key WHERE h.position > ? AND h.position <= ?"
     f" AND h.source_key != (SELECT key FROM sources WHERE name = '{DERIVED}') GROUP BY v.id"
 )
 
@@ -52,26 +52,26 @@ class PostgresReadings(ReadingTables):
     _reader: Reader
     _scans: Scans
 
-    async def sources(self) -> list[str]:
-        """Return the names of all sources that ever reported. See `store.protocols.Readings`."""
-        return sorted(name for (name,) in await self._reader.select("SELECT name FROM sources"))
-
     def __init__(self, reader: Reader, writer: Writer, scans: Scans) -> None:
         super().__init__(reader, writer, scans)
         self._lookups = Lookups(reader)
+
+    async def sources(self) -> list[str]:
+        """Return the names of all sources that ever reported. See `store.protocols.Readings`."""
+        return sorted(name for (name,) in await self._reader.select("SELECT name FROM sources"))
 
     async def signal(self, vehicle_id: str, signal: Signal) -> VehicleSeries | None:
         """Return the car with the series of one signal and of the flags that it depends on."""
         beside = signal.cadence is not Cadence.LASTING or signal is CABLE_CONNECTED
         keys = {signal.key, *(_FLAGS if beside else ())}
-        asked = [Asked(vehicle_id, key << SOURCE_BITS, (key << SOURCE_BITS) + MAX_SOURCES) for key in keys]
+        asked = [SlotRange(vehicle_id, key << SOURCE_BITS, (key << SOURCE_BITS) + MAX_SOURCES) for key in keys]
         return await self._one(vehicle_id, asked)
 
     async def signals(self, vehicle_id: str) -> VehicleSeries | None:
         """Return the car with all its series."""
-        return await self._one(vehicle_id, [Asked(vehicle_id)])
+        return await self._one(vehicle_id, [SlotRange(vehicle_id)])
 
-    async def _one(self, vehicle_id: str, asked: Sequence[Asked]) -> VehicleSeries | None:
+    async def _one(self, vehicle_id: str, asked: Sequence[SlotRange]) -> VehicleSeries | None:
         if "\0" in vehicle_id:  # no text in the database has one
             return None
         return (await self._with_series([vehicle_id], await self._lookups.find(asked))).get(vehicle_id)
@@ -79,7 +79,7 @@ class PostgresReadings(ReadingTables):
     async def signals_of(self, vehicle_ids: Sequence[str]) -> dict[str, VehicleSeries]:
         """Return these cars with all their series, by one statement; by two where some have none."""
         possible = [each for each in dict.fromkeys(vehicle_ids) if "\0" not in each]
-        return await self._with_series(possible, await self._lookups.find_at_once([Asked(each) for each in possible]))
+        return await self._with_series(possible, await self._lookups.find_at_once([SlotRange(each) for each in possible]))
 
     async def _with_series(self, asked: Sequence[str], found: Sequence[Any]) -> dict[str, VehicleSeries]:
         """Return the cars with the states of these rows, by id, once the names in them are known; those without rows, too."""
