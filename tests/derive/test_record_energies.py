@@ -37,6 +37,14 @@ def test_readings_of_the_meter_count_more_than_an_energy_that_contradicts_them()
     assert energies(said(0, 145, None, meter_start_kwh=1200.5, meter_end_kwh=1212.0)) == [11.5]
 
 
+def test_an_energy_is_checked_against_the_battery_of_its_time() -> None:
+    old, new = said(0, 600, 60.0), said(3 * DAY // MINUTE, 3 * DAY // MINUTE + 600, 60.0)
+    capacities = [(T0 - DAY, 77.0), (T0 + 2 * DAY, 40.0)]
+    kept = with_plausible_energy([old, new], Rules(capacity_kwh=40.0), capacities)
+    assert [one.energy_added_kwh for one in kept] == [60.0, None]
+    assert energies(old, capacity_kwh=40.0) == [None]
+
+
 @pytest.mark.parametrize("readings", [(500.0, 90_500.0), (812.4, 812.4), (812.4, 3.1), (None, 812.4)])
 def test_readings_that_can_be_none_of_the_session_change_nothing(readings: tuple[float | None, float]) -> None:
     assert energies(said(0, 60, 6.5, meter_start_kwh=readings[0], meter_end_kwh=readings[1])) == [6.5]

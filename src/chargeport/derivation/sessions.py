@@ -22,8 +22,10 @@ from chargeport.derive.records.records import Record
 from chargeport.derive.records.reported import RECORDS, closed
 from chargeport.derive.records.reported_energy import with_plausible_energy
 from chargeport.derive.sessions.detection import SIGNALS
+from chargeport.derive.sessions.rules import reported_capacities
 from chargeport.derive.sessions.session import Session
 from chargeport.derive.sessions.window import FIRST_READ_MS, Recomputed, Window, first_read, recompute
+from chargeport.derive.tracks import Track
 from chargeport.ingest.batch import Batch
 from chargeport.ingest.pipeline import Pipeline
 from chargeport.settings import Settings
@@ -124,8 +126,12 @@ class SessionDeriver:
         vehicle_id = found.vehicle.id
         own = await self._store.sessions.sessions(vehicle_id, from_at, EVER_AT)
         edits = changes(await self._store.sessions.edits(vehicle_id))
-        reported = await reported_sessions.since(self._store, vehicle_id, from_at, withdrawn(edits))
-        reported = with_plausible_energy(reported, await self._facts.rules(found))
+        # Further back, for an energy may continue the count of an earlier session.
+        reported = await reported_sessions.since(self._store, vehicle_id, from_at - LONGEST_MS, withdrawn(edits))
+        if reported:
+            capacities = reported_capacities(await self._capacity_track(found))
+            checked = with_plausible_energy(reported, await self._facts.rules(found), capacities)
+            reported = [session for session in checked if session.started_at >= from_at]
         return await asyncio.to_thread(self._records_of, vehicle_id, own, reported, in_force(edits))
 
     async def publish(self, found: VehicleSeries) -> None:
@@ -171,7 +177,7 @@ class SessionDeriver:
     async def _recomputed(self, found: VehicleSeries, target: Window, now: int) -> Recomputed:
         """Recompute the sessions around a window; read as much history as that needs."""
         rules = await self._facts.rules(found)
-        capacity = await histories.track(self._store.history, found, CAPACITY, 0, EVER_AT, every=False)
+        capacity = await self._capacity_track(found)
         to_read = first_read(*target, now, self._reads_back.get(found.vehicle.id, FIRST_READ_MS))
         while True:
             tracks = await histories.tracks(self._store.history, found, SIGNALS, *to_read)
@@ -181,6 +187,10 @@ class SessionDeriver:
                 return result
             to_read = result
             self._reads_back[found.vehicle.id] = target.from_at - to_read.from_at
+
+    async def _capacity_track(self, found: VehicleSeries) -> Track:
+        """Return the capacities of all time: a session is computed by that of its own time."""
+        return await histories.track(self._store.history, found, CAPACITY, 0, EVER_AT, every=False)
 
     async def _raw_from(self, vehicle_id: str) -> int:
         """Return from when on history has every sighting that sessions are computed from; older history may be folded."""

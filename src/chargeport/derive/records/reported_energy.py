@@ -30,22 +30,26 @@ COVERS_MS: Final = 15 * MINUTE_MS
 _CODE: Final = BY_CODE["charge-chargerecords"].code
 
 
-def with_plausible_energy(reported: Sequence[Session], rules: Rules) -> list[Session]:
+def with_plausible_energy(
+    reported: Sequence[Session], rules: Rules, capacities: Sequence[tuple[int, float]] = ()
+) -> list[Session]:
     """Return reported sessions, by time, with the energy of their meter where they have one, and without impossible energies.
 
-    An energy that continues the count of the session before, at the same place, is replaced by its increase.
+    `capacities` are those of `reported_capacities`: each session is checked against that of its time. An energy that continues
+    the count of the session before, at the same place, is replaced by its increase.
     """
     checked: list[Session] = []
     latest: dict[str, tuple[Session, float]] = {}  # the last session of a source, and the mean power of one in kW
     for session in sorted(reported, key=lambda each: (each.started_at, each.ended_at)):
-        metered = _with_metered_energy(session, rules)
+        own_rules = rules.at(session.ended_at, capacities)
+        metered = _with_metered_energy(session, own_rules)
         source = metered.sources[0]
         if source in latest and _continues_count(metered, *latest[source]):
             base_kwh = latest[source][0].energy_added_kwh or 0.0
             checked.append(_with_energy(metered, (metered.energy_added_kwh or 0.0) - base_kwh))
             latest[source] = (metered, latest[source][1])
             continue
-        if (metered.energy_added_kwh or 0.0) > _max_kwh(metered, rules):
+        if (metered.energy_added_kwh or 0.0) > _max_kwh(metered, own_rules):
             metered = _with_energy(metered, None)
         elif mean_kw := _mean_kw(metered):
             latest[source] = (metered, mean_kw)

@@ -32,12 +32,11 @@ from chargeport.derive.sessions.periods import (
     stays_plugged,
 )
 from chargeport.derive.sessions.reports import CABLE, CLOCK_TOLERANCE_MS, POWER, STATUS
-from chargeport.derive.sessions.rules import Rules
+from chargeport.derive.sessions.rules import Rules, reported_capacities
 from chargeport.derive.sessions.session import Evidence, Fact, Session
 from chargeport.derive.sessions.soc import LOOK_BACK_MS, SOC
 from chargeport.derive.sessions.stretches import Stretch
-from chargeport.derive.tracks import Sample, Track, Tracks, between, number, samples
-from chargeport.signals.battery import NominalCapacity
+from chargeport.derive.tracks import Sample, Tracks, between, number, samples
 from chargeport.signals.catalogue import BY_CODE, IS_CHARGING
 from chargeport.signals.definition import Signal
 from chargeport.signals.documents import ChargingType
@@ -93,7 +92,7 @@ def sessions_of_periods(
     periods: Sequence[CablePeriod], observations: Observations, tracks: Tracks, now: int, rules: Rules
 ) -> list[Session]:
     """Return the sessions of the cable periods that were found in these observations of the tracks."""
-    fast, capacities = samples(tracks, FAST), _capacities(tracks.get(CAPACITY))
+    fast, capacities = samples(tracks, FAST), reported_capacities(tracks.get(CAPACITY))
     found: list[Session] = []
     last_charged_at = -FOREVER
     for period in periods:
@@ -104,26 +103,12 @@ def sessions_of_periods(
             fast_since = max(period.start, previous_end, group[0].start - rules.reach_ms)
             fast_reports = between(fast, fast_since, group[-1].end - 1)
             charging = _Charging(period, group, previous_end, next_start, last_charged_at, fast_reports)
-            capacity_kwh = _capacity_at(capacities, group[-1].end)
-            own_rules = rules if capacity_kwh is None else msgspec.structs.replace(rules, capacity_kwh=capacity_kwh)
+            own_rules = rules.at(group[-1].end, capacities)
             session = _session(charging, observations, own_rules)
             last_charged_at = group[-1].end
             if _is_session(session, own_rules):
                 found.append(_with_cable_times(session, charging, now, rules))
     return found
-
-
-def _capacities(track: Track | None) -> list[tuple[int, float]]:
-    """Return the nominal capacities in kWh that were reported, each with the instant of its report."""
-    reports = [] if track is None else track.samples()
-    found = [(sample.at, msgspec.json.decode(str(sample.value), type=NominalCapacity).capacity) for sample in reports]
-    return [(at, kwh) for at, kwh in found if kwh]
-
-
-def _capacity_at(capacities: Sequence[tuple[int, float]], at: int) -> float | None:
-    """Return the capacity that was reported last at an instant; before the first report, the first one."""
-    before = [kwh for reported_at, kwh in capacities if reported_at <= at]
-    return before[-1] if before else capacities[0][1] if capacities else None
 
 
 def _is_session(session: Session, rules: Rules) -> bool:

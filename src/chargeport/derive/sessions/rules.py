@@ -1,11 +1,14 @@
 """The parameters by which sessions are detected, in one place, with a version for the evidence of sessions."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
 from chargeport.derive.efficiency import AC_EFFICIENCY, DC_EFFICIENCY
 from chargeport.derive.series import CHARGING_W, HOUR_MS, MINUTE_MS
+from chargeport.derive.tracks import Track
+from chargeport.signals.battery import NominalCapacity
 
 VERSION: Final = "2"
 """Increase it with every change of a rule: a session records the version that it was made by."""
@@ -46,6 +49,14 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     soc_plateau_ms: int = 90 * MINUTE_MS  # 1.4 kW into 100 kWh takes 45 minutes for a percent
     soc_fall_percent: float = 5.0  # a car that lost this much was driven, even if no report says so
 
+    def at(self, at: int, capacities: Sequence[tuple[int, float]]) -> "Rules":
+        """Return the rules with the capacity that was reported last at an instant; before the first report, with that one.
+
+        So a new battery changes no old session. `capacities` are those of `reported_capacities`.
+        """
+        before = [kwh for reported_at, kwh in capacities if reported_at <= at] or [kwh for _, kwh in capacities[:1]]
+        return msgspec.structs.replace(self, capacity_kwh=before[-1]) if before else self
+
     @property
     def reach_ms(self) -> int:
         """The longest time across which one report has an effect, unless the cable is disconnected in between."""
@@ -55,3 +66,10 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 CABLE_MARGIN_MS: Final = HOUR_MS
 """The longest time across which a report has an effect beyond a disconnected cable: by states of charge, and by what
 confirms the state of the cable."""
+
+
+def reported_capacities(track: Track | None) -> list[tuple[int, float]]:
+    """Return the nominal capacities in kWh that were reported, each with the instant of its report."""
+    reports = [] if track is None else track.samples()
+    found = [(sample.at, msgspec.json.decode(str(sample.value), type=NominalCapacity).capacity) for sample in reports]
+    return [(at, kwh) for at, kwh in found if kwh]
