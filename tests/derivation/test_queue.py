@@ -172,6 +172,34 @@ async def test_what_there_was_no_room_to_note_is_found_by_the_time_of_its_receip
         assert derived.observed_at == T0 + 600_000
 
 
+async def test_a_search_by_the_time_of_receipt_lets_other_work_be_done_between_its_portions(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chargeport.derivation.collector.PORTION", 2)
+    cars = [CAR, *map(other, range(1, 6))]
+    for car in cars[1:]:
+        await house.store.vehicles.add_vehicle(car)
+    await house.take([each for car in cars for each in of(car, VOLTS)])
+    await house.work()
+    house.clock.move(600)
+    again = [msgspec.structs.replace(each, observed_at=T0 + 600_000, received_at=T0 + 600_000) for each in VOLTS]  # type: ignore[type-var]
+    for car in cars:
+        await house.store.readings.write(of(car, again))  # the process dies before these confirmations are noted
+    house.restart()
+    await house.derivation.resume()
+    counts = []
+    while True:
+        is_more = await house.derivation.work()
+        found = [await house.store.readings.signals(car.id) for car in cars]
+        derived = [each for car in found if car for each in car.series[WATTAGE.key] if each.source == "derived"]
+        counts.append(sum(each.observed_at == T0 + 600_000 for each in derived))
+        if not is_more:
+            break
+    assert counts[0] < 6
+    assert sorted(counts) == counts
+    assert counts[-1] == 6
+
+
 async def test_progress_waits_for_values_that_are_not_due_yet(house: House) -> None:
     """The process dies while a value waits for its turn; the next one derives it, however much later it starts."""
     house.clock.move(24 * 3600)

@@ -47,8 +47,16 @@ class ChangeCollector:
     @property
     def unqueued(self) -> int:
         """The number of vehicles with readings that are not queued yet; a search that is not complete counts as one."""
-        is_searching = self._is_new or self._missed is not None or self._search is not None
-        return len(self._written) + is_searching
+        return len(self._written) + (self._is_new or self._is_searching)
+
+    @property
+    def can_search(self) -> bool:
+        """Whether there are vehicles left to search for missed writes, and room in the queue for what is found."""
+        return self._is_searching and len(self._queue) < MAX_WAITING
+
+    @property
+    def _is_searching(self) -> bool:
+        return self._missed is not None or self._search is not None
 
     def note(self, entries: Sequence[Entry]) -> None:
         """Collect what this process wrote."""
@@ -76,7 +84,7 @@ class ChangeCollector:
             self._mark(vehicle_id, Changed(self.reached, started_at, self._clock.now()))
 
     async def collect(self) -> None:
-        """Queue the changes until now, as far as the queue has room."""
+        """Queue the changes until now, as far as the queue has room; a search proceeds by one portion of the vehicles."""
         now = self._clock.now()
         for number, name in enumerate(list(self._written), 1):
             if number % NAMES_AT_ONCE == 0:
@@ -105,15 +113,19 @@ class ChangeCollector:
             self._stored, self._stored_at = progress, now
 
     async def _queue_missed(self) -> None:
-        """Queue the vehicles with readings received since the writes of this process are not complete."""
+        """Queue those of the next vehicles with readings received since the writes of this process are not complete.
+
+        One portion takes some 50 ms. All of a million vehicles together would slow reads for half a minute after each start.
+        """
         if self._search is None and self._missed is not None:
             self._search, self._missed = (self._missed, 0), None
-        while self._search is not None and len(self._queue) < MAX_WAITING:
-            since, after = self._search
-            spans, next_after = await self._store.sessions.received_since(since.received_at - MARGIN_MS, after, PORTION)
-            for span in spans:
-                self._mark(span.vehicle_id, _changed(since, span.first_at, span.last_at))
-            self._search = None if next_after is None else (since, next_after)
+        if self._search is None or not self.can_search:
+            return
+        since, after = self._search
+        spans, next_after = await self._store.sessions.received_since(since.received_at - MARGIN_MS, after, PORTION)
+        for span in spans:
+            self._mark(span.vehicle_id, _changed(since, span.first_at, span.last_at))
+        self._search = None if next_after is None else (since, next_after)
 
     async def _read_feed(self) -> None:
         while len(self._queue) < MAX_WAITING:

@@ -125,7 +125,7 @@ class Derivation:
         await self._write()
         await self._collector.keep()
         next_at = self._queue.next_due_at()
-        return next_at is not None and next_at <= self._clock.now()
+        return self._collector.can_search or (next_at is not None and next_at <= self._clock.now())
 
     async def _tried(self, work: Callable[[], Awaitable[bool]]) -> bool | None:
         try:
