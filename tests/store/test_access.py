@@ -252,6 +252,16 @@ async def test_a_name_stands_for_one_vehicle_also_when_vehicles_are_edited(known
     assert await known.vehicles.find_vehicle("garage") is None
 
 
+async def test_the_ids_of_many_vehicles_are_found_by_any_of_their_names(known: Store) -> None:
+    cars = [Vehicle(id=f"car-{number}", vin=f"WVWZZZ{number:011}", aliases=(f"garage:{number}",)) for number in range(150)]
+    for car in cars:
+        await known.vehicles.add_vehicle(car)
+    names = [name for car in cars for name in (car.id, str(car.vin), *car.aliases)]
+    ids = await known.vehicles.ids_of([*names, "", "nobody", "a\0b"])
+    assert ids == {name: car.id for car in cars for name in (car.id, str(car.vin), *car.aliases)}
+    assert await known.vehicles.ids_of([]) == {}
+
+
 async def anew(store: Any) -> None:
     """Have the vehicles without connections, and the applications."""
     for car in CARS:

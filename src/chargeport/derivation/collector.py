@@ -4,7 +4,6 @@ The feed has every change, but no confirmations of known values. Those are taken
 missed, in a crash or because there were too many, is searched by the time of receipt.
 """
 
-import asyncio
 from collections.abc import Sequence
 from typing import Final
 
@@ -20,7 +19,6 @@ from chargeport.store.protocols import Store
 PORTION: Final = 2_000  # changes of the feed, or vehicles, read at once
 MAX_WAITING: Final = 200_000  # jobs; while there are more, the feed is not read
 MAX_WRITTEN: Final = 200_000  # vehicles; the writes of further ones are searched by the time of receipt
-NAMES_AT_ONCE: Final = 100  # looked up before other tasks run
 STORE_EVERY_MS: Final = 5_000  # between writes of the progress
 MARGIN_MS: Final = 60_000  # a reading may be stored so long after its receipt
 
@@ -86,13 +84,12 @@ class ChangeCollector:
     async def collect(self) -> None:
         """Queue the changes until now, as far as the queue has room; a search proceeds by one portion of the vehicles."""
         now = self._clock.now()
-        for number, name in enumerate(list(self._written), 1):
-            if number % NAMES_AT_ONCE == 0:
-                await asyncio.sleep(0)  # a lookup takes some 10 us
-            vehicle = await self._store.vehicles.find_vehicle(name)
+        names = list(self._written)
+        ids = await self._store.vehicles.ids_of(names)
+        for name in names:
             changed = self._written.pop(name)
-            if vehicle is not None:
-                self._mark(vehicle.id, changed)
+            if name in ids:
+                self._mark(ids[name], changed)
         await self._queue_missed()
         await self._read_feed()
         await self._read_edits_and_erasures(now)

@@ -97,9 +97,9 @@ class Publisher:
         if not self._listed_at or not 0 <= now - self._listed_at < POLL_S * 1000:
             vehicle_ids |= await self._list_vehicles()
             self._listed_at = now
-        for name in [self._written_names.pop() for _ in range(len(self._written_names))]:
-            vehicle = await self._store.vehicles.find_vehicle(name)
-            vehicle_ids |= set() if vehicle is None else {vehicle.id}
+        names = list(self._written_names)
+        vehicle_ids.update((await self._store.vehicles.ids_of(names)).values())
+        self._written_names.difference_update(names)
         for vehicle_id in vehicle_ids | {vehicle_id for vehicle_id, at in self._next_at.items() if at <= now}:
             await self._publish_state(vehicle_id)
 

@@ -221,6 +221,10 @@ class Vehicles(Protocol):
         """Return one car by any of its names: id, VIN or alias; where an application is named, if it may write to it."""
         ...
 
+    async def ids_of(self, references: Sequence[str]) -> dict[str, str]:
+        """Return the ids of the cars with these names, by name; other tasks run meanwhile, however many there are."""
+        ...
+
     async def vehicles(
         self, page: Page, connected_to: str | None = None, *, user_uuid: str | None = None, not_ended_by: str | None = None
     ) -> tuple[list[Vehicle], int]:

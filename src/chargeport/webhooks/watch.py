@@ -149,10 +149,12 @@ class Watch:
             await self._compare_vehicle(vehicle_id, webhooks)
         if self.has_other_writers:
             await self._find_written_by_others()
-        while self._written_names:
-            vehicle = await self._store.vehicles.find_vehicle(self._written_names.pop())
-            if vehicle is not None and vehicle.id in self._stale:
-                await self._compare_vehicle(vehicle.id, webhooks)
+        names = list(self._written_names)
+        ids = await self._store.vehicles.ids_of(names)
+        for name in names:
+            self._written_names.discard(name)
+            if name in ids and ids[name] in self._stale:
+                await self._compare_vehicle(ids[name], webhooks)
         while self._pending:
             webhook_id = self._pending.pop()
             for webhook in webhooks:

@@ -1,6 +1,8 @@
 """The vehicles' tables."""
 
+import asyncio
 import json
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -17,6 +19,11 @@ _BY_REFERENCE: Final = (
     f"SELECT {rows.VEHICLE} FROM vehicle_references r JOIN vehicles v ON v.key = r.vehicle_key WHERE r.reference = ?"
 )
 _WRITABLE: Final = f"{_BY_REFERENCE} AND EXISTS ({rows.WRITING} v.key)"
+REFERENCES_AT_ONCE: Final = 100  # in one statement; it takes SQLite 0.2 ms
+_IDS: Final = (
+    "SELECT r.reference, v.id FROM vehicle_references r JOIN vehicles v ON v.key = r.vehicle_key"
+    f" WHERE r.reference IN ({','.join('?' * REFERENCES_AT_ONCE)})"
+)
 _CONNECTED: Final = (
     "WHERE v.key IN (SELECT vehicle_key FROM connections WHERE client_id = ?1 AND (CAST(?2 AS TEXT) IS NULL OR user_uuid = ?2))"
 )
@@ -49,6 +56,17 @@ class VehicleTables:
         sql, given = (_BY_REFERENCE, ()) if writable_by is None else (_WRITABLE, (writable_by,))
         row = await self._reader.select_row(sql, (reference, *given))
         return None if row is None else rows.vehicle(row)
+
+    async def ids_of(self, references: Sequence[str]) -> dict[str, str]:
+        """Return the ids of the cars with these names, by name."""
+        names = [name for name in references if name and "\0" not in name]  # such are names of none
+        ids: dict[str, str] = {}
+        for start in range(0, len(names), REFERENCES_AT_ONCE):
+            part = names[start : start + REFERENCES_AT_ONCE]
+            part += [""] * (REFERENCES_AT_ONCE - len(part))
+            ids.update(await self._reader.select(_IDS, tuple(part)))
+            await asyncio.sleep(0)
+        return ids
 
     async def vehicles(
         self, page: Page, connected_to: str | None = None, *, user_uuid: str | None = None, not_ended_by: str | None = None
