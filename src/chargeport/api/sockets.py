@@ -3,7 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
-from typing import Any, Protocol
+from time import perf_counter
+from typing import Any, Final, Protocol
 
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
@@ -11,6 +12,12 @@ from starlette.websockets import WebSocket
 from chargeport.api.client_transport import ClientTransport
 from chargeport.api.links import Links
 from chargeport.tls import client_names, set_client_names
+
+SLICE_BYTES: Final = 2_048  # of input at once: at most 340 frames, 7 ms; a usual message is one slice
+REST: Final = 9  # times what a slice took: one connection gets at most a tenth of the event loop's time
+MAX_FRAGMENTS: Final = 10_000  # of one message; empty ones count for nothing in its size
+
+_TOO_LARGE: Final = 1009
 
 
 class Connect(Protocol):
@@ -47,18 +54,78 @@ class _Watched(asyncio.Protocol):
     """What the protocol for websockets gets in front: it says when its connection is gone, and logs no query and no header.
 
     A handshake that was refused counts as complete: else the protocol logs each refusal as an error of ours.
+
+    Input is processed in slices with rests between them, and not while the client does not read: a frame of six bytes costs
+    20 us, and a ping is answered in full, so that a connection could block the others, or fill the memory.
     """
 
     transport: ClientTransport
     logger: Any
     conn: Any
+    loop: asyncio.AbstractEventLoop
     scope: MutableMapping[str, Any]
+    writable: asyncio.Event
+    read_paused: bool
+    frames: list[bytes]
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
+        self._unprocessed = bytearray()
+        self._resting: asyncio.TimerHandle | None = None
         self.logger = _WithoutQuery(self.logger)
         self.conn.logger = self.logger
         self.conn.debug = False  # at that level the library logs every header, passwords too
+
+    def data_received(self, data: bytes) -> None:
+        """Take input; process it now, or after the rest."""
+        self._unprocessed += data
+        if self._resting is None:
+            self._process()
+        self._pause_or_resume()
+
+    def resume_writing(self) -> None:
+        """Go on with the input: the client reads again."""
+        super().resume_writing()
+        if self._resting is None:
+            self._continue()
+
+    async def receive(self) -> Any:
+        """Return the next message for the application."""
+        message = await super().receive()  # type: ignore[misc]  # the protocol behind has it
+        self._pause_or_resume()  # the protocol behind has resumed
+        return message
+
+    def _process(self) -> None:
+        """Process a slice of the input, then rest."""
+        if not self.writable.is_set():
+            return
+        part = bytes(self._unprocessed[:SLICE_BYTES])
+        del self._unprocessed[:SLICE_BYTES]
+        began_s = perf_counter()
+        super().data_received(part)
+        self._resting = self.loop.call_later((perf_counter() - began_s) * REST, self._continue)
+
+    def _continue(self) -> None:
+        self._resting = None
+        if self._unprocessed and not self.transport.is_closing():
+            self._process()
+        self._pause_or_resume()
+
+    def _pause_or_resume(self) -> None:
+        """Read on unless input waits, which the end of the connection would discard, or a message for the application."""
+        if self._unprocessed:
+            self.transport.pause_reading()
+        elif not self.read_paused:
+            self.transport.resume_reading()
+
+    def handle_cont(self, event: Any) -> None:
+        """Take a fragment of a message; end the connection if it has too many."""
+        if len(self.frames) < MAX_FRAGMENTS:
+            super().handle_cont(event)  # type: ignore[misc]  # the protocol behind has it
+        elif not self.transport.is_closing():
+            self.conn.send_close(_TOO_LARGE, f"a message has at most {MAX_FRAGMENTS} fragments")
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.transport.close()
 
     async def run_asgi(self) -> None:
         """Pass the connection to the application, with the names in the client's certificate."""
@@ -78,6 +145,9 @@ class _Watched(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Note that the connection is gone."""
+        self._unprocessed.clear()
+        if self._resting is not None:
+            self._resting.cancel()
         super().connection_lost(exc)
         self.transport.lost()
 
