@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import random
 import re
+import socket
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,8 @@ from typing import Any
 import pytest
 
 from chargeport.api.access import hashed
-from chargeport.api.protocol import HEAD_WITHIN_S, FastPathProtocol
+from chargeport.api.fast_path import FastPath
+from chargeport.api.protocol import HEAD_WITHIN_S, PORTION, FastPathProtocol
 from chargeport.clock import ManualClock
 from chargeport.dashboard import page
 from chargeport.service import Service
@@ -185,6 +188,54 @@ async def test_many_requests_on_one_connection_are_answered_in_their_order(servi
     async with served(service.app(page.handlers())) as quick:
         answers = await exchange(quick.port, (get(ONE) + get("/healthz")) * 50)
     assert re.findall(rb'"name":"Wattage"|"status":"ok"', answers) == [b'"name":"Wattage"', b'"status":"ok"'] * 50
+
+
+async def test_many_requests_on_one_connection_leave_turns_of_the_loop_to_others(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turn, answers = 0, Counter[int]()
+    original = FastPath.answer
+
+    def counted(fast_path: FastPath, *args: Any) -> bytes | None:
+        answers[turn] += 1
+        return original(fast_path, *args)
+
+    monkeypatch.setattr(FastPath, "answer", counted)
+
+    async def count_turns() -> None:
+        nonlocal turn
+        while True:
+            await asyncio.sleep(0)
+            turn += 1
+
+    counting = asyncio.create_task(count_turns())
+    async with served(service.app(page.handlers())) as server:
+        received = await exchange(server.port, get(ONE) * 1000)
+    counting.cancel()
+    assert received.count(b"HTTP/1.1 200 OK") == 1000
+    assert max(answers.values()) <= PORTION // len(get(ONE)) + 1
+
+
+async def test_who_asks_too_much_and_reads_no_answer_is_not_read_from(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = 0
+    original = FastPathProtocol.data_received
+
+    def counted(protocol: FastPathProtocol, data: bytes) -> None:
+        nonlocal read
+        read += len(data)
+        original(protocol, data)
+
+    monkeypatch.setattr(FastPathProtocol, "data_received", counted)
+    async with served(service.app(page.handlers())) as server:
+        with socket.create_connection(("127.0.0.1", server.port)) as connection:
+            connection.setblocking(False)
+            for _ in range(20_000):  # turns of the loop
+                with contextlib.suppress(BlockingIOError):
+                    connection.send(get("/", "Accept: text/html\r\n") * 1000)
+                await asyncio.sleep(0)
+    assert read < 8 << 20
 
 
 async def test_a_connection_that_asks_nothing_more_is_closed(service: Service) -> None:

@@ -125,8 +125,8 @@ class FastPathProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Parse what came, in portions; what is sent ahead of an answer waits."""
         if self._wrong is not None:
-            return
-        if self._waiting:
+            self.flow.pause_reading()  # the application that still answers resumed it
+        elif self._waiting:
             self._keep_waiting(data)
         elif self._handover is not None and self._handover.takes(data) and self._is_given_away(self._handover, data):
             return
@@ -166,17 +166,30 @@ class FastPathProtocol(HttpToolsProtocol):
         self.flow.pause_reading()
 
     def _parse_waiting(self) -> None:
-        """Parse what waits, up to where a request begins whose turn has not come."""
-        data, at = self._waiting, 0
+        """Parse what waits, up to where a request begins whose turn has not come.
+
+        After a portion with requests that were answered, other connections have their turn: the loop would read several
+        megabytes of such requests before.
+        """
+        data, at, answered = self._waiting, 0, self.server_state.total_requests
         while at < len(data) and (self._is_idle() or not self._in_head):
             self._parse(data[at : at + PORTION])
             at += PORTION
             if self._client.watched is None or self._wrong is not None or self.transport.is_closing():
                 self._waiting = b""
                 return
+            if self.server_state.total_requests != answered:
+                self.loop.call_soon(self._go_on)
+                break
         self._waiting = data[at:]
         if self._waiting:
             self.flow.pause_reading()
+
+    def _go_on(self) -> None:
+        """Parse the next of what waits."""
+        if self._wrong is None and self._is_idle() and not self.transport.is_closing():
+            self.flow.resume_reading()
+            self._parse_waiting()
 
     def _parse(self, data: bytes) -> None:
         if self._in_head:
