@@ -244,10 +244,13 @@ class Parts:
         return [one.record(run) for run in reading.changes(one.rows, from_at, to_at, more.get("after"), more["limit"])]
 
     async def pieces(
-        self, vehicle_id: str, signal: Signal, *bounds: int, source: str, limit: int, every: bool
-    ) -> list[records.Run]:
-        one = self._one(vehicle_id, signal, source)
-        return [one.record(run, every=every) for run in reading.pieces(one.rows, *bounds, limit=limit, every=every)]
+        self, vehicle_id: str, series: Sequence[tuple[Signal, str]], *bounds: int, limit: int, every: bool
+    ) -> list[list[records.Run]]:
+        ones = [self._one(vehicle_id, signal, source) for signal, source in series]
+        return [
+            [one.record(run, every=every) for run in reading.pieces(one.rows, *bounds, limit=limit, every=every)]
+            for one in ones
+        ]
 
     async def sources_of(self, vehicle_id: str, signal: Signal) -> list[str]:
         return sorted(each.key[2] for each in self._of(vehicle_id) if each.key[1] is signal)

@@ -84,7 +84,7 @@ async def test_the_changes_of_all_sources_put_together_are_those_of_before(old: 
         car, code, *derived = name.split()
         signal = BY_CODE[code]
         sources = [each for each in await old.history.sources_of(car, signal) if (each == DERIVED) is bool(derived)]
-        found = [await old.history.pieces(car, signal, 0, EVER_AT, source=each, limit=1000, every=True) for each in sources]
+        found = await old.history.pieces(car, [(signal, each) for each in sources], 0, EVER_AT, limit=1000, every=True)
         assert put_together([run for part in found for run in part]) == [[at, *said] for at, _, _, *said in before], name
 
 

@@ -19,6 +19,7 @@ from chargeport.store.records import Run, RunStart, Vehicle
 
 WATTAGE = BY_CODE["charge-wattage"]
 CHARGING = BY_CODE["charge-ischarging"]
+PHASES = BY_CODE["charge-chargerphases"]
 T0 = 1_777_629_598_000
 MINUTE = 60_000
 HOUR = 60 * MINUTE
@@ -119,10 +120,21 @@ async def test_values_and_absences_come_in_order_with_first_and_last_sighting_ti
     assert [(run.received_at - T0, run.source) for run in found] == [(at + 5, "test") for at in (0, 20, 40, 50)]
 
 
+async def test_the_pieces_of_several_series_are_those_of_each(any_store: Store) -> None:
+    car = await new_car(any_store)
+    await stored(any_store, car, [(0, 7), (10, 8), (20, 9)])
+    await stored(any_store, car, [(5, 1), (15, 2)], PHASES)
+    series = [(PHASES, "test"), (WATTAGE, "nobody"), (WATTAGE, "test")]
+    together = await any_store.history.pieces(car, series, T0 + 10, T0 + 20, limit=9, every=True)
+    alone = [await any_store.history.pieces(car, [each], T0 + 10, T0 + 20, limit=9, every=True) for each in series]
+    assert together == [runs for (runs,) in alone]
+    assert [[run.value for run in runs] for runs in together] == [[1, 2], [], [7, 8]]
+
+
 async def test_a_run_of_days_that_is_kept_in_pieces_is_one_change(any_store: Store) -> None:
     car = await new_car(any_store)
     await stored(any_store, car, [(minute * MINUTE, 7) for minute in range(3000)])
-    pieces = await any_store.history.pieces(car, WATTAGE, T0, T0 + 3000 * MINUTE, source="test", limit=100, every=True)
+    (pieces,) = await any_store.history.pieces(car, [(WATTAGE, "test")], T0, T0 + 3000 * MINUTE, limit=100, every=True)
     assert len(pieces) > 1
     assert [at for piece in pieces for at in piece.sightings] == [T0 + minute * MINUTE for minute in range(3000)]
     assert await told(any_store, car) == [(0, 2999 * MINUTE, 7)]
@@ -157,7 +169,7 @@ async def test_nothing_is_told_of_a_car_or_signal_that_nothing_is_known_of(any_s
     car = await new_car(any_store)
     assert await any_store.history.history(car, WATTAGE, source="test", limit=9) == []
     assert await any_store.history.history("nobody", WATTAGE, source="test", limit=9) == []
-    assert await any_store.history.pieces("nobody", WATTAGE, T0, T0 + 1, source="test", limit=9, every=True) == []
+    assert await any_store.history.pieces("nobody", [(WATTAGE, "test")], T0, T0 + 1, limit=9, every=True) == [[]]
     assert await any_store.history.series_at("nobody", T0) is None
     found = await any_store.history.series_at(car, T0)
     assert found is not None
@@ -318,7 +330,7 @@ async def test_pieces_are_the_sightings_that_the_rule_finds(
     found: list[Run] = []
     at = T0 + start
     while True:
-        part = await new_store.history.pieces(car, WATTAGE, at, T0 + 100, source="test", limit=limit, every=True)
+        (part,) = await new_store.history.pieces(car, [(WATTAGE, "test")], at, T0 + 100, limit=limit, every=True)
         found += part if not found else part[1:]
         if len([run for run in part if run.observed_at >= at]) < limit:
             break

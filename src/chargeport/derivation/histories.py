@@ -1,6 +1,6 @@
 """Reading of tracks, the input of derivation, from the store's history."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from chargeport.derivation.queue import EVER_AT
@@ -13,34 +13,41 @@ from chargeport.store.records import Run, VehicleSeries
 PORTION: Final = 500  # runs read at once
 
 
-async def tracks(history: History, found: VehicleSeries, signals: Iterable[Signal], from_at: int, to_at: int) -> Tracks:
-    """Return the tracks of these signals between two instants, with the piece of each source that held at `from_at`."""
-    read = {signal: await track(history, found, signal, from_at, to_at) for signal in signals}
-    return {signal: result for signal, result in read.items() if result.pieces}
+async def tracks(
+    history: History, found: VehicleSeries, signals: Iterable[Signal], from_at: int, to_at: int, *, every: bool = True
+) -> Tracks:
+    """Return the tracks of these signals between two instants, with the piece of each source that held at `from_at`.
+
+    `every`: with all sightings, else the first and last of each piece. A signal without any piece has no track.
+    """
+    series = [(signal, source) for signal in signals for source in sources(found, signal)]
+    read: dict[Signal, list[Run]] = {}
+    for (signal, _), runs in zip(
+        series, await _runs(history, found.vehicle.id, series, from_at, to_at, every=every), strict=True
+    ):
+        read.setdefault(signal, []).extend(runs)
+    return {signal: _track(signal, runs) for signal, runs in read.items() if runs}
 
 
 async def track(
     history: History, found: VehicleSeries, signal: Signal, from_at: int, to_at: int, *, every: bool = True
 ) -> Track:
-    """Return the track of a signal by all sources; `every`: with all sightings, else the first and last of each piece."""
-    runs: list[Run] = []
-    for source in sources(found, signal):
-        runs += await _runs(history, found.vehicle.id, signal, from_at, to_at, source=source, every=every)
-    runs.sort(key=lambda run: (run.observed_at, run.position))
-    return Track(signal, tuple(map(_piece, runs)))
+    """Return the track of one signal, without pieces if there are none. See `tracks`."""
+    read = await tracks(history, found, (signal,), from_at, to_at, every=every)
+    return read.get(signal, Track(signal, ()))
 
 
 async def pieces(
     history: History, found: VehicleSeries, signal: Signal, from_at: int, to_at: int, *, source: str
 ) -> list[Piece]:
     """Return the pieces of a signal by one source: the one that held at `from_at`, and those that begin until `to_at`."""
-    runs = await _runs(history, found.vehicle.id, signal, from_at, to_at, source=source, every=False)
+    (runs,) = await _runs(history, found.vehicle.id, [(signal, source)], from_at, to_at, every=False)
     return [_piece(run) for run in sorted(runs, key=lambda run: run.observed_at)]
 
 
 async def next_piece(history: History, found: VehicleSeries, signal: Signal, from_at: int, *, source: str) -> Piece | None:
     """Return the first piece of a source that begins at `from_at` or later; None where there is none."""
-    runs = await history.pieces(found.vehicle.id, signal, from_at, EVER_AT, source=source, limit=1, every=False)
+    (runs,) = await history.pieces(found.vehicle.id, [(signal, source)], from_at, EVER_AT, limit=1, every=False)
     return next((_piece(run) for run in runs if run.observed_at >= from_at), None)
 
 
@@ -57,17 +64,28 @@ def sources(found: VehicleSeries, signal: Signal) -> list[str]:
 
 
 async def _runs(
-    history: History, vehicle_id: str, signal: Signal, from_at: int, to_at: int, *, source: str, every: bool
-) -> list[Run]:
-    by_position: dict[int, Run] = {}
-    begin = from_at
-    while True:
-        runs = await history.pieces(vehicle_id, signal, begin, to_at, source=source, limit=PORTION, every=every)
-        fresh = [run for run in runs if run.position not in by_position]
-        by_position |= {run.position: run for run in fresh}
-        if len(runs) < PORTION or not fresh:
-            return list(by_position.values())
-        begin = runs[-1].observed_at  # once more, as several runs may begin at one instant
+    history: History, vehicle_id: str, series: Sequence[tuple[Signal, str]], from_at: int, to_at: int, *, every: bool
+) -> list[list[Run]]:
+    """Return all runs of these series: the first of all in one read, what is left of long ones in further reads."""
+    if not series:
+        return []
+    found = await history.pieces(vehicle_id, series, from_at, to_at, limit=PORTION, every=every)
+    for one, runs in zip(series, found, strict=True):
+        part, known = runs, {run.position for run in runs}
+        while len(part) >= PORTION:
+            begin = part[-1].observed_at  # once more, as several runs may begin at one instant
+            (part,) = await history.pieces(vehicle_id, [one], begin, to_at, limit=PORTION, every=every)
+            fresh = [run for run in part if run.position not in known]
+            if not fresh:
+                break
+            runs.extend(fresh)
+            known.update(run.position for run in fresh)
+    return found
+
+
+def _track(signal: Signal, runs: list[Run]) -> Track:
+    runs.sort(key=lambda run: (run.observed_at, run.position))
+    return Track(signal, tuple(map(_piece, runs)))
 
 
 def _piece(run: Run) -> Piece:

@@ -1,6 +1,7 @@
 """The effective history of a signal, swept over the series of all sources as it is wanted. Works on any backend."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Final
 
@@ -158,19 +159,20 @@ class EffectiveHistory:
         self, vehicle_id: str, series: Sequence[tuple[Signal, str]], at: int, until: int
     ) -> tuple[int, Reports]:  # fmt: skip
         """Return what the series say from `at` on, as far as one go gets, and up to where that is."""
-        found: list[tuple[Signal, str, list[Run]]] = []
-        counts = {signal: sum(1 for each, _ in series if each is signal) for signal, _ in series}
-        for signal, source in series:
-            every = signal.cadence is Cadence.LIVE or counts[signal] > 1
-            runs = await self._store.history.pieces(
-                vehicle_id, signal, at, until, source=source, limit=PIECES, every=every
-            )  # fmt: skip
-            if sum(run.observed_at >= at for run in runs) == PIECES:  # the last one may go on behind: it is taken next time
-                until = runs[-1].observed_at
-            found.append((signal, source, runs))
+        counts = Counter(signal for signal, _ in series)
+        found: dict[tuple[Signal, str], list[Run]] = {}
+        for every in (True, False):
+            chosen = [one for one in series if (one[0].cadence is Cadence.LIVE or counts[one[0]] > 1) is every]
+            if chosen:
+                pieces = await self._store.history.pieces(vehicle_id, chosen, at, until, limit=PIECES, every=every)
+                found |= zip(chosen, pieces, strict=True)
+        for runs in found.values():
+            if sum(run.observed_at >= at for run in runs) == PIECES:  # the last one may continue: it is read again next time
+                until = min(until, runs[-1].observed_at)
         reports: dict[int, dict[str, list[Report]]] = {}
-        for signal, source, runs in found:
-            reports.setdefault(signal.key, {})[source] = [each for run in runs for each in _seen(run) if at <= each.at < until]
+        for signal, source in series:
+            seen = (each for run in found[signal, source] for each in _seen(run))
+            reports.setdefault(signal.key, {})[source] = [each for each in seen if at <= each.at < until]
         return until, reports
 
 

@@ -155,11 +155,12 @@ class History(Protocol):
         ...
 
     async def pieces(
-        self, vehicle_id: str, signal: Signal, from_at: int, to_at: int, *, source: str, limit: int, every: bool
-    ) -> list[Run]:
-        """Return the run that held just before `from_at`, then up to `limit` that begin in [from_at, to_at), as stored.
+        self, vehicle_id: str, series: Sequence[tuple[Signal, str]], from_at: int, to_at: int, *, limit: int, every: bool
+    ) -> list[list[Run]]:
+        """Return the runs of series of a car, given by signal and source, as they are stored at one instant.
 
-        A run that lasts is stored in several pieces, one behind the other. `every`: with all their sightings.
+        Of each series first the run that held just before `from_at`, then up to `limit` that begin in [from_at, to_at). A run
+        that lasts is stored in several pieces, one behind the other. `every`: with all their sightings.
         """
         ...
 

@@ -1,7 +1,7 @@
 """`store.protocols.History` on tables: changes by time, sightings by time, and what was known at an instant."""
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from chargeport.signals.definition import Signal, Value
@@ -23,6 +23,8 @@ _HORIZON_OF: Final = (
     " WHERE v.id = ? AND h.signal_group = ?"
 )
 _KEYS: Final = "SELECT v.key, s.key FROM vehicles v, sources s WHERE v.id = ? AND s.name = ?"
+_SOURCE_KEYS: Final = "SELECT s.name, v.key, s.key FROM vehicles v, sources s WHERE v.id = ?"
+_NONE: Final = 0, 0  # keys that no vehicle and no source has
 _SOURCES_OF: Final = (
     "SELECT s.name FROM vehicles v JOIN latest l ON l.vehicle_key = v.key AND l.slot BETWEEN"
     f" (v.key << {VEHICLE_SHIFT}) + (?2 << {SOURCE_BITS})"
@@ -54,12 +56,24 @@ class HistoryTables:
         return await self._series_scan(vehicle_id, signal, source, lambda rows: changes(rows, from_at, to_at, after, limit))
 
     async def pieces(
-        self, vehicle_id: str, signal: Signal, from_at: int, to_at: int, *, source: str, limit: int, every: bool
-    ) -> list[Run]:
-        """Return the runs as they are stored. See `store.protocols.History`."""
-        return await self._series_scan(
-            vehicle_id, signal, source, lambda rows: pieces(rows, from_at, to_at, limit=limit, every=every), every=every
-        )
+        self, vehicle_id: str, series: Sequence[tuple[Signal, str]], from_at: int, to_at: int, *, limit: int, every: bool
+    ) -> list[list[Run]]:
+        """Return the runs of series as they are stored, in one scan. See `store.protocols.History`."""
+
+        def scan(connection: Connection) -> list[list[Run]]:
+            keys = {name: (vehicle, source) for name, vehicle, source in fetch(connection, _SOURCE_KEYS, (vehicle_id,))}
+            found: list[list[StoredRun]] = []
+            for signal, source in series:
+                vehicle_key, source_key = keys.get(source, _NONE)
+                runs = Series.whole(connection, (vehicle_key, signal.key, source_key))
+                found.append(pieces(runs, from_at, to_at, limit=limit, every=every))
+            rules = _rules(connection) if any(run.rule is not None for runs in found for run in runs) else {}
+            return [
+                [_record(signal, source, run, rules, every=every) for run in runs]
+                for (signal, source), runs in zip(series, found, strict=True)
+            ]
+
+        return await self._scans.run(scan)
 
     async def sources_of(self, vehicle_id: str, signal: Signal) -> list[str]:
         """Return the sources that have a series of the signal, by name. See `store.protocols.History`."""
