@@ -39,7 +39,7 @@ from nats_server import NatsLeader, NatsServer, nats_cluster, nats_server
 from postgres_server import postgres_server
 
 ROLES: Final = ("api", "api", "ingest", "ingest", "deliver", "deliver")
-DERIVED_S: Final = 900  # from the last report until all is derived: of an hour, on a busy machine that has a third of little
+DERIVED_S: Final = 3_600  # from the last report until all is derived: an hour of reports takes minutes, on a busy machine many
 SETTLED_S: Final = 60  # from then on until everything has arrived everywhere
 CALM_S: Final = 2.0  # after a recovery, from when on latencies count
 PAGE: Final = 10_000
