@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from starlette.routing import Route as RouterEntry
 
 from answers import detail, request_id, typed_error
-from chargeport.api import guide
+from chargeport.api import docs
 from chargeport.api.app import WebApp
 from chargeport.api.openapi import document
 from chargeport.api.route import Route
@@ -334,7 +334,7 @@ def entries(app: WebApp) -> Iterator[tuple[str, str]]:
     """Every method and path that the router takes."""
     router: Any = app._router
     for entry in router.routes:
-        if entry.path == guide.PATH:  # files of the documentation: none of the API
+        if entry.path == docs.GUIDE_PATH:  # files of the documentation: none of the API
             continue
         assert isinstance(entry, RouterEntry), f"{entry} is no plain route"
         yield from ((method, entry.path) for method in entry.methods or () if method != "HEAD")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from answers import detail
-from chargeport.api.positions import Positions
+from chargeport.api.cursors import Positions
 from chargeport.api.tail import HEARTBEAT_MS
 from chargeport.dashboard import page
 from chargeport.settings import LimitSettings

@@ -7,8 +7,8 @@ import pytest
 from command_line import VIN, CommandLine, absence, reading, store
 
 from chargeport.cli import output
-from chargeport.cli.ages import long
 from chargeport.cli.plot import bars, plot
+from chargeport.cli.times import long
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.reading import AbsenceReason
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from command_line import VIN, CommandLine, absence, reading, store
 
-from chargeport.cli.ages import ago
-from chargeport.cli.values import in_words
+from chargeport.cli.rows import in_words
+from chargeport.cli.times import ago
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE
 from chargeport.signals.definition import Signal

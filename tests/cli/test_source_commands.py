@@ -10,7 +10,7 @@ import pytest
 from command_line import CommandLine
 
 from chargeport.cli import sources
-from chargeport.cli.source_stations import station_sentence
+from chargeport.cli.sources import station_sentence
 from chargeport.clock import ManualClock, SystemClock
 from chargeport.runtime.feeds import Feeds
 from chargeport.runtime.source_status import SourceState, SourceStatus

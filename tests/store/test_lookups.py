@@ -9,8 +9,7 @@ from chargeport.errors import StoreError
 from chargeport.signals.catalogue import BY_CODE, CABLE_CONNECTED, IS_CHARGING
 from chargeport.signals.reading import Entry, Reading
 from chargeport.store.postgres import PostgresStore
-from chargeport.store.postgres.lookups import AT_ONCE, MOST, Lookups, SlotRange
-from chargeport.store.postgres.reader import Reader
+from chargeport.store.postgres.lookups import AT_ONCE, MOST, Lookups, Reader, SlotRange
 from chargeport.store.records import Vehicle
 from postgres_server import PostgresServer, postgres_server
 

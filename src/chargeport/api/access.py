@@ -1,4 +1,4 @@
-"""Who asks, and what they may see."""
+"""Who a caller is, and which vehicles and permissions they have."""
 
 import hashlib
 import hmac
@@ -23,6 +23,8 @@ MAX_TOKEN: Final = 512
 
 _SCHEME: Final = b"bearer "
 _NO_HASH: Final = bytes(32)
+
+_NOTHING: Final[frozenset[Permission]] = frozenset()
 
 
 def new_secret(prefix: str) -> str:
@@ -193,3 +195,39 @@ def _unseen(grant: Grant, user_id: str | None) -> str:
         return "The application ended its connection with the vehicle of this id."
     of_user = "" if user_id is None else " of the user in sc-user-id"
     return f"No vehicle with this id is connected to the application{of_user}."
+
+
+class Permits:
+    """Permissions on cars as of the newest known commit: a commit calls `forget`."""
+
+    def __init__(self, access: Access, store: Store) -> None:
+        self._access = access
+        self._store = store
+        self._known: dict[tuple[str, str | None, str, str | None], frozenset[Permission]] = {}
+        self._there: dict[str, bool] = {}
+
+    def forget(self) -> None:
+        """Ask the store again: a connection may have been made, changed or ended, a car erased."""
+        self._known.clear()
+        self._there.clear()
+
+    async def is_there(self, vehicle_id: str) -> bool:
+        """Tell whether the car has not been erased."""
+        found = self._there.get(vehicle_id)
+        if found is None:
+            found = self._there[vehicle_id] = await self._store.vehicles.vehicle(vehicle_id) is not None
+        return found
+
+    async def of(self, grant: Grant, vehicle_id: str, user_id: str | None) -> frozenset[Permission]:
+        """Return what the application (for this user) may do with the car; nothing where it may not know that there is one."""
+        if user_id is None and grant.sees_all:
+            return grant.permissions
+        key = (grant.client_id, grant.user_uuid, vehicle_id, user_id)
+        found = self._known.get(key)
+        if found is None:
+            try:
+                found = await self._access.permissions(grant, vehicle_id, user_id)
+            except Problem:
+                found = _NOTHING
+            self._known[key] = found
+        return found

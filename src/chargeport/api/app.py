@@ -10,7 +10,7 @@ from starlette.routing import Match
 from starlette.routing import Route as StarletteRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from chargeport.api import docs, guide, health, metrics
+from chargeport.api import docs, monitoring
 from chargeport.api.body_budget import BodyBudget
 from chargeport.api.error_boundary import ErrorBoundary
 from chargeport.api.fast_path import FastPath
@@ -19,11 +19,10 @@ from chargeport.api.links import Links
 from chargeport.api.openapi import document
 from chargeport.api.rate_limits import RateLimits
 from chargeport.api.request import AppContext, Caller, Request
-from chargeport.api.response import Response
+from chargeport.api.response import EndlessResponse, Response
 from chargeport.api.route import Handler, Route
 from chargeport.api.routes import ROUTES
 from chargeport.api.sockets import Connect, socket_routes
-from chargeport.api.streaming import EndlessResponse
 from chargeport.api.worker_reports import WorkerReports
 from chargeport.errors import INVALID_PATH, METHOD_NOT_ALLOWED, Problem
 from chargeport.store.audit import UNKNOWN, Actor, acting
@@ -51,15 +50,19 @@ def build_app(
     bodies = BodyBudget(limits.unauthenticated_body_bytes)
 
     async def counted(request: Request) -> Response:
-        return await metrics.metrics(request, errors, reports)
+        return await monitoring.metrics(request, errors, reports)
 
-    own = {"getMetrics": counted, "getReadiness": health.Readiness(reports).answer, **docs.handlers(lambda: document(ROUTES))}
+    own = {
+        "getMetrics": counted,
+        "getReadiness": monitoring.Readiness(reports).answer,
+        **docs.handlers(lambda: document(ROUTES)),
+    }
     handlers = {**own, **pages}
     routes = [
         served for route in ROUTES for served in _routes(route, _handler(route, handlers, context), context, errors, bodies)
     ]
     router = Starlette(
-        routes=[*routes, *guide.routes(), *socket_routes(sockets or {}, errors.links)],
+        routes=[*routes, *docs.guide_routes(), *socket_routes(sockets or {}, errors.links)],
         exception_handlers={HTTPException: _unrouted(errors)},
     )
     router.router.redirect_slashes = False

@@ -11,8 +11,8 @@ import msgspec
 from msgspec import Meta
 
 from chargeport.api import paging
-from chargeport.api.attributes import Attributes, attributes
 from chargeport.api.request import Request
+from chargeport.api.request_body import Attributes, attributes
 from chargeport.api.response import Response, json_answer
 from chargeport.api.vehicles import permissions
 from chargeport.errors import PERMISSION, VEHICLE_NOT_FOUND, NotFoundError, Problem

@@ -1,9 +1,10 @@
-"""How many files are made at once while they are sent: each keeps a snapshot of the database for as long as its client reads.
+"""Files that are made while they are sent, and how many at the same time: each keeps a snapshot of the database.
 
 A snapshot is a connection of the pool on PostgreSQL, and on SQLite a log that can't begin anew. So there are few, one
 application has half of them at most, and a client that lets the server wait for too long in all loses its file.
 """
 
+import io
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
@@ -69,3 +70,31 @@ class Download:
                         raise TimeoutError(f"the client let an export wait for {awaited_s:.0f} s")
         finally:
             self.end()
+
+
+class GrowingFile(io.RawIOBase):
+    """A file that is written once, from its beginning to its end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._written = bytearray()
+        self._position = 0
+
+    def writable(self) -> bool:
+        """Return that it can be written."""
+        return True
+
+    def write(self, data: "bytes | bytearray | memoryview", /) -> int:  # type: ignore[override]
+        """Write all of it."""
+        self._written += data
+        self._position += len(data)
+        return len(data)
+
+    def tell(self) -> int:
+        """Return how long the file is so far."""
+        return self._position
+
+    def taken(self) -> bytes:
+        """Take out what was written since."""
+        data, self._written = bytes(self._written), bytearray()
+        return data

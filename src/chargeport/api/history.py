@@ -5,13 +5,17 @@ from urllib.parse import quote
 
 import msgspec
 
-from chargeport.api import cursors, instants, paging, values
-from chargeport.api.aggregation import MAX_BUCKETS, Grid, buckets, is_hourly
+from chargeport.api import cursors, instants, paging
+from chargeport.api.aggregation import MAX_BUCKETS, Bucket, Grid, buckets, is_hourly
+from chargeport.derivation.provenance import PROVENANCE
 from chargeport.errors import MALFORMED, Problem
-from chargeport.signals.definition import Kind, Permission, Signal
+from chargeport.signals import wire
+from chargeport.signals.definition import Kind, Permission, Signal, Value
+from chargeport.signals.sweep import Step
 from chargeport.store.effective_history import EffectiveHistory
 from chargeport.store.records import RunStart
-from chargeport.wire.envelope import iso
+from chargeport.wire.envelope import body, iso, place_free
+from chargeport.wire.status import ERROR_STATUSES_JSON
 
 FROM: Final = "from"
 TO: Final = "to"
@@ -118,7 +122,7 @@ async def _stretches(
         grid = msgspec.structs.replace(grid, from_at=max(after, grid.from_at))
     filled = await buckets(history, vehicle_id, signal, grid, selection.size)
     behind = None if filled.next_at is None else cursors.of_bucket(filled.next_at)
-    return Page([values.bucket(signal, bucket, grid.step_ms, allowed) for bucket in filled.found], behind)
+    return Page([bucket_json(signal, bucket, grid.step_ms, allowed) for bucket in filled.found], behind)
 
 
 async def _changes(
@@ -132,7 +136,7 @@ async def _changes(
         if len(steps) == len(shown_steps)
         else cursors.of_change(RunStart(shown_steps[-1].at, shown_steps[-1].state.position))
     )
-    return Page([values.change(signal, step, allowed) for step in shown_steps], behind)
+    return Page([change_json(signal, step, allowed) for step in shown_steps], behind)
 
 
 async def grid_of(history: EffectiveHistory, vehicle_id: str, signal: Signal, selection: HistorySelection, *, now: int) -> Grid:
@@ -165,3 +169,46 @@ async def _first_at(history: EffectiveHistory, vehicle_id: str, signal: Signal, 
         return horizon.raw_from
     hours = await history.hours(vehicle_id, signal, 0, horizon.raw_from, limit=1)
     return hours[0].start if hours else horizon.raw_from
+
+
+def change_json(signal: Signal, step: Step, permissions: frozenset[Permission]) -> str:
+    """Return a change: from when on the value was so, or there was none."""
+    state = step.state
+    if step.absence is not None:
+        content, received_at = f'"status":{ERROR_STATUSES_JSON[step.absence]}', state.absence_received_at or 0
+    else:
+        assert step.value is not None  # noqa: S101  (a step has the one or the other)
+        content, received_at = f'"body":{body(signal, step.value, permissions)}', state.received_at or 0
+    times = f'"oemUpdatedAt":"{iso(step.at)}","retrievedAt":"{iso(received_at)}"'
+    return f'{{{content},"meta":{{{times},{PROVENANCE.members(state.source, state.rule)}}}}}'
+
+
+def bucket_json(signal: Signal, filled: Bucket, step_ms: int, permissions: frozenset[Permission]) -> str:
+    """Return a bucket: its bounds, how many changes began in it, for how long a value stood, and what that was."""
+    bounds = f'"from":"{iso(filled.start)}","to":"{iso(filled.start + step_ms)}"'
+    counted = f'"count":{filled.changes},"heldSeconds":{wire.number(filled.total_ms / 1000)}'
+    last = place_free(signal, wire.text(signal, filled.last), permissions)
+    members = [bounds, counted, *_aggregates(signal, filled), f'"last":{last}']
+    return "{" + ",".join(members) + "}"
+
+
+def _aggregates(signal: Signal, filled: Bucket) -> list[str]:
+    """Return the aggregates: of numbers the extremes and the mean, of flags and texts the fraction of time of each."""
+    match signal.kind:
+        case Kind.DOCUMENT:
+            return []
+        case Kind.FLAG | Kind.TEXT:
+            total_ms = filled.total_ms
+            fractions = [
+                f"{_name(signal, value)}:{wire.number(stood_ms / total_ms)}" for value, stood_ms in filled.stood_ms.items()
+            ]
+            return [f'"fractions":{{{",".join(fractions)}}}']
+        case _:
+            least, most = (wire.text(signal, bound) for bound in filled.bounds)
+            return [f'"min":{least},"max":{most},"mean":{wire.number(filled.mean)}']
+
+
+def _name(signal: Signal, value: Value) -> str:
+    """Return a flag or a text as the name of a member."""
+    text = wire.text(signal, value)
+    return f'"{text}"' if signal.kind is Kind.FLAG else text

@@ -2,18 +2,7 @@
 
 from typing import Final
 
-from chargeport.api import (
-    administration,
-    cursors,
-    export,
-    instants,
-    overview,
-    paging,
-    record_files,
-    record_rows,
-    records,
-    webhooks,
-)
+from chargeport.api import administration, cursors, export, instants, overview, paging, record_rows, records, webhooks
 from chargeport.api.fleet import SORTS, STATES
 from chargeport.api.route import USER, VEHICLE_ID, Parameter, Route, pages, some_of
 from chargeport.errors import (
@@ -60,7 +49,7 @@ OPERATOR_ROUTES: Final = (
     ),
     Route(
         method="GET", path="/records", name="listRecords", tag="Records", handler=records.list_records, answer="Records",
-        files=record_files.FILES,
+        files=record_rows.FILE_TYPES,
         summary="List charging sessions, with totals",
         detail="Of all vehicles that the application may see, newest first, those that go on too, with people's edits."
         " `meta.totals` has the sums of all that fit, and by month, vehicle and place. So are 500 vehicles listed at the most."

@@ -22,10 +22,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from chargeport.api.app import WebApp
 from chargeport.api.client_transport import ClientTransport
 from chargeport.api.closing_answers import EarlyAnswer, refusal_bytes
-from chargeport.api.fast_path import Head
+from chargeport.api.fast_path import Head, RepeatedHead
 from chargeport.api.handover import Handover
 from chargeport.api.head_rules import NOT_PLAIN, check_head, check_trailer, check_unfinished
-from chargeport.api.repeated_head import RepeatedHead
 from chargeport.errors import MALFORMED, TOO_SLOW, Problem
 from chargeport.tls import set_client_names
 from chargeport.wire.errors import as_problem

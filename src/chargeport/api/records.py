@@ -9,12 +9,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from msgspec import Meta
 
-from chargeport.api import cursors, instants, paging, record_files, visible
+from chargeport.api import cursors, instants, paging, record_rows
 from chargeport.api.record_rows import BY_VEHICLE, FORM, ORDER, VEHICLE, Row, parameters_of, rows_of
 from chargeport.api.records_by_vehicle import list_by_vehicle
 from chargeport.api.request import Request
 from chargeport.api.request_body import read_body
 from chargeport.api.response import Header, Response, answer, json_answer, packed_answer
+from chargeport.api.vehicles import AT_ONCE
 from chargeport.derivation import record_changes
 from chargeport.derive.records.edits import Annotate, Change, Edit, Merge, Remove, Seen, Split, without_place
 from chargeport.errors import MALFORMED, PERMISSION, VEHICLE_NOT_FOUND, ChargeportError, NotFoundError, Problem
@@ -51,8 +52,8 @@ async def list_records(request: Request) -> Response:
         way_out = f"name those you want in {VEHICLE}, or ask with {ORDER}={BY_VEHICLE}"
         raise Problem(MALFORMED, f"{len(vehicles)} vehicles are more than {MAX_VEHICLES}: {way_out}.")
     rows = list[Row]()
-    for start in range(0, len(vehicles), visible.AT_ONCE):
-        rows += await rows_of(request, [vehicle.id for vehicle in vehicles[start : start + visible.AT_ONCE]], parameters)
+    for start in range(0, len(vehicles), AT_ONCE):
+        rows += await rows_of(request, [vehicle.id for vehicle in vehicles[start : start + AT_ONCE]], parameters)
     rows.sort(key=lambda row: str(row["started_at"]), reverse=True)
     if form != "json":
         whose = vehicles[0].id if len(vehicles) == 1 else ""
@@ -290,7 +291,7 @@ def _sum(rows: Iterable[Row]) -> dict[str, Any]:
 def _file(request: Request, form: str, rows: list[Row]) -> Response:
     """Return the rows as a file to keep."""
     output = io.BytesIO()
-    with record_files.opened(form, output) as sink:
+    with record_rows.opened_file(form, output) as sink:
         sink(rows)
-    named: Header = (b"content-disposition", f'attachment; filename="{record_files.NAME.format(form)}"'.encode())
-    return answer(200, output.getvalue(), request.request_id, named, kind=record_files.KINDS[form])
+    named: Header = (b"content-disposition", f'attachment; filename="{record_rows.FILE_NAME.format(form)}"'.encode())
+    return answer(200, output.getvalue(), request.request_id, named, kind=record_rows.FILE_KINDS[form])

@@ -9,10 +9,10 @@ from starlette.requests import Request as StarletteRequest
 from chargeport.api.access import Access
 from chargeport.api.body_budget import BodyBudget
 from chargeport.api.consents import Consents
+from chargeport.api.cursors import Positions
 from chargeport.api.downloads import Downloads
 from chargeport.api.fleet import Fleet
 from chargeport.api.guesses import Guesses
-from chargeport.api.positions import Positions
 from chargeport.api.rate_limits import Allowance
 from chargeport.api.reads import Reads
 from chargeport.api.sign_in import SignIn

@@ -1,9 +1,10 @@
-"""Reading a request's body: bounded, whether it is packed or not."""
+"""Reading a request's body: bounded, whether it is compressed or not; and bodies in Smartcar's form."""
 
 import asyncio
 import zlib
-from typing import Final
+from typing import Final, Generic, TypeVar
 
+import msgspec
 from starlette.requests import ClientDisconnect
 
 from chargeport.api.body_budget import Held
@@ -15,6 +16,8 @@ MAX_MEMBERS: Final = 64  # of one gzip body: each costs a copy of what follows i
 BODY_WITHIN_S: Final = 60  # 8 MiB at a megabit a second
 
 _GZIP: Final = zlib.MAX_WBITS | 16
+
+T = TypeVar("T")
 
 
 async def read_body(request: Request, max_bytes: int) -> bytes:
@@ -79,3 +82,28 @@ def unpacked(body: bytes, max_bytes: int) -> bytes:
 
 def _too_large(max_bytes: int) -> Problem:
     return Problem(TOO_LARGE, f"The body is larger than {max_bytes} bytes: send it in parts.")
+
+
+class Attributes(msgspec.Struct, frozen=True, rename="camel"):
+    """The `data.attributes` of a body. Members that are not known are passed over, as Smartcar does."""
+
+
+class Data(msgspec.Struct, Generic[T], frozen=True):
+    """The `data` of a body."""
+
+    attributes: T
+
+
+class Body(msgspec.Struct, Generic[T], frozen=True):
+    """A whole body."""
+
+    data: Data[T]
+
+
+async def attributes(request: Request, form: type[T], max_bytes: int) -> T:
+    """Return the `data.attributes` of the request's body. Raises Problem (400, 413)."""
+    body = await read_body(request, max_bytes)
+    try:
+        return msgspec.json.decode(body, type=Body[form]).data.attributes  # type: ignore[valid-type]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Problem(MALFORMED, f'The body is not {{"data": {{"attributes": …}}}} as wanted here: {error}.') from None

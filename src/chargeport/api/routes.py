@@ -12,12 +12,10 @@ from chargeport.api import (
     connections,
     cursors,
     fast_path,
-    fleet_signals,
-    health,
     history,
     ingest,
-    ingest_dialect,
     instants,
+    monitoring,
     paging,
     session,
     signal_filters,
@@ -144,14 +142,14 @@ ROUTES: Final = (
     ),
     Route(
         method="GET", path="/signals", name="listFleetSignals", tag="Signals", v3=True,
-        handler=fleet_signals.list_fleet_signals, summary="Read the signals of all vehicles", answer="FleetSignals",
+        handler=signals.list_fleet_signals, summary="Read the signals of all vehicles", answer="FleetSignals",
         detail="What counts now of each vehicle that the application may see, by vehicle id and code, in pages of vehicles:"
         " follow `links.next` until it is null. A vehicle without any of the signals is passed over; a page may be short.",
         parameters=(
             *_FILTERS,
             Parameter(
                 paging.SIZE,
-                f"Vehicles on a page, {fleet_signals.DEFAULT_SIZE} unless said otherwise, {fleet_signals.MAX_SIZE} at most.",
+                f"Vehicles on a page, {signals.DEFAULT_SIZE} unless said otherwise, {signals.MAX_SIZE} at most.",
                 "100", minimum=1, maximum=paging.MAX_NUMBER,
             ),
             Parameter(
@@ -298,12 +296,12 @@ ROUTES: Final = (
         errors=(MALFORMED, UNAUTHORIZED, INVALID_PATH, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA),
     ),
     Route(
-        method="POST", path="/ingest/{dialect}", name="ingestDialect", tag="Ingest", handler=ingest_dialect.ingest_dialect,
+        method="POST", path="/ingest/{dialect}", name="ingestDialect", tag="Ingest", handler=ingest.ingest_dialect,
         limit=INGEST,
         summary="Send what a system says in its own words", answer="IngestResult", body="Payload",
         detail="A payload as the system itself writes it, in one of our dialects or one of your own. What is not understood is"
         " kept, and listed in `rejected`.",
-        parameters=(Parameter(ingest_dialect.VEHICLE, "The car, if the payload names none: id, VIN or alias.", VEHICLE_ID),),
+        parameters=(Parameter(ingest.VEHICLE, "The car, if the payload names none: id, VIN or alias.", VEHICLE_ID),),
         errors=(
             MALFORMED, UNAUTHORIZED, PERMISSION, INVALID_PATH, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA, NOTHING_ACCEPTED,
         ),
@@ -329,7 +327,7 @@ ROUTES: Final = (
         errors=(MALFORMED, UNAUTHORIZED, ACCESS_DENIED, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA, RATE_LIMITED),
     ),
     Route(
-        method="GET", path="/healthz", name="getHealth", tag="Operation", handler=health.healthz, open=True,
+        method="GET", path="/healthz", name="getHealth", tag="Operation", handler=monitoring.healthz, open=True,
         summary="Is the process alive?", answer="Health",
     ),
     Route(

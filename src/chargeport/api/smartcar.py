@@ -14,8 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from chargeport.api.guesses import SIGNATURE, WrongCredentialError
-from chargeport.api.ingest import answer
-from chargeport.api.ingest_dialect import delivery
+from chargeport.api.ingest import answer, delivery
 from chargeport.api.request import Request
 from chargeport.api.request_body import read_body
 from chargeport.api.response import Response, json_answer

@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from chargeport.api import events
 from chargeport.api.events import ending_event, signal_event
 from chargeport.api.follower import Follower
 from chargeport.api.request import AppContext, Request
@@ -22,7 +23,6 @@ from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Permission, Signal
 from chargeport.signals.state import stale_at
 from chargeport.store.records import Change, Grant
-from chargeport.wire import events
 from chargeport.wire.errors import as_problem
 
 MAX_VEHICLES: Final = 1000  # named in one request

@@ -20,10 +20,9 @@ from typing import Final
 import msgspec
 
 from chargeport import tasks
-from chargeport.api.access import Access
+from chargeport.api.access import Access, Permits
 from chargeport.api.follower import Follower
-from chargeport.api.permission_cache import Permits
-from chargeport.bus.memory import Doorbell
+from chargeport.bus.shared import Doorbell
 from chargeport.clock import Clock
 from chargeport.errors import UNAVAILABLE, Problem, StoreError
 from chargeport.settings import LimitSettings

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from chargeport.api.attributes import Attributes
+from chargeport.api.request_body import Attributes
 from chargeport.store.webhooks import MAX_NAME, MAX_URI, EventState
 from chargeport.wire.documents import Code, Counts, Document, Instant, Linkage, PageLinks, SelfLink
 

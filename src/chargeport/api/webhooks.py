@@ -8,8 +8,8 @@ import msgspec
 from msgspec import Meta
 
 from chargeport.api import instants, paging
-from chargeport.api.attributes import Attributes, attributes
 from chargeport.api.request import Request
+from chargeport.api.request_body import Attributes, attributes
 from chargeport.api.response import Response, answer, json_answer
 from chargeport.errors import (
     CONFLICT,

@@ -6,11 +6,11 @@ import typer
 
 from chargeport.api.access import TOKEN_LIFE_S, Access
 from chargeport.cli import typed
-from chargeport.cli.ages import ago
 from chargeport.cli.database import with_store
 from chargeport.cli.finding import application_with
 from chargeport.cli.options import ClientId, Database, Json, Label, Permissions
 from chargeport.cli.output import console, print_facts, print_json, print_table, say
+from chargeport.cli.times import ago
 from chargeport.clock import SystemClock
 from chargeport.errors import NotFoundError
 from chargeport.signals.definition import READS, USUAL, Permission

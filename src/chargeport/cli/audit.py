@@ -8,9 +8,9 @@ import typer
 
 from chargeport.cli import typed
 from chargeport.cli.database import with_store
-from chargeport.cli.local_clock import local
 from chargeport.cli.options import Database, Json
 from chargeport.cli.output import print_json, print_table
+from chargeport.cli.times import local
 from chargeport.ingest.cells import escape_formula
 from chargeport.store.audit import Act, AuditEntry, AuditFilter
 from chargeport.store.protocols import Store

@@ -7,8 +7,7 @@ import typer
 
 from chargeport.cli.database import audit_in, existing, file_for
 from chargeport.cli.options import Database, Json
-from chargeport.cli.output import print_json, say
-from chargeport.cli.progress import progress
+from chargeport.cli.output import print_json, progress, say
 from chargeport.store.audit import Act
 
 if TYPE_CHECKING:

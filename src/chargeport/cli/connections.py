@@ -6,13 +6,12 @@ from typing import Annotated, Any
 import typer
 
 from chargeport.cli import typed
-from chargeport.cli.ages import ago
 from chargeport.cli.applications import names, permissions_shown
 from chargeport.cli.database import with_store
-from chargeport.cli.finding import application_with, every, vehicle_called
+from chargeport.cli.finding import application_with, described, every, vehicle_called
 from chargeport.cli.options import Database, Json, Permissions
 from chargeport.cli.output import print_json, print_table, say
-from chargeport.cli.vehicle_texts import described
+from chargeport.cli.times import ago
 from chargeport.clock import SystemClock
 from chargeport.errors import NotFoundError
 from chargeport.store.protocols import Store

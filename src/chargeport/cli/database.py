@@ -39,7 +39,7 @@ def existing(command: str, database: str | None, instead: str) -> Path:
 @asynccontextmanager
 async def opened(database: str | None, *, create: bool = False) -> AsyncIterator[Store]:
     """Open the store, and close it at the end. Without `create`, a missing one is not made. Raises StartError."""
-    from chargeport.runtime import preference
+    from chargeport.runtime import fleet
     from chargeport.staleness import cadence
 
     settings = configuration.settings()
@@ -47,7 +47,7 @@ async def opened(database: str | None, *, create: bool = False) -> AsyncIterator
     with unlogged():
         store = backends.open_store(resolved(database), create=create, encryption=config.encryption(settings))
         try:
-            preference.prefer(store.readings, settings)
+            fleet.apply_order(store.readings, settings)
             await cadence.follow(store)
             yield store
         finally:

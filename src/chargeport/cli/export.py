@@ -12,8 +12,7 @@ from chargeport.cli import typed
 from chargeport.cli.database import with_store
 from chargeport.cli.finding import vehicle_called
 from chargeport.cli.options import Database, Json
-from chargeport.cli.output import print_json, say
-from chargeport.cli.progress import progress
+from chargeport.cli.output import print_json, progress, say
 from chargeport.cli.signals import named
 from chargeport.errors import ChargeportError, StartError
 from chargeport.store.audit import Act

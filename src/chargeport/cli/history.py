@@ -5,21 +5,18 @@ from typing import Annotated, Any, Final
 import msgspec
 import typer
 
-from chargeport.api import values
 from chargeport.api.aggregation import MAX_BUCKETS, Bucket, buckets
-from chargeport.api.history import RAW, HistorySelection, Page, document, grid_of
+from chargeport.api.history import RAW, HistorySelection, Page, bucket_json, change_json, document, grid_of
 from chargeport.api.instants import duration_ms
 from chargeport.cli import typed
-from chargeport.cli.ages import long
 from chargeport.cli.database import with_store
-from chargeport.cli.finding import vehicle_called
-from chargeport.cli.local_clock import local
+from chargeport.cli.finding import described, vehicle_called
 from chargeport.cli.options import Database, Json, VehicleName
 from chargeport.cli.output import NOTHING, console, print_json, print_table, say
 from chargeport.cli.plot import LABEL, WIDEST, levels, plot
+from chargeport.cli.rows import in_words, with_unit
 from chargeport.cli.signals import named
-from chargeport.cli.values import in_words, with_unit
-from chargeport.cli.vehicle_texts import described
+from chargeport.cli.times import local, long
 from chargeport.clock import SystemClock
 from chargeport.errors import Problem
 from chargeport.signals.definition import Kind, Permission, Signal
@@ -225,8 +222,8 @@ def _figures(signal: Signal, bucket: Bucket) -> list[str]:
 def _document(found: Found, signal: Signal, selection: HistorySelection) -> str:
     """Return the API's document of what is shown, for a reader who may see everything, with links from the server's root."""
     everything = frozenset(Permission)
-    shown = [values.change(signal, step, everything) for step in found.steps]
+    shown = [change_json(signal, step, everything) for step in found.steps]
     if selection.step_ms is not None:
-        shown = [values.bucket(signal, bucket, selection.step_ms, everything) for bucket in found.buckets]
+        shown = [bucket_json(signal, bucket, selection.step_ms, everything) for bucket in found.buckets]
     path = f"/v3/vehicles/{found.vehicle.id}/signals/{signal.code}/values"
     return document(Page(shown, None), signal, selection, path, ())

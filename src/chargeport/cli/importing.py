@@ -14,8 +14,7 @@ from chargeport.cli.database import with_store
 from chargeport.cli.finding import vehicle_called
 from chargeport.cli.local_times import zone as zone_called
 from chargeport.cli.options import Database, Json
-from chargeport.cli.output import print_json, say
-from chargeport.cli.progress import progress
+from chargeport.cli.output import print_json, progress, say
 from chargeport.clock import SystemClock
 from chargeport.errors import ChargeportError, StartError
 from chargeport.settings import Settings

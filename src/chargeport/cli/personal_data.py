@@ -8,11 +8,10 @@ import typer
 
 from chargeport.cli import configuration
 from chargeport.cli.database import resolved, with_store
-from chargeport.cli.finding import vehicle_called
+from chargeport.cli.finding import ERASED, TRACES, recognised, vehicle_called
 from chargeport.cli.options import Database, Json, Yes
 from chargeport.cli.output import confirm, print_json, print_table, say
 from chargeport.cli.users import Removal, erase_user, whose_alone
-from chargeport.cli.vehicle_texts import ERASED, TRACES, recognised
 from chargeport.clock import SystemClock
 from chargeport.errors import StartError
 from chargeport.settings import Settings

@@ -7,12 +7,12 @@ import msgspec
 import typer
 
 from chargeport.cli import record_adding, typed
-from chargeport.cli.ages import ago
 from chargeport.cli.database import with_store
 from chargeport.cli.options import Database, Json, VehicleName
 from chargeport.cli.output import print_json, print_table, say
 from chargeport.cli.records import made_of
 from chargeport.cli.signals import states_of
+from chargeport.cli.times import ago
 from chargeport.clock import SystemClock
 from chargeport.derivation import record_changes
 from chargeport.derive.records.edits import Annotate, Edit, Merge, Remove, Seen, Split

@@ -10,15 +10,13 @@ from typing import Annotated, Any, Final
 import typer
 
 from chargeport.cli import configuration, typed
-from chargeport.cli.ages import long
 from chargeport.cli.database import with_store
-from chargeport.cli.finding import fleet
-from chargeport.cli.local_clock import local
+from chargeport.cli.finding import called, described, fleet
 from chargeport.cli.options import Database, Fleet, Json
 from chargeport.cli.output import console, print_json, print_table, say
 from chargeport.cli.plot import bars
 from chargeport.cli.signals import states_of
-from chargeport.cli.vehicle_texts import called, described
+from chargeport.cli.times import local, long
 from chargeport.clock import SystemClock
 from chargeport.derivation.record_fields import fields, flat, shown_of
 from chargeport.derivation.sessions import SessionDeriver

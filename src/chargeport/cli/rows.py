@@ -1,12 +1,14 @@
-"""A signal of a car as one row of a table: what holds now, how old it is, who said so, and else why there is no value."""
+"""A signal of a car as one row of a table: its value, age and source, or why there is no value; and values with their units."""
 
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from chargeport.cli.ages import ago
+import msgspec
+
 from chargeport.cli.output import NOTHING, console, print_table
-from chargeport.cli.values import in_words
-from chargeport.signals.definition import Signal
+from chargeport.cli.times import ago
+from chargeport.signals import wire
+from chargeport.signals.definition import Kind, Signal, Value
 from chargeport.signals.effective import Effective, PassedOver, Ranks, Unavailability, effective
 from chargeport.signals.state import State
 from chargeport.store.records import Vehicle, VehicleSeries
@@ -21,6 +23,13 @@ ROOM_FOR_ALL: Final = 110  # characters a line; below, the reason stands in the 
 # What a signal can tell, as the API's coverage says it; the others are the reasons of absences.
 SUCCESS: Final = "SUCCESS"
 NOT_REPORTED: Final = "NOT_REPORTED"
+
+_MAIN: Final = ("activeLimit", "capacity", "value")
+_ENTRIES: Final = {
+    "charge-chargelimits": "limits",
+    "charge-chargetimers": "timers",
+    "charge-chargerecords": "records",
+}
 
 
 class Known(NamedTuple):
@@ -101,3 +110,37 @@ def _why_not(state: State, against: Unavailability) -> str:
     status = ERROR_STATUSES[against.reason]
     last = f" Last: {_last_value(state)}." if status.keeps_body and state.value is not None else ""
     return f"{against.reason}: {status.detail}{last}"
+
+
+def in_words(signal: Signal, value: Value) -> str:
+    """Return the value on one line."""
+    match signal.kind:
+        case Kind.FLAG:
+            return "yes" if value else "no"
+        case Kind.TEXT:
+            return str(value)
+        case Kind.DOCUMENT:
+            return _document(signal, msgspec.json.decode(str(value)))
+        case _:
+            return with_unit(value, signal)
+
+
+def with_unit(value: Any, signal: Signal) -> str:
+    """Return a number and the signal's unit, both as on the wire."""
+    return f"{wire.number(value)} {signal.unit}" if signal.unit else wire.number(value)
+
+
+def _document(signal: Signal, document: dict[str, Any]) -> str:
+    """Return the main number of a document, else the number of its entries."""
+    for member in _MAIN:
+        if isinstance(document.get(member), int | float):
+            return with_unit(document[member], signal)
+    if isinstance(document.get("latitude"), int | float) and isinstance(document.get("longitude"), int | float):
+        return _position(document)
+    entries = document.get("values") or []
+    return f"{len(entries)} {_ENTRIES.get(signal.code, 'entries')}"
+
+
+def _position(document: dict[str, Any]) -> str:
+    """Return coordinates, as maps take them."""
+    return f"{wire.number(document['latitude'])}, {wire.number(document['longitude'])}"

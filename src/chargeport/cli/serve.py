@@ -93,7 +93,7 @@ async def _serve(
 ) -> None:
     from chargeport import web
     from chargeport.api.worker_reports import WorkerReports
-    from chargeport.bus.siblings import SiblingLine
+    from chargeport.bus.shared import SiblingLine
     from chargeport.dashboard import page
     from chargeport.service import Service
 

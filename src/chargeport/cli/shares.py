@@ -5,14 +5,13 @@ from typing import Annotated, Any, Final
 import typer
 
 from chargeport.cli import typed
-from chargeport.cli.ages import ago, long
 from chargeport.cli.database import with_store
-from chargeport.cli.finding import every, vehicle_called
+from chargeport.cli.finding import described, every, vehicle_called
 from chargeport.cli.options import Database, Json, VehicleName
 from chargeport.cli.output import print_json, print_table, say
 from chargeport.cli.page_address import ELSEWHERE, page_address, share_url
 from chargeport.cli.sign_in import people, say_aside
-from chargeport.cli.vehicle_texts import described
+from chargeport.cli.times import ago, long
 from chargeport.clock import SystemClock
 from chargeport.errors import NotFoundError
 from chargeport.store.protocols import Store

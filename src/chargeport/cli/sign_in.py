@@ -10,11 +10,11 @@ import typer
 from chargeport.api.access import Access
 from chargeport.api.sign_in import MAX_PASSWORD, MIN_PASSWORD, SignIn
 from chargeport.cli import typed
-from chargeport.cli.ages import ago
 from chargeport.cli.database import with_store
 from chargeport.cli.options import Database, Json
 from chargeport.cli.output import print_json, print_table, say
 from chargeport.cli.page_address import ELSEWHERE, page_address, sign_in_url
+from chargeport.cli.times import ago
 from chargeport.clock import SystemClock
 from chargeport.errors import ChargeportError, NotFoundError
 from chargeport.store.protocols import Store

@@ -12,8 +12,7 @@ import typer
 
 from chargeport import tasks
 from chargeport.cli.options import Database, Json
-from chargeport.cli.output import print_json, say
-from chargeport.cli.progress import progress
+from chargeport.cli.output import print_json, progress, say
 from chargeport.cli.simulate_targets import Acknowledged, HttpApi, Report, Target, target_of
 from chargeport.clock import SystemClock
 from chargeport.errors import ChargeportError

@@ -7,10 +7,9 @@ import typer
 
 from chargeport.cli import typed
 from chargeport.cli.database import with_store
-from chargeport.cli.finding import vehicle_called
+from chargeport.cli.finding import TRACES, UNWIPED, recognised, vehicle_called
 from chargeport.cli.options import Database, Json, Rewrite, Yes
 from chargeport.cli.output import confirm, print_json, say
-from chargeport.cli.vehicle_texts import TRACES, UNWIPED, recognised
 from chargeport.errors import NotFoundError, StoreError
 from chargeport.signals.instants import EPOCH, MILLISECOND
 from chargeport.store.protocols import Store

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from chargeport.cli import local_clock
+from chargeport.cli import times
 from chargeport.ingest.times import observed_at
 from chargeport.signals import instants
 from chargeport.signals.definition import Permission
@@ -89,7 +89,7 @@ def speed(text: str) -> float:
 def instant(text: str) -> int:
     """Return a day (its beginning, UTC) or an instant, ISO 8601 or as tables show it, in ms since 1970. Raises BadParameter."""
     stripped = text.strip()
-    if (local := local_clock.parse(stripped)) is not None:
+    if (local := times.parse(stripped)) is not None:
         return local
     day = f"{stripped}T00:00Z" if _DAY.fullmatch(stripped) else stripped
     try:

@@ -9,14 +9,12 @@ import typer
 
 from chargeport.cli import live_view
 from chargeport.cli.database import with_store
-from chargeport.cli.finding import fleet, vehicle_called
-from chargeport.cli.fitting import cut
-from chargeport.cli.local_clock import local
+from chargeport.cli.finding import called, described, fleet, vehicle_called
 from chargeport.cli.options import Database, Fleet
-from chargeport.cli.output import NOTHING, console, print_json, say
+from chargeport.cli.output import NOTHING, console, cut, print_json, say
+from chargeport.cli.rows import in_words
 from chargeport.cli.signals import named
-from chargeport.cli.values import in_words
-from chargeport.cli.vehicle_texts import called, described
+from chargeport.cli.times import local
 from chargeport.clock import Clock, SystemClock
 from chargeport.signals.definition import Signal
 from chargeport.signals.freshness import Freshness

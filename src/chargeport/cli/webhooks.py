@@ -10,12 +10,12 @@ import typer
 
 from chargeport.api.access import Access
 from chargeport.cli import configuration, typed
-from chargeport.cli.ages import ago
 from chargeport.cli.applications import names
 from chargeport.cli.database import with_store
 from chargeport.cli.finding import application_with
 from chargeport.cli.options import Database, Json
 from chargeport.cli.output import print_facts, print_json, print_table, say
+from chargeport.cli.times import ago
 from chargeport.clock import SystemClock
 from chargeport.errors import NotFoundError
 from chargeport.signals.catalogue import BY_CODE
@@ -47,7 +47,7 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Make a webhook. A running server asks its receiver to answer a VERIFY, and then sends events."""
-    from chargeport.webhooks.targets import check_uri
+    from chargeport.webhooks.receivers import check_uri
 
     allow_private = configuration.settings({("database", "url"): database}).webhooks.allow_private_targets
     for address in (uri, error_uri):
@@ -210,7 +210,7 @@ def listen(
 async def _listen(token: str, port: int) -> None:
     from aiohttp import web
 
-    from chargeport.webhooks.signing import SIGNATURE, signature
+    from chargeport.webhooks.receivers import SIGNATURE, signature
 
     async def receive(request: web.Request) -> web.Response:
         raw = await request.read()

@@ -12,10 +12,9 @@ from chargeport.signals.definition import Signal
 from chargeport.signals.freshness import Freshness
 from chargeport.signals.ranks import Ranks
 from chargeport.signals.reading import Entry
-from chargeport.store.access import Access
+from chargeport.store.access import Access, Connect
 from chargeport.store.audit import Audit
 from chargeport.store.command_log import CommandLog
-from chargeport.store.connect import Connect
 from chargeport.store.issues import Issues
 from chargeport.store.notes import KeyValue
 from chargeport.store.records import (

@@ -23,8 +23,7 @@ from chargeport.simulation.faults import Fault, Faults
 from chargeport.store.protocols import Store
 from chargeport.store.webhooks import Event, EventState, Webhook
 from chargeport.webhooks import payload
-from chargeport.webhooks.answer import REFUSED, Answer
-from chargeport.webhooks.signing import SIGNATURE, is_answered, signature, standard_headers
+from chargeport.webhooks.receivers import REFUSED, SIGNATURE, Answer, is_answered, signature, standard_headers
 from chargeport.webhooks.watch import active_webhooks, is_active, until
 
 MAX_REQUESTS_EACH: Final = 8  # at the same time to one receiver

@@ -20,7 +20,7 @@ from chargeport.signals.catalogue import BY_CODE, CABLE_CONNECTED, IS_CHARGING
 from chargeport.signals.definition import Permission
 from chargeport.signals.effective import effective_of, next_change_at
 from chargeport.signals.reading import Entry
-from chargeport.store.feed_cursor import FeedCursor
+from chargeport.store.effective_feed import FeedCursor
 from chargeport.store.protocols import Store
 from chargeport.store.records import Page, VehicleSeries, user_uuid_of
 from chargeport.store.webhooks import Event, Subscription, Webhook

@@ -10,16 +10,15 @@ from typing import Any
 
 from chargeport.sources.simulator import moves
 from chargeport.sources.simulator import snapshot as words
-from chargeport.sources.simulator.charging import charging_segment
-from chargeport.sources.simulator.gate import Gate, gate
+from chargeport.sources.simulator.conditions import with_active_limit
+from chargeport.sources.simulator.electrics import charging_segment
 from chargeport.sources.simulator.itinerary import Drive, Event, Itinerary, PlugIn
-from chargeport.sources.simulator.limits import with_active_limit
 from chargeport.sources.simulator.place import Place
 from chargeport.sources.simulator.profile import CarProfile
 from chargeport.sources.simulator.session import Session
 from chargeport.sources.simulator.state import CarState, Status
 from chargeport.sources.simulator.station import Station
-from chargeport.sources.simulator.status import next_status, status_ends_at
+from chargeport.sources.simulator.status import Gate, gate, next_status, status_ends_at
 from chargeport.sources.simulator.timers import FOREVER, Timer, timers_from_the_wire
 
 

@@ -7,9 +7,8 @@ not charging, with a cable or without.
 
 from typing import Any
 
-from chargeport.sources.simulator.charging import minutes_to_limit, present_flow
-from chargeport.sources.simulator.electrics import available_a, wanted_dc_a
-from chargeport.sources.simulator.limits import limits_on_the_wire
+from chargeport.sources.simulator.conditions import limits_on_the_wire
+from chargeport.sources.simulator.electrics import available_a, minutes_to_limit, present_flow, wanted_dc_a
 from chargeport.sources.simulator.profile import CarProfile
 from chargeport.sources.simulator.state import CarState
 from chargeport.sources.simulator.station import Station

@@ -4,8 +4,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from chargeport.sources.simulator.conditions import ChargingType
-from chargeport.sources.simulator.limits import Limit, active_limit_percent
+from chargeport.sources.simulator.conditions import ChargingType, Limit, active_limit_percent
 from chargeport.sources.simulator.place import Place
 from chargeport.sources.simulator.profile import CarProfile
 from chargeport.sources.simulator.session import MILLISECONDS_PER_HOUR, Session

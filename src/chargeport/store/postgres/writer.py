@@ -12,8 +12,7 @@ import asyncpg  # type: ignore[import-untyped]
 
 from chargeport.errors import ChargeportError, StoreError
 from chargeport.signals.reading import Entry
-from chargeport.store.backlog import Backlog
-from chargeport.store.health import Health
+from chargeport.store.health import Backlog, Health
 from chargeport.store.postgres.connection import Connection, in_thread
 from chargeport.store.postgres.engine import Pool
 from chargeport.store.postgres.group import Group, VehicleGoneError

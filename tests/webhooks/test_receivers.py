@@ -11,8 +11,8 @@ import trustme
 
 from bare_listener import listener
 from chargeport.settings import WebhookSettings
+from chargeport.webhooks.receivers import RefusedTargetError, check_uri, refusal
 from chargeport.webhooks.sender import PublicResolver, Sender
-from chargeport.webhooks.targets import RefusedTargetError, check_uri, refusal
 
 PRIVATE = [
     "127.0.0.1", "127.8.8.8", "10.0.0.1", "172.16.5.5", "192.168.1.1", "169.254.169.254", "0.0.0.0", "100.64.0.1", "192.0.2.1",  # noqa: S104
