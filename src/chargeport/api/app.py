@@ -1,4 +1,4 @@
-"""The ASGI application: the router, which answers everything, and the fast path that the protocol asks first."""
+"""The ASGI application: the router, which answers everything, and the fast path that the protocol tries first."""
 
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -41,7 +41,7 @@ def build_app(
     """Build the application. `pages` are the handlers of routes outside the API, by name; `sockets` websockets, by path.
 
     `reports` are those of the workers, where there are several. Without `fast_path` the router answers everything: the two must
-    not differ, and a test holds them together.
+    not differ, which a test checks.
     """
     links = Links(context.settings.server.base_url, context.settings.server.trusted_proxies)
     limits, counts = context.settings.limits, context.access.counts
@@ -52,12 +52,8 @@ def build_app(
     async def counted(request: Request) -> Response:
         return await monitoring.metrics(request, errors, reports)
 
-    own = {
-        "getMetrics": counted,
-        "getReadiness": monitoring.Readiness(reports).answer,
-        **docs.handlers(lambda: document(ROUTES)),
-    }
-    handlers = {**own, **pages}
+    own = {"getMetrics": counted, "getReadiness": monitoring.Readiness(reports).answer}
+    handlers = {**own, **docs.handlers(lambda: document(ROUTES)), **pages}
     routes = [
         served for route in ROUTES for served in _routes(route, _handler(route, handlers, context), context, errors, bodies)
     ]

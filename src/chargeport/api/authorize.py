@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from chargeport.api.authorize_request import Destination, RefusedError, Wish, destination, wish_of
+from chargeport.api.authorize_request import ConnectRequest, Destination, RefusedError, connect_request, destination
 from chargeport.api.request import Request
 from chargeport.api.request_body import read_body
 from chargeport.api.response import Header, Response, answer
@@ -73,17 +73,17 @@ async def _answered(request: Request, form: Form | None) -> Response:
     except Problem as problem:  # a person reads it: there is no valid redirect
         return _page(request, failure_page(problem.detail), problem.kind.status)
     try:
-        wish = wish_of(query, to.application)
+        requested = connect_request(query, to.application)
         if form is not None and form.get("action") == ["sign-in"]:
             return await _signed_in(request, to, form)
         user = await _user(request)
         if user is None:
             is_from_elsewhere = request.header(b"sec-fetch-site") == b"cross-site"
             return _page(request, retry_page() if is_from_elsewhere else sign_in_page(to.application.name))
-        cars = await _cars(request, wish)
+        cars = await _cars(request, requested)
         if form is None:
-            return _page(request, choice_page(to.application.name, user, wish, cars))
-        return await _decided(request, to, wish, user=user, cars=cars, form=form)
+            return _page(request, choice_page(to.application.name, user, requested, cars))
+        return await _decided(request, to, requested, user=user, cars=cars, form=form)
     except RefusedError as refused:
         return _redirect(request, to.back(error=refused.error, error_description=refused.description))
 
@@ -107,26 +107,32 @@ async def _user(request: Request) -> str | None:
     return None if found is None else found[0].user
 
 
-async def _cars(request: Request, wish: Wish) -> list[Vehicle]:
+async def _cars(request: Request, requested: ConnectRequest) -> list[Vehicle]:
     found, _ = await request.context.store.vehicles.vehicles(Page(size=MAX_CARS))
-    make = None if wish.make is None else wish.make.casefold()
-    return [car for car in found if wish.mode in (None, car.mode) and (make is None or (car.make or "").casefold() == make)]
+    make = None if requested.make is None else requested.make.casefold()
+    return [
+        car for car in found if requested.mode in (None, car.mode) and (make is None or (car.make or "").casefold() == make)
+    ]
 
 
 async def _decided(
-    request: Request, to: Destination, wish: Wish, *, user: str, cars: Sequence[Vehicle], form: Form
+    request: Request, to: Destination, requested: ConnectRequest, *, user: str, cars: Sequence[Vehicle], form: Form
 ) -> Response:
     """Connect what was chosen, and send the person back. Raises RefusedError where nothing was."""
     if form.get("action") != ["allow"]:
         raise RefusedError("access_denied", "The person did not allow it.")
     chosen = [car for car in cars if car.id in form.get("vehicle", [])]
     allowed = frozenset(
-        permission for permission in wish.permissions if permission in wish.required or permission in form.get("permission", [])
+        permission
+        for permission in requested.permissions
+        if permission in requested.required or permission in form.get("permission", [])
     )
-    if not chosen or not allowed or (wish.is_single and len(chosen) > 1):
-        expected = "one vehicle" if wish.is_single else "a vehicle"
-        return _page(request, choice_page(to.application.name, user, wish, cars, f"Choose {expected} and a permission."), 400)
-    owner = wish.external_id or wish.user or user
+    if not chosen or not allowed or (requested.is_single and len(chosen) > 1):
+        expected = "one vehicle" if requested.is_single else "a vehicle"
+        return _page(
+            request, choice_page(to.application.name, user, requested, cars, f"Choose {expected} and a permission."), 400
+        )
+    owner = requested.external_id or requested.user or user
     for car in chosen:
         connection = Connection(
             id=str(uuid.uuid4()), client_id=to.application.client_id, user_id=owner, vehicle=car, permissions=allowed,
@@ -135,13 +141,13 @@ async def _decided(
         await request.context.store.access.add_connection(connection)
     request.context.access.forget(to.application.client_id)
     parameters = {"user_id": user_uuid_of(owner)}
-    if wish.external_id is not None:
-        parameters["external_id"] = wish.external_id
-    if wish.response_type == "code":
+    if requested.external_id is not None:
+        parameters["external_id"] = requested.external_id
+    if requested.response_type == "code":
         consents = request.context.consents
-        code = await consents.code(to.application.client_id, to.redirect_uri, wish.challenge, parameters["user_id"])
+        code = await consents.code(to.application.client_id, to.redirect_uri, requested.challenge, parameters["user_id"])
         parameters = {"code": code} | parameters
-    elif wish.response_type == "vehicle_id":
+    elif requested.response_type == "vehicle_id":
         parameters["vehicle_id"] = chosen[0].id
     return _redirect(request, to.back(**parameters))
 
@@ -181,13 +187,17 @@ def sign_in_page(application: str, wrong: str | None = None) -> str:
     )
 
 
-def choice_page(application: str, user: str, wish: Wish, cars: Sequence[Vehicle], wrong: str | None = None) -> str:
+def choice_page(
+    application: str, user: str, requested: ConnectRequest, cars: Sequence[Vehicle], wrong: str | None = None
+) -> str:
     """Return the form to choose vehicles and permissions with."""
-    kind = "radio" if wish.is_single else "checkbox"
+    kind = "radio" if requested.is_single else "checkbox"
     listed = "".join(
         f'<label><input type="{kind}" name="vehicle" value="{escape(car.id)}"> {escape(_called(car))}</label>' for car in cars
     )
-    permissions = "".join(_permission(permission, is_required=permission in wish.required) for permission in wish.permissions)
+    permissions = "".join(
+        _permission(permission, is_required=permission in requested.required) for permission in requested.permissions
+    )
     return _document(
         "Connect",
         f"<h1>{escape(application)}</h1><p>It asks to read your vehicles. You are signed in as {escape(user)}.</p>"

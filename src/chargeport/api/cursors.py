@@ -39,7 +39,7 @@ _LENGTH: Final = 32  # characters of 24 bytes
 
 
 class Begun(NamedTuple):
-    """The session behind which a page goes on, of sessions sorted by vehicle and begin."""
+    """The session behind which a page continues, of sessions sorted by vehicle and begin."""
 
     vehicle_id: str
     started_at: int
@@ -55,7 +55,7 @@ def of_change(run: RunStart) -> str:
 
 
 def change(cursor: str) -> RunStart:
-    """Return the change that the cursor stands behind. Raises Problem (400)."""
+    """Return the change that the cursor is behind. Raises Problem (400)."""
     found = _matched(_CHANGE, cursor)
     return RunStart(int(found[1]), int(found[2]))
 
@@ -84,7 +84,7 @@ def of_bucket(start: int) -> str:
 
 
 def bucket(cursor: str) -> int:
-    """Return the instant at which the bucket begins that the cursor stands in front of. Raises Problem (400)."""
+    """Return the instant at which the bucket begins that the cursor is in front of. Raises Problem (400)."""
     return int(_matched(_BUCKET, cursor)[1])
 
 
@@ -94,7 +94,7 @@ def of_vehicle(vehicle_id: str) -> str:
 
 
 def vehicle(cursor: str) -> str:
-    """Return the id that the cursor stands behind. Raises Problem (400)."""
+    """Return the id that the cursor is behind. Raises Problem (400)."""
     return _matched(_VEHICLE, cursor)[1]
 
 
@@ -104,7 +104,7 @@ def of_begun(last: Begun) -> str:
 
 
 def begun(cursor: str) -> Begun:
-    """Return the session that the cursor stands behind. Raises Problem (400)."""
+    """Return the session that the cursor is behind. Raises Problem (400)."""
     found = _matched(_BEGUN, cursor)
     return Begun(found[2], int(found[1]))
 
@@ -147,13 +147,13 @@ class Positions:
     async def load(self) -> None:
         """Load the key, or make one if there is none. Raises StoreError."""
         if not self._key:
-            kept = await self._notes.recall(_OWNER, _KEY)
-            self._key = bytes.fromhex(kept or await self._notes.remember_first(_OWNER, _KEY, secrets.token_hex(32)))
+            stored = await self._notes.recall(_OWNER, _KEY)
+            self._key = bytes.fromhex(stored or await self._notes.remember_first(_OWNER, _KEY, secrets.token_hex(32)))
 
     def seal(self, position: int, client_id: str, *, always_alike: bool = False) -> str:
         """Seal a position for this application.
 
-        `always_alike` is for an answer with an ETag: it tells of two positions whether they are the same, and no more.
+        `always_alike` is for an answer with an ETag: of two positions it reveals whether they are the same, and no more.
         """
         message = position.to_bytes(_POSITION) + client_id.encode()
         nonce = blake2b(message, key=self._key, digest_size=_NONCE).digest() if always_alike else secrets.token_bytes(_NONCE)

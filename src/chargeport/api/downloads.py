@@ -13,8 +13,8 @@ from typing import Final
 from chargeport.attempts import loop_time
 from chargeport.errors import OVERLOADED, RATE_LIMITED, Problem
 
-AT_ONCE: Final = 8  # of a process: half of the connections to PostgreSQL that it has
-AT_ONCE_OF_ONE: Final = AT_ONCE // 2
+MAX_OPEN: Final = 8  # of a process: half of the connections to PostgreSQL that it has
+MAX_OF_APPLICATION: Final = MAX_OPEN // 2
 AWAITED_S: Final = 600.0  # for the client, in all: a megabit a second takes 75 MB
 AGAIN_S: Final = 30
 
@@ -29,9 +29,9 @@ class Downloads:
     def begin(self, client_id: str) -> "Download":
         """Return a place for a file. Raises Problem (429, 503) where there is none."""
         own, all_ = self._by_application[client_id], self._by_application.total()
-        if own >= AT_ONCE_OF_ONE:
+        if own >= MAX_OF_APPLICATION:
             raise Problem(RATE_LIMITED, f"The application has {own} exports open, as many as it may.", retry_after_s=AGAIN_S)
-        if all_ >= AT_ONCE:
+        if all_ >= MAX_OPEN:
             raise Problem(OVERLOADED, f"{all_} exports are open, as many as there may be.", retry_after_s=AGAIN_S)
         self._by_application[client_id] += 1
         return Download(self._now_s, lambda: self._end(client_id))

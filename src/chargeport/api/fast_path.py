@@ -1,9 +1,10 @@
-"""The second way to answer a read: plain signal reads, answered by the protocol as soon as their head is known.
+"""The fast path: plain signal reads, answered by the protocol as soon as their head is known.
 
 It takes exactly the plain requests (GET, no query) for `[/v3]/vehicles/{id}/signals[/{code}]`. The router has the same routes
-and answers them from the same functions; `tests/api/test_fast_path_equals_router.py` holds the two equal, byte for byte. What
-most clients ask (one signal, for a reader of every vehicle whose token was looked up a moment ago) is answered without a
-coroutine, and its head is one template. It is the most frequent request by far: a microsecond here is a twentieth of a read.
+and answers them from the same functions; `tests/api/test_fast_path_equals_router.py` checks that the two are equal, byte for
+byte. The most frequent read (one signal, for a reader of every vehicle whose token was looked up a moment ago) is answered
+without a coroutine, and its head is one template. It is the most frequent request by far: a microsecond here is a twentieth of
+a read.
 """
 
 import re
@@ -17,7 +18,7 @@ from chargeport.api.error_boundary import ErrorBoundary
 from chargeport.api.head_rules import NOT_PLAIN
 from chargeport.api.links import Links
 from chargeport.api.rate_limits import REQUESTS
-from chargeport.api.reads import Ask, Reads, etag
+from chargeport.api.reads import ReadRequest, Reads, etag
 from chargeport.api.response import Header, Response, answer
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Signal
@@ -61,7 +62,7 @@ class FastPath:
     def __init__(self, reads: Reads, errors: ErrorBoundary) -> None:
         self._reads = reads
         self._errors = errors
-        self._is_usual = not errors.rate_limits.has(REQUESTS)  # else each answer says what is left, which no template has
+        self._is_usual = not errors.rate_limits.has(REQUESTS)  # else each answer has the remaining quota, which no template has
         self._defaults: Sequence[Header] = ()
         self._template = _template(())
 
@@ -86,8 +87,8 @@ class FastPath:
                 if defaults is not self._defaults:
                     self._defaults, self._template = defaults, _template(defaults)
                 return self._template % (len(body), request_id.encode(), etag(body), body)
-        ask = Ask(vehicle_id, code, head.base, request_id, head.authorization, head.user_id, head.if_none_match)
-        given = _at_once(self._guarded(ask, head))
+        read = ReadRequest(vehicle_id, code, head.base, request_id, head.authorization, head.user_id, head.if_none_match)
+        given = _without_waiting(self._guarded(read, head))
         return None if given is None else written(given, defaults)
 
     async def later(self, scope: Scope) -> Response | None:
@@ -103,23 +104,23 @@ class FastPath:
         client = scope.get("client")
         head = Head.of(headers, self._errors.links, scope["scheme"], client[0] if client else None)
         request_id = next(self._errors.request_ids)
-        ask = Ask(*found, head.base, request_id, head.authorization, head.user_id, head.if_none_match)
-        return await self._guarded(ask, head)
+        read = ReadRequest(*found, head.base, request_id, head.authorization, head.user_id, head.if_none_match)
+        return await self._guarded(read, head)
 
     def _plain(self, vehicle_id: str, signal: Signal | None, head: Head) -> bytes | None:
         """Return the body of the usual read; None where anything is out of the ordinary, errors included."""
         try:
             return self._reads.usual(vehicle_id, signal, head.base, head.authorization)
-        except Exception:  # noqa: BLE001  (the way with all the rest meets it again, and answers it)
+        except Exception:  # noqa: BLE001  (the complete path meets it again, and answers it)
             return None
 
-    def _guarded(self, ask: Ask, head: Head) -> Coroutine[Any, Any, Response]:
+    def _guarded(self, read: ReadRequest, head: Head) -> Coroutine[Any, Any, Response]:
         errors, allowance = self._errors, self._errors.rate_limits.allowance(REQUESTS)
         return errors.guarded(
-            ONE if ask.code else ALL,
-            self._reads.answer(ask, allowance),
-            ask.request_id,
-            ask.base,
+            ONE if read.code else ALL,
+            self._reads.answer(read, allowance),
+            read.request_id,
+            read.base,
             lambda: errors.links.client(head.client, [*head.headers.items()]),
             allowance=allowance,
         )
@@ -152,7 +153,7 @@ def _template(defaults: Sequence[Header]) -> bytes:
     return whole.replace(b"content-length: 0", b"content-length: %d").replace(_MARK, b"%b") + b"%b"
 
 
-def _at_once(work: Coroutine[Any, Any, T]) -> T | None:
+def _without_waiting(work: Coroutine[Any, Any, T]) -> T | None:
     """Return the result of a coroutine that need not wait for anything; None if it does."""
     try:
         work.send(None)

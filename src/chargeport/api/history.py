@@ -39,7 +39,7 @@ class HistorySelection(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, query: paging.Query) -> "HistorySelection":
-        """Return what the query asks for. Raises Problem (400)."""
+        """Return the selection of a query. Raises Problem (400)."""
         parameters = dict(query)
         paging.only_filters(query)
         if paging.NUMBER in parameters:
@@ -56,7 +56,7 @@ class HistorySelection(msgspec.Struct, frozen=True):
 class Page(msgspec.Struct, frozen=True):
     """A page of elements as JSON text, and the cursor of the next one.
 
-    `raw_from`: what is asked for begins before that, where nothing finer than hours is kept.
+    `raw_from`: what is asked for begins before that, where nothing finer than hours is stored.
     """
 
     elements: list[str]
@@ -65,7 +65,7 @@ class Page(msgspec.Struct, frozen=True):
 
 
 def document(page: Page, signal: Signal, selection: HistorySelection, path: str, query: paging.Query) -> str:
-    """Return the page as it stands on the wire."""
+    """Return the page as it is on the wire."""
     meta: dict[str, Any] = {"count": len(page.elements), "pageSize": selection.size}
     if selection.step_ms is not None and signal.unit is not None and signal.kind is not Kind.DOCUMENT:
         meta["unit"] = signal.unit
@@ -81,10 +81,10 @@ def document(page: Page, signal: Signal, selection: HistorySelection, path: str,
 
 def url(path: str, query: paging.Query, cursor: str | None = None) -> str:
     """Return the address of a list with this query; with a cursor, of its next page."""
-    kept = [(name, value) for name, value in query if cursor is None or name != cursors.NAME]
+    parameters = [(name, value) for name, value in query if cursor is None or name != cursors.NAME]
     if cursor is not None:
-        kept.append((cursors.NAME, cursor))
-    return path + "?" * bool(kept) + "&".join(f"{quote(name)}={quote(value)}" for name, value in kept)
+        parameters.append((cursors.NAME, cursor))
+    return path + "?" * bool(parameters) + "&".join(f"{quote(name)}={quote(value)}" for name, value in parameters)
 
 
 async def page_of(
@@ -142,7 +142,7 @@ async def _changes(
 async def grid_of(history: EffectiveHistory, vehicle_id: str, signal: Signal, selection: HistorySelection, *, now: int) -> Grid:
     """Return the stretches that are asked for: by default from the first change there is, until now.
 
-    Nothing is said of what lies ahead of the clock. Raises Problem (400) when they are too many.
+    Buckets after the present are left out. Raises Problem (400) when they are too many.
     """
     from_at, until = selection.from_at, now + 1
     assert selection.step_ms is not None  # noqa: S101  (who calls knows that stretches are asked for)

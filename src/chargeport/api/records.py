@@ -13,7 +13,7 @@ from chargeport.api import cursors, instants, paging, record_rows
 from chargeport.api.record_rows import BY_VEHICLE, FORM, ORDER, VEHICLE, Row, parameters_of, rows_of
 from chargeport.api.records_by_vehicle import list_by_vehicle
 from chargeport.api.request import Request
-from chargeport.api.request_body import read_body
+from chargeport.api.request_body import json_body
 from chargeport.api.response import Header, Response, answer, json_answer, packed_answer
 from chargeport.api.vehicles import AT_ONCE
 from chargeport.derivation import record_changes
@@ -59,9 +59,8 @@ async def list_records(request: Request) -> Response:
         whose = vehicles[0].id if len(vehicles) == 1 else ""
         await request.context.store.audit.add(Act.EXPORTED, whose, f"{len(rows)} records as {form}")
         return _file(request, form, rows)
-    meta = paging.meta(page, len(rows)) | {"totals": _totals(rows, zone)}
-    links = paging.links(f"{request.base}/records", page, len(rows), request.query)
-    body = encode({"data": rows[page.offset : page.offset + page.size], "meta": meta, "links": links})
+    data, path, totals = rows[page.offset : page.offset + page.size], f"{request.base}/records", _totals(rows, zone)
+    body = encode(paging.listed(path, data, page, len(rows), request.query, totals=totals))
     return packed_answer(request.header(b"accept-encoding"), body, request.request_id)
 
 
@@ -85,11 +84,7 @@ def _shown_edit(body: str, *, sees_places: bool) -> Any:
 async def change_records(request: Request) -> Response:
     """Keep a person's change of a vehicle's sessions."""
     found = await _of_path(request, Permission.MANAGE)
-    raw = await read_body(request, MAX_BYTES)
-    try:
-        wish = msgspec.json.decode(raw, type=Wish)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Problem(MALFORMED, f"The body is no change of a session: {error}.") from None
+    wish: Wish = await json_body(request, Wish, MAX_BYTES, wrong="The body is no change of a session")
     try:
         number = await _kept(request, found, wish)
     except (ChargeportError, NotFoundError) as error:

@@ -10,7 +10,7 @@ import msgspec
 
 from chargeport.api import cursors, paging, signal_filters
 from chargeport.api.history import HistorySelection, document, page_of, url
-from chargeport.api.reads import Ask, conditional
+from chargeport.api.reads import ReadRequest, conditional
 from chargeport.api.request import Request
 from chargeport.api.response import Response, packed_answer
 from chargeport.api.signal_filters import Selection, selected
@@ -29,20 +29,20 @@ MAX_LOOKED_AT: Final = 5_000  # vehicles for one page, where few have what is as
 async def read_signals(request: Request) -> Response:
     """Return all signals of a vehicle that have a value or a known error, sorted by code."""
     await request.grant()
-    return await request.context.reads.answer(_ask(request, None))
+    return await request.context.reads.answer(_read_request(request, None))
 
 
 async def read_signal(request: Request) -> Response:
     """Return one signal of a vehicle."""
     await request.grant()
-    return await request.context.reads.answer(_ask(request, request.path("code")))
+    return await request.context.reads.answer(_read_request(request, request.path("code")))
 
 
 async def read_values(request: Request) -> Response:
     """Return a page of a signal's history."""
     allowed = await permissions(request)
-    ask = _ask(request, request.path("code"))
-    _, found = await request.context.reads.known(ask, allowed)
+    read = _read_request(request, request.path("code"))
+    _, found = await request.context.reads.known(read, allowed)
     signal, selection = found.state.signal, HistorySelection.of(request.query)
     now = request.context.clock.now()
     client_id, positions = (await request.grant()).client_id, request.context.positions
@@ -51,16 +51,16 @@ async def read_values(request: Request) -> Response:
         cursor = cursors.opened(selection.cursor, lambda text: positions.open(text, client_id))
         selection = msgspec.structs.replace(selection, cursor=cursor)
     history = EffectiveHistory(request.context.store, now, signal_filters.source(request.query))
-    page = await page_of(history, ask.vehicle_id, signal, selection, allowed=allowed, now=now)
+    page = await page_of(history, read.vehicle_id, signal, selection, allowed=allowed, now=now)
     if page.next_cursor is not None:
         cursor = cursors.sealed(page.next_cursor, lambda position: positions.seal(position, client_id, always_alike=True))
         page = msgspec.structs.replace(page, next_cursor=cursor)
-    path = f"{request.base}/v3/vehicles/{ask.vehicle_id}/signals/{signal.code}/values"
-    return conditional(document(page, signal, selection, path, request.query).encode(), ask)
+    path = f"{request.base}/v3/vehicles/{read.vehicle_id}/signals/{signal.code}/values"
+    return conditional(document(page, signal, selection, path, request.query).encode(), read)
 
 
-def _ask(request: Request, code: str | None) -> Ask:
-    return Ask(
+def _read_request(request: Request, code: str | None) -> ReadRequest:
+    return ReadRequest(
         vehicle_id=request.path("vehicle_id"),
         code=code,
         base=request.base,
@@ -81,7 +81,7 @@ class _Page(NamedTuple):
 
 
 async def list_fleet_signals(request: Request) -> Response:
-    """Return a page of the vehicles' signals, by vehicle id and code; vehicles without any are passed over."""
+    """Return a page of the vehicles' signals, by vehicle id and code; vehicles without any are left out."""
     await request.grant()
     request.context.reads.check_user(request.user_id)
     query, parameters = request.query, dict(request.query)

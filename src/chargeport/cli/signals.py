@@ -71,16 +71,16 @@ async def known_of(store: Store, name: str) -> rows.Known:
 async def _document(store: Store, name: str, signal: Signal | None) -> str:
     """Return the API's document, for a reader who may see everything, with links that start at the server's root."""
     from chargeport.api.access import Access
-    from chargeport.api.reads import Ask, Reads
+    from chargeport.api.reads import ReadRequest, Reads
 
     vehicle = await vehicle_called(store, name)
     clock = SystemClock()
-    ask = Ask(vehicle.id, signal.code if signal else None, base="", request_id="", authorization=None)
-    return await Reads(store, Access(store, clock), clock).document(ask, frozenset(Permission))
+    read = ReadRequest(vehicle.id, signal.code if signal else None, base="", request_id="", authorization=None)
+    return await Reads(store, Access(store, clock), clock).document(read, frozenset(Permission))
 
 
 def is_code(text: str) -> bool:
-    """Tell whether a text is a signal's code, with or without its group."""
+    """Return whether a text is a signal's code, with or without its group."""
     return text.lower() in BY_CODE or text.lower() in _BY_SHORT_NAME
 
 

@@ -1,7 +1,7 @@
 """Short reads: each takes a connection of the pool and sees one snapshot; reads of series by key share statements.
 
 A statement costs a process a hundred microseconds, many times the cost of one more vehicle in it. No request is delayed to wait
-for others: while fewer than AT_ONCE statements run it starts one, else it joins the next.
+for others: while fewer than MAX_STATEMENTS statements run it starts one, else it joins the next.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from chargeport.store.tables.keys import SERIES, VEHICLE_SHIFT
 _SOURCES: Final = "SELECT key, name FROM sources"
 _RULES: Final = "SELECT key, text FROM rules"
 
-AT_ONCE: Final = 2  # statements that run at the same time
+MAX_STATEMENTS: Final = 2  # statements that run at the same time
 MOST: Final = 64  # requests that share one
 # Inner joins: an outer one of what every worker has with what is spread over them may collect all of `latest` on a cluster.
 # By ranges, not `= ANY`: where the planner knows no statistics, it would read all of `latest` for that.
@@ -104,12 +104,12 @@ class Lookups:
         loop = asyncio.get_running_loop()
         request = _Request(ranges, loop.create_future())
         self._waiting.append(request)
-        if not self._is_due and len(self._running) < AT_ONCE:
+        if not self._is_due and len(self._running) < MAX_STATEMENTS:
             self._is_due = True
             loop.call_soon(self._begin)  # after the other requests of this turn of the loop
         return await request.answer
 
-    async def find_at_once(self, ranges: Sequence[SlotRange]) -> list[Any]:
+    async def find_immediately(self, ranges: Sequence[SlotRange]) -> list[Any]:
         """Return the rows of series of many vehicles, by a statement of their own. Raises StoreError."""
         columns = [list(column) for column in zip(*ranges, strict=True)] or [[], [], []]
         return await self._reader.select(_FIND, tuple(columns))
@@ -121,7 +121,7 @@ class Lookups:
     async def _answer_all(self) -> None:
         try:
             await self._answer_waiting()
-        finally:  # at once: a request that still counted this task would wait for it in vain
+        finally:  # immediately: a request that still counted this task would wait for it in vain
             self._running.discard(asyncio.current_task())
 
     async def _answer_waiting(self) -> None:
@@ -142,6 +142,6 @@ class Lookups:
         """Return the rows for each request."""
         whose = [number for number, request in enumerate(requests) for _ in request.ranges]
         answers: list[list[Any]] = [[] for _ in requests]
-        for row in await self.find_at_once([each for request in requests for each in request.ranges]):
+        for row in await self.find_immediately([each for request in requests for each in request.ranges]):
             answers[whose[row[0] - 1]].append(row)
         return answers

@@ -78,7 +78,7 @@ class PostgresReadings(ReadingTables):
     async def signals_of(self, vehicle_ids: Sequence[str]) -> dict[str, VehicleSeries]:
         """Return these cars with all their series, by one statement; by two where some have none."""
         possible = [each for each in dict.fromkeys(vehicle_ids) if "\0" not in each]
-        return await self._with_series(possible, await self._lookups.find_at_once([SlotRange(each) for each in possible]))
+        return await self._with_series(possible, await self._lookups.find_immediately([SlotRange(each) for each in possible]))
 
     async def _with_series(self, asked: Sequence[str], found: Sequence[Any]) -> dict[str, VehicleSeries]:
         """Return the cars with the states of these rows, by id, once the names in them are known; those without rows, too."""
