@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from chargeport import config
 from chargeport.cli import configuration
+from chargeport.errors import StoreError
 from chargeport.store import backends, urls
 from chargeport.store.audit import Act, Actor, act_as, record
 from chargeport.store.health import unlogged
@@ -63,7 +64,7 @@ def person() -> Actor:
 
 
 def audit_in(file: Path, act: Act, detail: str) -> None:
-    """Record a deed in a database file that is not opened as a store, unless its schema is older than the log.
+    """Record an act in a database file that is not opened as a store, unless its schema is older than the log.
 
     Raises StoreError.
     """
@@ -77,6 +78,17 @@ def audit_in(file: Path, act: Act, detail: str) -> None:
                     record(connection, act, "", detail, who=person())
     finally:
         connection.close()
+
+
+async def rewritten(store: Store, erased: str) -> bool:
+    """Write the file anew once something is erased; return whether no byte of it is left. Raises StoreError.
+
+    `erased` names what was erased in the error.
+    """
+    try:
+        return await store.vehicles.wipe()
+    except StoreError as error:
+        raise StoreError(f"{erased} is erased, but the file could not be written anew: {error}") from error
 
 
 def with_store(database: str | None, work: Callable[[Store], Awaitable[T]], *, create: bool = False) -> T:

@@ -27,27 +27,29 @@ if TYPE_CHECKING:
 
 LISTED: Final = 12  # cars; a fleet of hundreds would push the rest off the screen
 
+DemoFile = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="Keep the data here, for the next time; else they are gone.", show_default=False),
+]
+ScenarioName = Annotated[
+    str | None,
+    typer.Option("--scenario", metavar="NAME|FILE", help="A ready scenario, or one of yours (TOML).", show_default=False),
+]
+ClockAt = Annotated[
+    int | None,
+    typer.Option("--at", parser=typed.instant, metavar="TIME", help="What the clock shows to begin with.", show_default=False),
+]
+
 
 def demo(
     *,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 for any that is free.")] = 8080,
-    database: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="Keep the data here, for the next time; else they are gone.", show_default=False),
-    ] = None,
+    database: DemoFile = None,
     vehicles: Annotated[int, typer.Option(min=1, max=5000, help="How many cars.")] = 6,
     speed: Annotated[float, typer.Option(parser=typed.speed, metavar="X", help="How many times faster than life.")] = 1.0,
-    scenario: Annotated[
-        str | None,
-        typer.Option("--scenario", metavar="NAME|FILE", help="A ready scenario, or one of yours (TOML).", show_default=False),
-    ] = None,
-    at: Annotated[
-        int | None,
-        typer.Option(
-            "--at", parser=typed.instant, metavar="TIME", help="What the clock shows to begin with.", show_default=False
-        ),
-    ] = None,
+    scenario: ScenarioName = None,
+    at: ClockAt = None,
     frozen: Annotated[bool, typer.Option("--frozen", help="Let the clock stand still until it is set forward.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -61,7 +63,7 @@ def demo(
     try:
         url = database or f"sqlite:///{folder}/demo.db"
         flags = {("database", "url"): url, ("server", "host"): host, ("server", "port"): port}
-        # Webhooks of a demo that only this machine can ask may go to this machine.
+        # Webhooks of a demo that only this machine can reach may go to this machine.
         flags |= {("webhooks", "allow_private_targets"): is_loopback(host)}
         if frozen:  # the same at every run
             flags |= {("staleness", "learn"): False, ("webhooks", "retry_jitter"): 0}

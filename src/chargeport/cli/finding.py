@@ -46,7 +46,7 @@ async def vehicle_called(store: Store, name: str) -> Vehicle:
 
 
 def _is_meant(vehicle: Vehicle, typed_name: str) -> bool:
-    """Tell whether what was typed means a vehicle's make and model, or its id."""
+    """Return whether what was typed means a vehicle's make and model, or its id."""
     if len(typed_name) < LEAST_TYPED:
         return False
     names = (vehicle.model or "", " ".join(part for part in (vehicle.make, vehicle.model) if part))
@@ -68,15 +68,15 @@ async def application_with(store: Store, client_id: str) -> Application:
     return found[0]
 
 
-async def every(ask: Callable[[Page], Awaitable[tuple[list[T], int]]]) -> list[T]:
-    """Return all entries of a list, whatever its length."""
+async def every(page_of: Callable[[Page], Awaitable[tuple[list[T], int]]], limit: int = 0) -> list[T]:
+    """Return all entries of a list, whatever its length, or at most `limit`; 0: all."""
     found: list[T] = []
     number = 1
     while True:
-        part, total = await ask(Page(number, PAGE_SIZE))
+        part, total = await page_of(Page(number, PAGE_SIZE))
         found += part
-        if not part or len(found) >= total:
-            return found
+        if not part or len(found) >= total or (limit and len(found) >= limit):
+            return found[: limit or None]
         number += 1
 
 

@@ -8,10 +8,9 @@ import typer
 from chargeport.api.aggregation import MAX_BUCKETS, Bucket, buckets
 from chargeport.api.history import RAW, HistorySelection, Page, bucket_json, change_json, document, grid_of
 from chargeport.api.instants import duration_ms
-from chargeport.cli import typed
 from chargeport.cli.database import with_store
 from chargeport.cli.finding import described, vehicle_called
-from chargeport.cli.options import Database, Json, VehicleName
+from chargeport.cli.options import Database, From, Json, To, VehicleName
 from chargeport.cli.output import NOTHING, console, print_json, print_table, say
 from chargeport.cli.plot import LABEL, WIDEST, levels, plot
 from chargeport.cli.rows import in_words, with_unit
@@ -24,12 +23,12 @@ from chargeport.signals.sweep import Step
 from chargeport.store.effective_history import EffectiveHistory
 from chargeport.store.protocols import Store
 from chargeport.store.records import RunStart, Vehicle
+from chargeport.store.retention_policy import DAY_MS
 from chargeport.wire.provenance import shown
 from chargeport.wire.status import ERROR_STATUSES
 
 MAX_LIMIT: Final = 10_000
-PORTION: Final = 1000  # changes read at once
-DAY_MS: Final = 86_400_000
+PORTION: Final = 1000  # changes read at a time
 
 
 def _step(text: str) -> int | None:
@@ -41,13 +40,6 @@ def _step(text: str) -> int | None:
 
 
 Code = Annotated[str, typer.Argument(metavar="CODE", help="The signal, such as charge-voltage or voltage.", show_default=False)]
-From = Annotated[
-    int | None,
-    typer.Option("--from", parser=typed.instant, metavar="TIME", help="Observed then or later (UTC).", show_default=False),
-]
-To = Annotated[
-    int | None, typer.Option("--to", parser=typed.instant, metavar="TIME", help="Observed before that.", show_default=False)
-]
 Resolution = Annotated[
     int | None,
     typer.Option(
@@ -165,10 +157,6 @@ def _changes(signal: Signal, found: Found, now: int) -> list[tuple[str | None, .
         )
         for step, end in zip(found.steps, ends, strict=True)
     ]
-
-
-def _source(step: Step) -> str | None:
-    return shown(step.state.source, step.state.rule)
 
 
 def _value(signal: Signal, step: Step) -> str:

@@ -56,6 +56,14 @@ def print_json(value: Any) -> None:
     sys.stdout.flush()
 
 
+def print_done(document: Any, sentence: str, *, as_json: bool) -> None:
+    """Print the result of a command: one JSON document for a program, a sentence for a person."""
+    if as_json:
+        print_json(document)
+    else:
+        say(sentence)
+
+
 def print_table(
     columns: Sequence[str],
     rows: Iterable[Iterable[Any]],
@@ -67,7 +75,7 @@ def print_table(
     """Print a table, or the sentence `empty` where there are no rows.
 
     In a terminal that is too narrow, columns in `short` are cut to so many characters, those in `spare` left out, the first one
-    first, then long cells of the widest ones go on below. In a pipe a row is a line, and all of it is printed.
+    first, then long cells of the widest ones are wrapped. In a pipe a row is a line, and all of it is printed.
     """
     cells = [[shown(cell) for cell in row] for row in rows]
     if not cells:
@@ -94,7 +102,7 @@ def print_table(
 
 
 def print_facts(facts: Mapping[str, Any]) -> None:
-    """Print the facts of one thing, a line each, uncut for copying. A sentence goes on below where a line is too short."""
+    """Print the facts of one thing, a line each, uncut for copying. A long sentence is wrapped."""
     width = max(map(len, facts))
     room = console().width - width - 2
     for name, value in facts.items():
@@ -115,7 +123,7 @@ def printable(text: str) -> str:
 
 
 def confirm(question: str, *, yes: bool) -> bool:
-    """Ask whether to go on; `yes` is the answer where nobody can be asked. Raises ChargeportError where there is none."""
+    """Ask whether to continue; `yes` is the answer where nobody can be asked. Raises ChargeportError where there is none."""
     if yes:
         return True
     if not sys.stdin.isatty():
@@ -192,7 +200,7 @@ def cut(text: str, width: int, end: str = "…") -> str:
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """Return the text in lines of this width; a word that is longer goes on in the next one.
+    """Return the text in lines of this width; a longer word is broken.
 
     >>> wrapped("a long sentence", 8), wrapped("short", 8), wrapped("455f1614-34aa", 8)
     (['a long', 'sentence'], ['short'], ['455f1614', '-34aa'])

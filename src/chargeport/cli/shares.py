@@ -8,7 +8,7 @@ from chargeport.cli import typed
 from chargeport.cli.database import with_store
 from chargeport.cli.finding import described, every, vehicle_called
 from chargeport.cli.options import Database, Json, VehicleName
-from chargeport.cli.output import print_json, print_table, say
+from chargeport.cli.output import print_done, print_json, print_table, say
 from chargeport.cli.page_address import ELSEWHERE, page_address, share_url
 from chargeport.cli.sign_in import people, say_aside
 from chargeport.cli.times import ago, long
@@ -82,10 +82,7 @@ def remove(
     """End a share link at once."""
     if not with_store(database, lambda store: people(store).end_share(share_id)):
         raise NotFoundError(f"No share link has the id {typed.quoted(share_id)}: chargeport share list shows those there are.")
-    if as_json:
-        print_json({"id": share_id, "removed": True})
-    else:
-        say(f"{share_id} shows nothing any more.")
+    print_done({"id": share_id, "removed": True}, f"{share_id} shows nothing any more.", as_json=as_json)
 
 
 def _left(link: ShareLink, now: int) -> str:
