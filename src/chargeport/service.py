@@ -142,7 +142,7 @@ class Service:
         """Register the settings' cars, and start the settings' sources and these.
 
         Every process answers the API; `role` names its other work. If there may be several processes, work that must be done
-        once is done by the process that holds its lease.
+        once is done by the process that has its lease.
         """
         # What is loaded by now stays: the collector need not visit it again, nor run at every 700th object.
         gc.collect()

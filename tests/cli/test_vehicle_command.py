@@ -23,7 +23,7 @@ def test_a_vehicle_answers_to_all_its_names(chargeport: CommandLine) -> None:
         assert shown["aliases"] == ["Käfer", "garage 2"]
 
 
-def test_what_nobody_told_is_a_dash_and_null(chargeport: CommandLine) -> None:
+def test_what_nobody_reported_is_a_dash_and_null(chargeport: CommandLine) -> None:
     vehicle_id = chargeport.vehicle()
     (listed,) = chargeport("vehicle", "list", "--json").json
     assert listed["vin"] is None

@@ -34,12 +34,12 @@ async def test_a_configured_source_a_dialect_the_api_and_any_source_that_reporte
 
 
 @pytest.mark.parametrize(("wrong", "named"), [(settings("cra"), "cra"), (settings("car", code="wattage"), "wattage")])
-async def test_a_name_that_nobody_has_heard_of_is_told(store: Store, wrong: Settings, named: str) -> None:
+async def test_an_unknown_name_is_an_error(store: Store, wrong: Settings, named: str) -> None:
     with pytest.raises(SettingError, match=named):
         await fleet.check_order(store.readings, wrong, [])
 
 
-async def test_a_changed_order_shows_at_once_and_stores_nothing(store: Store) -> None:
+async def test_a_changed_order_applies_immediately_and_stores_nothing(store: Store) -> None:
     await store.readings.write([reading("car", 1), reading("garage", 2)])
     before = await store.readings.position()
     for names, value in ((("car", "garage"), 1), (("garage",), 2), ((), 2)):

@@ -38,7 +38,7 @@ def hashed(secret: str | bytes) -> bytes:
 
 
 class Access:
-    """Checks bearer tokens and client secrets, and works out the permissions on a car."""
+    """Checks bearer tokens and client secrets, and computes the permissions on a car."""
 
     def __init__(self, store: Store, clock: Clock, most_tokens: int = LimitSettings().tokens_by_application) -> None:
         self._store = store
@@ -130,7 +130,7 @@ class Access:
     async def register(
         self, name: str, permissions: frozenset[Permission], *, connected_only: bool = False
     ) -> tuple[Application, str]:
-        """Register an application; return it and its secret, of which only the hash is kept."""
+        """Register an application; return it and its secret, of which only the hash is stored."""
         application = Application(
             client_id=f"client_{uuid.uuid4()}", name=name, permissions=permissions, connected_only=connected_only,
             management_token=new_secret("cpm_"), created_at=self._clock.now(),
@@ -161,7 +161,7 @@ class Access:
     ) -> str:
         """Issue a bearer token that is good for `life_s` seconds; with `user_uuid` for this user's vehicles alone.
 
-        `person` is who is signed in to the page that asks for it.
+        `person` is who is signed in to the page that requests it.
         """
         token = new_secret("cpt_")
         now = self._clock.now()
@@ -179,7 +179,7 @@ def _user(grant: Grant, user_id: str | None) -> str | None:
 
 
 def _is_of_user(grant: Grant, user_id: str | None) -> bool:
-    """Tell whether a token may ask for this user's vehicles: one that came of a consent is for that user's alone."""
+    """Return whether a token may read this user's vehicles: one that came of a consent is for that user's alone."""
     return grant.user_uuid in (None, _user(grant, user_id))
 
 
@@ -207,12 +207,12 @@ class Permits:
         self._there: dict[str, bool] = {}
 
     def forget(self) -> None:
-        """Ask the store again: a connection may have been made, changed or ended, a car erased."""
+        """Read the store again from now on: a connection may have been made, changed or ended, a car erased."""
         self._known.clear()
         self._there.clear()
 
     async def is_there(self, vehicle_id: str) -> bool:
-        """Tell whether the car has not been erased."""
+        """Return whether the car has not been erased."""
         found = self._there.get(vehicle_id)
         if found is None:
             found = self._there[vehicle_id] = await self._store.vehicles.vehicle(vehicle_id) is not None

@@ -41,7 +41,7 @@ _TRIED_AS: Final = (
 
 GUIDE_FOLDER: Final = Path(__file__).parent.parent / "site"
 GUIDE_PATH: Final = "/docs/guide"
-# The site's own scripts and styles stand in its pages; nothing is fetched from another host.
+# The site's own scripts and styles are in its pages; nothing is fetched from another host.
 GUIDE_POLICY: Final = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; worker-src 'self' blob:; style-src 'self' 'unsafe-inline';"
     " img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
@@ -49,7 +49,7 @@ GUIDE_POLICY: Final = (
 
 
 def handlers(describe: Callable[[], dict[str, Any]]) -> Mapping[str, Handler]:
-    """Return the handlers of the documentation's routes. What they show is made once, when somebody asks for it first."""
+    """Return the handlers of the documentation's routes. Their pages are made once, at the first request."""
 
     @cache
     def described() -> tuple[bytes, bytes]:
@@ -147,7 +147,7 @@ def _error(kind: ErrorKind) -> str:
 
 
 class Site(StaticFiles):
-    """The files of the site, with what every answer of the server says beside them."""
+    """The files of the site, with the security headers of all answers."""
 
     async def get_response(self, path: str, scope: Scope) -> StarletteResponse:
         """Return a file, for browsers to keep as long as it stays the same."""
@@ -160,7 +160,7 @@ class Site(StaticFiles):
 
 
 def is_guide_built(folder: Path = GUIDE_FOLDER) -> bool:
-    """Tell whether there is a site to show."""
+    """Return whether there is a site to show."""
     return (folder / "index.html").exists()
 
 

@@ -36,13 +36,13 @@ def signal_event(change: Change, base: str, freshness: Freshness, *, places: boo
 
 
 def data(change: Change, base: str, live_for_ms: int, *, places: bool) -> str:
-    """Return a change as JSON on one line, as it was reported. If it is a live value, it stands for `live_for_ms`."""
+    """Return a change as JSON on one line, as it was reported. A live value is valid for `live_for_ms`."""
     # As of its own instant: when a value's time has run out since, that is an event of its own.
     return _as_json(change.vehicle_id, _of_change(change, live_for_ms), base, places=places)
 
 
 def ending_event(ending: Expiry, base: str, *, places: bool) -> bytes:
-    """Return a live value whose time has run out, or that holds again unchanged, as an event."""
+    """Return a live value whose time has run out, or that is valid again unchanged, as an event."""
     return block(SIGNAL if ending.has_returned else ENDED, ending_data(ending, base, places=places))
 
 

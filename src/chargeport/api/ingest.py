@@ -16,7 +16,7 @@ from chargeport.signals.violation import Violation
 from chargeport.sources.base import Delivery
 from chargeport.wire.errors import body as problem_body
 
-SOURCE: Final = "http"  # what `meta.source` says of readings that came this way
+SOURCE: Final = "http"  # `meta.source` of these readings
 LINES: Final = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
 
 VEHICLE: Final = "vehicle"  # the query's parameter

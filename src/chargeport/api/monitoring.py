@@ -18,7 +18,7 @@ from chargeport.signals.definition import Kind
 from chargeport.signals.effective import effective_of
 from chargeport.store.records import Page
 
-TRY_AGAIN_MS: Final = 1000  # anybody may ask, and each try writes a page
+TRY_AGAIN_MS: Final = 1000  # anybody may request it, and each check writes a page
 
 PAGE: Final = 100
 _NUMBERS: Final = [signal for signal in CATALOGUE if signal.kind in (Kind.QUANTITY, Kind.COUNT, Kind.FLAG)]
@@ -56,20 +56,20 @@ class Readiness:
 
 
 def _begun(ping: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-    """Begin a try that all who ask meanwhile share."""
+    """Begin a check that concurrent requests share."""
     trying = asyncio.create_task(ping, name="readiness")
     trying.add_done_callback(_discard_result)
     return trying
 
 
 def _discard_result(tried: asyncio.Task[None]) -> None:
-    """Take note of the outcome: whoever asked may be gone by then."""
+    """Read the outcome: the client may be gone by then."""
     if not tried.cancelled():
         tried.exception()
 
 
 class _Found(Collector):
-    """What was put together for one answer."""
+    """The metrics of one answer."""
 
     def __init__(self, families: list[Metric]) -> None:
         self._families = families

@@ -32,7 +32,7 @@ FILE_KINDS: Final[dict[str, Header]] = {
     "parquet": (b"content-type", FILE_TYPES[1].encode()),
 }
 FILE_NAME: Final = "charging-sessions.{}"
-GROUP: Final = 8_192  # rows of Parquet that are written at once
+GROUP: Final = 8_192  # rows of Parquet that are written at a time
 COLUMNS: Final = {
     "id": TEXT, "started_at": TEXT, "ended_at": TEXT, "is_open": FLAG, "duration_s": INTEGER,
     "energy_added_kwh": NUMBER, "energy_drawn_kwh": NUMBER, "energy_method": TEXT, "is_estimated": FLAG,

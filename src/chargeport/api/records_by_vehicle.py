@@ -1,6 +1,7 @@
 """`GET /records?order=vehicle`: the sessions of any number of vehicles, by vehicle and begin, in pages by cursor or as a file.
 
-A page goes on behind a session of a vehicle, and a file is made while it is sent: in memory are the sessions of a few vehicles.
+A page continues behind a session of a vehicle, and a file is made while it is sent: in memory are the sessions of a few
+vehicles.
 """
 
 import asyncio

@@ -115,7 +115,7 @@ def schemas() -> dict[str, Schema]:
 
 
 def _requests() -> dict[str, Schema]:
-    """Return the schemas of bodies, with what no type says: which members go together."""
+    """Return the schemas of bodies, with the constraints that no type expresses: which members go together."""
     made = _named(REQUESTS, "Request")
     made["NewFault"] = _fault_schema(made.pop("Request.Fault"))
     scenario = made.pop("Request.ScenarioWish")

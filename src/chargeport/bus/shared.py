@@ -145,7 +145,7 @@ class SiblingLine:
             self._socket.close()
 
     async def ring(self) -> None:
-        """Send a ring to the others. A full queue already holds one; a worker that is gone reads the store when it starts."""
+        """Send a ring to the others. A full queue already has one; a worker that is gone reads the store when it starts."""
         for bell in self._folder.glob("*.bell"):
             if bell != self._own:
                 with suppress(OSError):

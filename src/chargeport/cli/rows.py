@@ -18,9 +18,9 @@ from chargeport.wire.status import ERROR_STATUSES
 COLUMNS: Final = ("signal", "value", "age", "source", "why not")
 NARROW: Final = ("signal", "value", "age", "source, why not")
 NEVER: Final = "never reported"
-ROOM_FOR_ALL: Final = 110  # characters a line; below, the reason stands in the source's place
+ROOM_FOR_ALL: Final = 110  # characters a line; below, the reason replaces the source
 
-# What a signal can tell, as the API's coverage says it; the others are the reasons of absences.
+# States of a signal in the API's coverage; the others are the reasons of absences.
 SUCCESS: Final = "SUCCESS"
 NOT_REPORTED: Final = "NOT_REPORTED"
 
@@ -59,7 +59,7 @@ class Row(NamedTuple):
 
 
 def row(signal: Signal, known: Known, now: int) -> Row:
-    """Return one signal at `now`. A value that no longer holds stands in the reason, never in the column of values."""
+    """Return one signal at `now`. A value that is no longer valid is in the reason, never in the column of values."""
     counts = known.of(signal, now)
     if counts is None:
         return Row(signal.code, NOTHING, why_not=NEVER)
@@ -83,7 +83,7 @@ def print_rows(rows: Iterable[Row], empty: str = "Nothing there.") -> None:
 
 
 def other_rows(signal: Signal, known: Known, now: int) -> list[Row]:
-    """Return what other sources report of the signal, and why each of them is not the effective one."""
+    """Return what other sources report of the signal, and why they are not effective."""
     counts = known.of(signal, now)
     return [] if counts is None else [_other(passed, now) for passed in counts.passed_over]
 

@@ -1,4 +1,4 @@
-"""What is typed at a command, checked before anything is done: each refusal says what would do."""
+"""Parsers of options and arguments: each error says what is accepted."""
 
 import re
 import uuid
@@ -16,7 +16,7 @@ from chargeport.store.records import is_vin
 MAX_LABEL: Final = 128  # characters of a name, an alias, a user id
 FIRST_YEAR: Final = 1990
 LAST_YEAR: Final = 2100
-MAX_SHOWN: Final = 40  # characters of what was typed, said back in a refusal
+MAX_SHOWN: Final = 40  # characters of what was typed, quoted in an error
 
 LAST_AT: Final = 4_102_444_800_000  # 2100-01-01
 

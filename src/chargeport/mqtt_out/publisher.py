@@ -1,6 +1,6 @@
 """Publish each effective change of the feed in its order, then the present state.
 
-The position up to which the broker has acknowledged everything is kept in the store, so that no change is lost by a restart or
+The position up to which the broker has acknowledged everything is in the store, so that no change is lost by a restart or
 an interruption of the broker. Values that expire, or end with their session, are no changes of the feed: each step also
 publishes every state that differs from the last publication. At the start, and after a reconnect, these are all states.
 """

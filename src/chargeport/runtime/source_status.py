@@ -117,7 +117,7 @@ class SourceStatus:
         self._become("waiting", cause=error.cause.value, sentence=str(error), retry_at=retry_at)
 
     def trying(self) -> None:
-        """Note that the source is started (again); the last failure is kept until it is connected."""
+        """Note that the source is started (again); the last failure stays until it is connected."""
         known = self._state
         self._become("connecting", cause=known.cause, sentence=known.sentence)
 

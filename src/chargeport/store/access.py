@@ -62,7 +62,7 @@ class Access(Protocol):
         ...
 
     async def grant(self, token_hash: bytes) -> Grant | None:
-        """Return what a token stands for; None when it is unknown or its application revoked. It may have expired."""
+        """Return the grant of a token; None when it is unknown or its application revoked. It may have expired."""
         ...
 
     async def add_connection(self, connection: Connection) -> Connection:
@@ -150,7 +150,7 @@ class Connect(Protocol):
         ...
 
     async def consent(self, secret_hash: bytes) -> Consent | None:
-        """Return what a code or a refresh token stands for. It may be over, or used."""
+        """Return the consent of a code or a refresh token, which may be expired or used."""
         ...
 
     async def exchange(self, secret_hash: bytes, token_hash: bytes, refresh_hash: bytes, refresh: Consent) -> bool:

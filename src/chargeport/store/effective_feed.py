@@ -51,7 +51,7 @@ class EffectiveFeed:
         return counts.unavailability is None and counts.state.value == change.value
 
     async def _counted(self, vehicle_id: str, signal: Signal, at: int) -> Effective | None:
-        """Return what counted of the signal at an instant. While nothing newer is known, the latest states tell."""
+        """Return what was effective of the signal at an instant; the latest states suffice while nothing newer is known."""
         found = await self._store.readings.signal(vehicle_id, signal)
         if found is not None and _is_newer(found, at):
             found = await self._store.history.series_at(vehicle_id, at)

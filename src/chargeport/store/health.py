@@ -15,7 +15,7 @@ MOST_WAITING: Final = 200_000  # readings: some 100 MB, and seconds of work for 
 
 @contextmanager
 def unlogged() -> Iterator[None]:
-    """Log no failure meanwhile: whoever works on the store tells of the error that ends the work."""
+    """Log no failure meanwhile: whoever works on the store reports the error that ends the work."""
 
     def refuse(_: logging.LogRecord) -> bool:
         return False
@@ -28,7 +28,7 @@ def unlogged() -> Iterator[None]:
 
 
 class Health:
-    """Remembers the failure that stands. Used by the writer's thread and by readers."""
+    """Stores the current failure. Used by the writer's thread and by readers."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -37,12 +37,12 @@ class Health:
 
     @property
     def failure(self) -> StoreError | None:
-        """The failure that stands; None when the last write succeeded."""
+        """The current failure; None when the last write succeeded."""
         return self._failure
 
     @property
     def is_lasting(self) -> bool:
-        """Whether the failure that stands can't end by itself."""
+        """Whether the current failure can't end by itself."""
         return self._is_lasting
 
     def failed(self, failure: StoreError, *, lasting: bool = False) -> None:

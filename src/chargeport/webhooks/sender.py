@@ -106,7 +106,7 @@ class PublicResolver(AbstractResolver):
         return results
 
     async def close(self) -> None:
-        """Do nothing: the system's resolver holds no resources."""
+        """Do nothing: the system's resolver has no resources."""
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> float | None:

@@ -41,7 +41,7 @@ class Conditional(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omi
     condition: Condition | None = None
 
     def applies(self, place: Place | None, charging_type: ChargingType | None) -> bool:
-        """Tell whether this setting covers a car at `place` that is plugged into `charging_type` (None: into nothing)."""
+        """Return whether this setting covers a car at `place` that is plugged into `charging_type` (None: into nothing)."""
         if self.type == "GLOBAL":
             return True
         if self.condition is None:

@@ -36,7 +36,7 @@ SUPPLY_OHM = 0.12
 
 RAMP_STEP_MS = 2_000
 STEP_MS = 10_000
-"""Power changes by a few parts in a thousand within it, on the steepest DC curve; its middle stands for the whole."""
+"""Power changes by a few parts in a thousand within it, on the steepest DC curve; its middle represents the whole."""
 SLICE_PERCENT = 1.0
 """The stretch of battery over which a remaining time is summed up where power depends on the state of charge."""
 

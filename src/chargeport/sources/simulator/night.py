@@ -1,6 +1,6 @@
 """The first demo car: a car that charges at home by night, with a value for every field there is.
 
-Night schedules are kept in local time, so the car lives in whichever city has had night for a while, not for too long.
+Night schedules are in local time, so the car lives in whichever city has had night for a while, not for too long.
 """
 
 from datetime import timedelta

@@ -36,7 +36,7 @@ PORT_COLORS: dict[Status, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Whether charging is allowed, and until when that holds."""
+    """Whether charging is allowed, and until when that is so."""
 
     is_open: bool
     until_at: int = FOREVER

@@ -43,7 +43,7 @@ class PostgresVehicles(VehicleTables):
         self._pool = pool
 
     async def wipe(self) -> bool:
-        """Write the tables that tell of cars anew. Whoever uses one of them waits meanwhile. Raises StoreError."""
+        """Rewrite the tables about cars. Whoever uses one of them waits meanwhile. Raises StoreError."""
         async with self._pool.connection() as raw:
             with translated():
                 await raw.execute(f"VACUUM FULL {_OF_VEHICLES}", timeout=None)
