@@ -30,7 +30,7 @@ from chargeport.api.request_body import json_body
 from chargeport.api.response import Header, Response, answer, json_answer, packed_answer
 from chargeport.errors import CONFLICT, CONNECTION_NOT_FOUND, MALFORMED, USER_NOT_FOUND, Problem, instead_of
 from chargeport.runtime import replaying
-from chargeport.runtime.source_status import SourceState
+from chargeport.runtime.source_status import SILENT_AFTER_MS, SourceState
 from chargeport.settings import Settings
 from chargeport.signals.definition import READS, Permission
 from chargeport.store import audit
@@ -41,8 +41,6 @@ from chargeport.store.urls import database_file, is_server
 from chargeport.wire.encoding import encode
 from chargeport.wire.envelope import iso
 
-SILENT_AFTER_MS: Final = 30_000
-"""A server writes its sources' states every few seconds: older ones are what was when it stopped."""
 MAX_BYTES: Final = 8192
 MAX_NAME: Final = 128
 PART_BYTES: Final = 1 << 16

@@ -7,7 +7,8 @@ import msgspec
 
 from chargeport.api import cursors, history
 from chargeport.api.aggregation import Bucket
-from chargeport.api.operator_examples import OF
+from chargeport.api.operator_examples import AT, BASE, OF
+from chargeport.api.route import VEHICLE_ID
 from chargeport.derivation.provenance import PROVENANCE
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE
@@ -19,9 +20,7 @@ from chargeport.signals.sweep import Step
 from chargeport.store.records import RunStart, Vehicle
 from chargeport.wire.envelope import View, vehicle_resource
 
-AT: Final = 1_777_629_598_000
-BASE: Final = "http://127.0.0.1:8080"
-VEHICLE: Final = Vehicle(id="0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11", make="ACME", model="Bolt One", year=2026, powertrain="BEV")
+VEHICLE: Final = Vehicle(id=VEHICLE_ID, make="ACME", model="Bolt One", year=2026, powertrain="BEV")
 _EVERYTHING: Final = frozenset(Permission)
 
 

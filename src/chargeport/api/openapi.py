@@ -6,7 +6,7 @@ from typing import Any, Final
 from chargeport import __version__
 from chargeport.api import examples, operator_examples
 from chargeport.api.operation_links import links_of
-from chargeport.api.route import Parameter, Route
+from chargeport.api.route import VEHICLE_ID, Parameter, Route
 from chargeport.api.schemas import Schema, ref, schemas
 from chargeport.dialects.all import ALL
 from chargeport.errors import (
@@ -36,7 +36,7 @@ _PATH_PARAMETERS: Final[dict[str, Schema]] = {
         "schema": {"enum": sorted(name for name, dialect in ALL.items() if dialect.read is not None)},
         "example": "tesla",
     },
-    "vehicle_id": _id("The vehicle's id.", operator_examples.VEHICLE_ID),
+    "vehicle_id": _id("The vehicle's id.", VEHICLE_ID),
     "module": _id("Its name.", "app.js"),
     "client_id": _id("The application's id.", operator_examples.CLIENT_ID),
     "connection_id": _id("The connection's id.", operator_examples.CONNECTION_ID),

@@ -213,7 +213,7 @@ ROUTES: Final = (
         parameters=(
             Parameter("filter[userId]", "Only this user's.", "7d0f5c1e-2a67-4f0b-9f61-0c5d3b1e8a01"),
             Parameter("filter[user.externalId]", "Only those of the user whom you call so.", "owner-1"),
-            Parameter("filter[vehicleId]", "Only to this vehicle.", "0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11"),
+            Parameter("filter[vehicleId]", "Only to this vehicle.", VEHICLE_ID),
             Parameter("filter[vehicle.mode]", "Only vehicles of this mode: live or simulated.", "live"),
             *pages(paging.MAX_SIZE), USER,
         ),

@@ -3,7 +3,7 @@
 from typing import Final
 
 from chargeport.api import paging, webhooks
-from chargeport.api.route import USER, Parameter, Route, pages
+from chargeport.api.route import USER, VEHICLE_ID, Parameter, Route, pages
 from chargeport.errors import (
     ACCESS_DENIED,
     CONFLICT,
@@ -87,7 +87,7 @@ WEBHOOK_ROUTES: Final = (
         answer="SubscriptionList",
         parameters=(
             Parameter("filter[webhookId]", "Only of this webhook.", "0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11"),
-            Parameter("filter[vehicleId]", "Only to this vehicle.", "0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11"),
+            Parameter("filter[vehicleId]", "Only to this vehicle.", VEHICLE_ID),
             Parameter("filter[userId]", "Only of this user's vehicles.", "7d0f5c1e-2a67-4f0b-9f61-0c5d3b1e8a01"),
             *pages(paging.MAX_SIZE), USER,
         ),

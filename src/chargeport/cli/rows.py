@@ -136,11 +136,6 @@ def _document(signal: Signal, document: dict[str, Any]) -> str:
         if isinstance(document.get(member), int | float):
             return with_unit(document[member], signal)
     if isinstance(document.get("latitude"), int | float) and isinstance(document.get("longitude"), int | float):
-        return _position(document)
+        return f"{wire.number(document['latitude'])}, {wire.number(document['longitude'])}"
     entries = document.get("values") or []
     return f"{len(entries)} {_ENTRIES.get(signal.code, 'entries')}"
-
-
-def _position(document: dict[str, Any]) -> str:
-    """Return coordinates, as maps take them."""
-    return f"{wire.number(document['latitude'])}, {wire.number(document['longitude'])}"

@@ -1,6 +1,6 @@
 """`chargeport share`: links that show one car to whoever has them, read-only and without signing in."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
@@ -15,10 +15,9 @@ from chargeport.cli.times import ago, long
 from chargeport.clock import SystemClock
 from chargeport.errors import NotFoundError
 from chargeport.store.protocols import Store
+from chargeport.store.retention_policy import DAY_MS
 from chargeport.store.sign_in import ShareLink
 from chargeport.wire.envelope import iso
-
-DAY_MS: Final = 86_400_000
 
 group = typer.Typer(help="Share links: one car on the page, read-only, for whoever has the link.", no_args_is_help=True)
 

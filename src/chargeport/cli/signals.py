@@ -17,7 +17,7 @@ from chargeport.errors import NotFoundError
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE
 from chargeport.signals.definition import Kind, Permission, Signal
 from chargeport.store.protocols import Store
-from chargeport.store.records import Vehicle, VehicleSeries
+from chargeport.store.records import VehicleSeries
 
 _BY_SHORT_NAME: Final = {signal.code.partition("-")[2]: signal for signal in CATALOGUE}
 
@@ -128,12 +128,8 @@ def show_fleet(signal: Signal | None, database: str | None, as_json: bool) -> No
 
 
 async def _found_fleet(store: Store) -> list[rows.Known]:
-    return [await _series(store, vehicle) for vehicle in await fleet(store)]
-
-
-async def _series(store: Store, vehicle: Vehicle) -> rows.Known:
-    found = await store.readings.signals(vehicle.id) or VehicleSeries(vehicle, {})
-    return rows.Known(found, store.readings.ranks)
+    found = [await store.readings.signals(vehicle.id) or VehicleSeries(vehicle, {}) for vehicle in await fleet(store)]
+    return [rows.Known(series, store.readings.ranks) for series in found]
 
 
 def _overview(found: rows.Known, now: int) -> list[str]:

@@ -17,7 +17,7 @@ from chargeport.clock import SystemClock
 from chargeport.config import FILE_NAME
 from chargeport.errors import NotFoundError
 from chargeport.ingest.vehicle_names import VehicleNames
-from chargeport.runtime.source_status import SourceState
+from chargeport.runtime.source_status import SILENT_AFTER_MS, SourceState
 from chargeport.sources.base import Cause, SourceError, StationStatus
 from chargeport.store.protocols import Store
 from chargeport.store.records import IssueCount, Page, Vehicle
@@ -26,8 +26,6 @@ from chargeport.store.urls import is_missing
 if TYPE_CHECKING:
     from chargeport.runtime.builder import Built
 
-SILENT_AFTER_MS: Final = 30_000
-"""A server writes its sources' states every few seconds: older ones are what was when it stopped."""
 CHECK_WITHIN_S: Final = 10.0
 NO_SOURCE: Final = f"There is no source: [[sources]] in {FILE_NAME} names them, or in the file that --config names."
 
