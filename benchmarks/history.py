@@ -16,7 +16,7 @@ import random
 import time
 from pathlib import Path
 
-from chargeport.api.history import Asked, page_of
+from chargeport.api.history import HistorySelection, page_of
 from chargeport.api.instants import duration_ms
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Permission, Signal, Value
@@ -145,7 +145,7 @@ async def measure(file: Path, reads: int, step_ms: int) -> list[float]:
     draw, taken, history = random.Random(4), [], EffectiveHistory(store, DAY0 + 2 * DAYS * DAY_MS)
     for _ in range(reads):
         start = DAY0 + draw.randrange(DAYS) * DAY_MS
-        asked = Asked(start, start + DAY_MS, step_ms, 1000, None)
+        asked = HistorySelection(start, start + DAY_MS, step_ms, 1000, None)
         car = f"car-{draw.randrange(cars) + 1}"
         begun = time.perf_counter()
         page = await page_of(history, car, MEASURED, asked, allowed=frozenset(Permission), now=DAY0 + 2 * DAYS * DAY_MS)

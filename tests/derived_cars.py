@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from chargeport.api.access import Access
-from chargeport.api.reads import Ask, Reads
+from chargeport.api.reads import ReadRequest, Reads
 from chargeport.clock import ManualClock
 from chargeport.derivation.worker import Derivation
 from chargeport.settings import Settings
@@ -105,8 +105,8 @@ class House:
 
     async def read(self, signal: Signal, permissions: frozenset[Permission] = frozenset(Permission)) -> Any:
         """The signal as the API answers it: attributes and meta."""
-        ask = Ask(CAR.id, signal.code, base="", request_id="", authorization=None)
-        return msgspec.json.decode(await self.reads.document(ask, permissions))["data"]
+        read = ReadRequest(CAR.id, signal.code, base="", request_id="", authorization=None)
+        return msgspec.json.decode(await self.reads.document(read, permissions))["data"]
 
     async def records(self) -> list[dict[str, Any]]:
         """The charge records that are shown."""

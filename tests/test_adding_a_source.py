@@ -85,7 +85,7 @@ def test_the_table_in_python_makes_one_signal_of_two_fields() -> None:
     assert [entry.signal.code for entry in normalise(alone, homebox).entries] == ["charge-amperage"]
 
 
-async def test_the_transport_hears_datagrams(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_transport_receives_datagrams(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kind = run(blocks("python")[1])["UDP"]
     assert isinstance(kind, SourceType)
     monkeypatch.setattr("chargeport.runtime.builder.built_in", lambda name: kind if name == "udp" else None)

@@ -2,6 +2,7 @@
 
 import ast
 import graphlib
+import importlib
 import re
 import subprocess
 import sys
@@ -93,6 +94,16 @@ def listed(offenders: Iterable[str], what: str) -> str:
 
 
 # Layers, sizes, names
+
+
+def test_every_name_that_a_benchmark_imports_exists() -> None:
+    missing = [
+        f"{file.name}: {origin}.{name}"
+        for file in sorted((ROOT / "benchmarks").glob("*.py"))
+        for origin, name in imported(tree_of(file))
+        if origin.startswith("chargeport.") and name and not hasattr(importlib.import_module(origin), name)
+    ]
+    assert not missing, listed(missing, "it does not run")
 
 
 def test_imports_keep_to_the_layers() -> None:

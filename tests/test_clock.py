@@ -4,7 +4,7 @@ import math
 from chargeport.clock import ManualClock, SimulatedClock, SteadyClock, SystemClock
 
 
-async def test_a_manual_clock_moves_only_when_told_and_when_somebody_sleeps() -> None:
+async def test_a_manual_clock_moves_only_when_it_is_set_and_when_somebody_sleeps() -> None:
     clock = ManualClock(1000)
     assert clock.now() == clock.now() == 1000
     clock.move(2.5)
@@ -39,7 +39,7 @@ async def test_a_simulated_clock_at_speed_0_moves_only_when_it_is_set() -> None:
     assert clock.now() == 65_000, "it is never set back"
 
 
-async def test_a_simulated_clock_goes_on_from_where_it_stood() -> None:
+async def test_a_simulated_clock_continues_where_it_stopped() -> None:
     clock = SimulatedClock(0, at=5_000)
     sleeper = asyncio.create_task(clock.sleep(36))
     await asyncio.sleep(0)

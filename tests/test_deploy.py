@@ -51,7 +51,7 @@ def test_every_variable_is_one_that_is_read() -> None:
     assert named <= VARIABLES
 
 
-def test_every_probe_asks_a_route_that_there_is() -> None:
+def test_every_probe_requests_a_route_that_there_is() -> None:
     probes = []
     for document in documents():
         if document["kind"] == "Deployment":

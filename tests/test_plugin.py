@@ -58,7 +58,7 @@ def test_the_type_is_there_when_the_package_is_installed(installed: Path, settin
     assert chargeport(installed, *check).returncode == 0
 
 
-def test_rows_are_heard_once_over_restarts(installed: Path, settings: Path) -> None:
+def test_rows_are_emitted_once_over_restarts(installed: Path, settings: Path) -> None:
     file = settings.parent / "wallbox.csv"
     file.write_bytes(ROWS)
     assert served(installed, settings, 2) == [7200, 7300]

@@ -69,7 +69,7 @@ async def test_a_source_that_fails_is_started_again(service: Service, caplog: py
     await service.close()
 
 
-async def test_what_is_not_understood_is_kept_and_counted(service: Service) -> None:
+async def test_what_is_not_understood_is_stored_and_counted(service: Service) -> None:
     await service.store.vehicles.add_vehicle(CAR)
     await service.feeds.pipeline.take([message("lots"), message("lots")])
     found, total = await service.store.issues.issues(Page())

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from chargeport.api import guide
+from chargeport.api import docs
 from serving import served
 from world import World
 
@@ -42,10 +42,12 @@ def test_no_page_of_the_site_fetches_anything_from_another_host(site: Path) -> N
 
 @pytest.mark.service
 async def test_the_server_shows_the_site_under_a_policy(site: Path) -> None:
-    client = httpx.AsyncClient(transport=httpx.ASGITransport(Starlette(routes=guide.routes(site))), base_url="http://cars.test")
+    client = httpx.AsyncClient(
+        transport=httpx.ASGITransport(Starlette(routes=docs.guide_routes(site))), base_url="http://cars.test"
+    )
     start = await client.get("/docs/guide/index.html")
     assert "The open, self-hosted charge-signals server" in start.text
-    assert start.headers["content-security-policy"] == guide.POLICY
+    assert start.headers["content-security-policy"] == docs.GUIDE_POLICY
     assert (await client.get("/docs/guide/pictures/fleet-desktop-light.png")).headers["content-type"] == "image/png"
     index = (await client.get("/docs/guide/search/search_index.json")).json()
     assert any("staleness" in each["text"].lower() for each in index["docs"])
@@ -54,7 +56,7 @@ async def test_the_server_shows_the_site_under_a_policy(site: Path) -> None:
 
 
 def test_where_it_was_not_built_there_is_nothing(tmp_path: Path) -> None:
-    assert guide.routes(tmp_path) == []
+    assert docs.guide_routes(tmp_path) == []
 
 
 @pytest.mark.service

@@ -27,7 +27,7 @@ class Machine:
 
 
 @pytest.mark.parametrize("leap", [DAY, 20 * 365 * DAY, -DAY, -20 * 365 * DAY, HOUR])
-def test_a_leap_is_not_followed_and_time_goes_on(leap: int) -> None:
+def test_a_leap_is_not_followed_and_time_continues(leap: int) -> None:
     machine = Machine()
     clock = machine.clock()
     machine.wall += leap
@@ -115,7 +115,7 @@ def test_time_does_not_begin_before_what_was_stored_last() -> None:
     assert clock.now() == machine.wall
 
 
-def test_a_clock_that_was_reset_to_1970_goes_on_from_what_was_stored_last() -> None:
+def test_a_clock_that_was_reset_to_1970_continues_from_what_was_stored_last() -> None:
     machine = Machine(wall=0)
     clock = machine.clock()
     clock.begin(NOW - 200 * DAY)

@@ -186,7 +186,7 @@ def test_files_that_are_no_good_leave_the_certificate_before_in_use(
 
 
 @pytest.mark.parametrize(("days", "said"), [(13.5, "expires in 13 days"), (-1, "has expired"), (15, None)])
-def test_a_certificate_that_ends_soon_is_told_once_a_day(
+def test_a_certificate_that_ends_soon_is_logged_once_a_day(
     authority: Authority, caplog: pytest.LogCaptureFixture, days: float, said: str | None
 ) -> None:
     time_s = [0.0]
@@ -200,7 +200,7 @@ def test_a_certificate_that_ends_soon_is_told_once_a_day(
     assert len(caplog.messages) == (0 if said is None else 2)
 
 
-async def test_a_client_refuses_an_expired_certificate_and_the_server_goes_on(world: World, authority: Authority) -> None:
+async def test_a_client_refuses_an_expired_certificate_and_the_server_continues(world: World, authority: Authority) -> None:
     yesterday = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
     trusting = authority.trusting()
     async with served(world.served, tls=authority.issue(not_after=yesterday)) as serving:

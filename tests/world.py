@@ -14,8 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import contract
 from chargeport.api.app import WebApp
+from chargeport.api.cursors import Positions
 from chargeport.api.fast_path import Head
-from chargeport.api.positions import Positions
 from chargeport.clock import ManualClock
 from chargeport.dashboard import page
 from chargeport.service import Service

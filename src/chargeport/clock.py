@@ -189,7 +189,7 @@ class SteadyClock:
 class ManualClock:
     """A clock that is moved by its user: for tests and time travel.
 
-    `sleep` moves it, so that a loop with waits runs through its schedule at once.
+    `sleep` moves it, so that a loop with waits runs through its schedule without waiting.
     """
 
     def __init__(self, at: int) -> None:

@@ -18,17 +18,16 @@ from chargeport import __version__, tasks
 from chargeport.api.access import Access
 from chargeport.api.app import WebApp, build_app
 from chargeport.api.consents import Consents
+from chargeport.api.cursors import Positions
 from chargeport.api.fleet import Fleet
-from chargeport.api.metrics import tally
-from chargeport.api.positions import Positions
+from chargeport.api.monitoring import tally
 from chargeport.api.reads import Reads
 from chargeport.api.request import AppContext
 from chargeport.api.route import Handler
 from chargeport.api.sign_in import SignIn
 from chargeport.api.tail import Tail
 from chargeport.api.worker_reports import WorkerReports
-from chargeport.bus.memory import Doorbell
-from chargeport.bus.shared import Line, SharedDoorbell
+from chargeport.bus.shared import Doorbell, Line, SharedDoorbell
 from chargeport.clock import CONFIRMED, Clock, SimulatedClock, SteadyClock
 from chargeport.config import Role, encryption
 from chargeport.derivation.sessions import SessionDeriver
@@ -53,7 +52,7 @@ from chargeport.store.urls import is_server
 from chargeport.webhooks.service import WebhookService
 
 if TYPE_CHECKING:
-    from chargeport.mqtt_out.service import MqttOut
+    from chargeport.mqtt_out.publisher import MqttOut
 
 DERIVE_EVERY_MS = 3_600_000  # of a simulated clock that is set forward: the cost of a session grows with its length
 WAIT_S = 30.0  # for a ring, which may be lost
@@ -143,7 +142,7 @@ class Service:
         """Register the settings' cars, and start the settings' sources and these.
 
         Every process answers the API; `role` names its other work. If there may be several processes, work that must be done
-        once is done by the process that holds its lease.
+        once is done by the process that has its lease.
         """
         # What is loaded by now stays: the collector need not visit it again, nor run at every 700th object.
         gc.collect()
@@ -176,7 +175,7 @@ class Service:
         if self.policy.is_limited:
             self._once("retention", lambda: keep(self.store.retention, self.policy, self.clock))
         if self.settings.mqtt_out.url is not None:
-            from chargeport.mqtt_out.service import MqttOut
+            from chargeport.mqtt_out.publisher import MqttOut
 
             self._mqtt_out = MqttOut(self.store, self.clock, self.settings.mqtt_out, self.doorbell.wait)
             self._once("mqtt out", self._mqtt_out.run)

@@ -1,7 +1,7 @@
 """How a task is ended: cancelled until it has ended.
 
 `Task.cancel` asks once, and what a task awaits may swallow it: `asyncio.wait_for` of Python 3.11 does when its result comes in
-the same turn, so clients that use it do (nats-py). An endless task then goes on, and who waits for it waits for ever.
+the same turn, so clients that use it do (nats-py). An endless task then continues, and who waits for it waits for ever.
 """
 
 import asyncio

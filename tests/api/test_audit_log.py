@@ -89,7 +89,7 @@ async def test_a_filter_that_is_wrong_is_named(world: World, app: Client, query:
     assert named in detail(await world.client.get(f"/admin/audit?{query}", headers=app.headers), 400)
 
 
-async def test_counts_that_can_not_be_written_are_kept(world: World, app: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_counts_that_can_not_be_written_are_not_lost(world: World, app: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     from chargeport.errors import StoreError
 
     async def fail(_: Any) -> None:

@@ -397,7 +397,7 @@ async def test_a_bad_item_never_costs_its_neighbours(known: tuple[World, Header]
     assert not wrong, "\n".join(wrong)
 
 
-async def test_of_a_member_that_stands_twice_the_last_one_counts(known: tuple[World, Header]) -> None:
+async def test_of_a_member_that_occurs_twice_the_last_one_counts(known: tuple[World, Header]) -> None:
     world, own = known
     body = f'{{"vehicle":"nobody","vehicle":"{CAR}","signal":"charge-voltage","body":{{"value":1,"value":233}}}}'.encode()
     response = await ask(world.app, "/ingest/readings", [own], method="POST", body=[body])
@@ -427,7 +427,7 @@ async def test_a_bomb_of_a_thousand_to_one_is_not_unpacked(known: tuple[World, H
     assert (status, peak < 32 * MEBIBYTE, took < 2) == (413, True, True), (status, peak, took)
 
 
-async def test_a_body_of_countless_gzip_files_is_refused_at_once(known: tuple[World, Header]) -> None:
+async def test_a_body_of_countless_gzip_files_is_refused_immediately(known: tuple[World, Header]) -> None:
     many = gzip.compress(b"") * 400_000
     status, peak, took = await cost(*known, many, (b"content-encoding", b"gzip"))
     assert (status, peak < 32 * MEBIBYTE, took < 2) == (400, True, True), (status, peak, took)

@@ -155,7 +155,7 @@ async def test_an_application_sees_its_own_commands_and_who_may_manage_all(
     typed_error(answer, 403, "PERMISSION/None")
 
 
-async def test_nothing_is_asked_of_a_car_while_nothing_can_be_logged(
+async def test_no_command_is_sent_while_none_can_be_logged(
     world: World, app: Client, car: Vehicle, box: Box, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def full(_: KeptCommand) -> None:

@@ -100,7 +100,7 @@ async def test_a_person_chooses_one_of_two_cars_and_the_code_reads_it_and_no_oth
     assert connection["attributes"]["user"]["id"] == back["user_id"]
 
 
-async def test_who_lets_an_application_read_a_car_stands_in_the_audit_log(world: World, asking: Client, car: Vehicle) -> None:
+async def test_who_lets_an_application_read_a_car_is_in_the_audit_log(world: World, asking: Client, car: Vehicle) -> None:
     asked = query(asking)
     await sign_in(world, asked)
     told(await sent(world, asked, action="allow", vehicle=car.id, permission=["read_charge"]))
@@ -158,7 +158,7 @@ async def test_a_code_with_a_challenge_needs_its_verifier(world: World, asking: 
         ({"scope": "read_odometer"}, "invalid_scope"),
     ],
 )
-async def test_what_is_wrong_is_told_to_the_application(world: World, asking: Client, more: Any, error: str) -> None:
+async def test_what_is_wrong_is_reported_to_the_application(world: World, asking: Client, more: Any, error: str) -> None:
     back = told(await shown(world, query(asking, **more)))
     assert (back["error"], back["state"]) == (error, "s 1")
     assert back["error_description"]
@@ -173,7 +173,7 @@ async def test_nobody_is_sent_to_an_address_that_is_not_registered(world: World,
     assert "location" not in answer.headers
 
 
-async def test_a_denial_is_told_and_connects_nothing(world: World, asking: Client, car: Vehicle) -> None:
+async def test_a_denial_is_reported_and_connects_nothing(world: World, asking: Client, car: Vehicle) -> None:
     asked = query(asking, redirect_uri="scabc://exchange")
     await sign_in(world, asked)
     answer = await sent(world, asked, action="deny", vehicle=car.id, permission="read_charge")
@@ -226,7 +226,7 @@ async def test_without_a_code_the_user_comes_back(
     assert member is None or back[member] == car.id
 
 
-async def test_what_is_required_stays_and_nothing_beyond_what_was_asked_is_given(
+async def test_what_is_required_stays_and_nothing_beyond_the_request_is_granted(
     world: World, asking: Client, car: Vehicle
 ) -> None:
     asked = query(asking, scope="required:read_vin read_charge control_charge")

@@ -111,7 +111,7 @@ async def test_trailers_are_bounded(connect: Connect, app: Client, trailers: lis
     assert await peer.statuses() == [431]
 
 
-async def test_what_stands_between_two_chunks_is_bounded(connect: Connect, app: Client) -> None:
+async def test_what_is_between_two_chunks_is_bounded(connect: Connect, app: Client) -> None:
     peer = await (await connect()).send(IN_CHUNKS % authorized(app), b"1;why=", *[b"x" * 9_000] * 2)
     assert await peer.statuses() == [431]
 
@@ -160,14 +160,12 @@ HEADS = {
 
 @pytest.mark.parametrize("before", [b"", READY, ALIVE + READY], ids=["first", "behind one", "behind two"])
 @pytest.mark.parametrize("name", [name for name in HEADS if name != "no version"])
-async def test_a_head_that_can_be_read_in_two_ways_is_refused_behind_what_was_asked_before(
-    connect: Connect, name: str, before: bytes
-) -> None:
+async def test_an_ambiguous_head_is_refused_behind_the_requests_before_it(connect: Connect, name: str, before: bytes) -> None:
     peer = await (await connect()).send(before + HEADS[name])
     assert await peer.statuses() == [200] * before.count(b"GET") + [400]
 
 
-async def test_a_request_line_without_a_version_is_refused_at_once(connect: Connect) -> None:
+async def test_a_request_line_without_a_version_is_refused_immediately(connect: Connect) -> None:
     assert await (await (await connect()).send(HEADS["no version"])).statuses() == [400]
 
 
@@ -220,7 +218,7 @@ async def test_who_ends_its_side_is_answered_still(connect: Connect, asked: byte
     assert await peer.statuses() == [200] * asked.count(b"GET")
 
 
-async def test_who_ends_its_side_within_a_body_is_told(connect: Connect, app: Client) -> None:
+async def test_a_client_that_ends_its_side_within_a_body_gets_an_error(connect: Connect, app: Client) -> None:
     peer = (await (await connect()).send(HALF_BODY.replace(b"\r\n\r\n", b"\r\n" + authorized(app) + b"\r\n"))).end()
     assert await peer.statuses() == [400]
 
@@ -296,7 +294,9 @@ def unread(serving: Serving, asks: bytes, times: int = 100_000) -> socket.socket
 
 
 @pytest.mark.parametrize("path", ["/docs", "/healthz", "/vehicles/x/signals"])
-async def test_who_asks_and_does_not_read_is_ended(serving: Serving, path: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_client_that_sends_requests_and_reads_no_answers_is_disconnected(
+    serving: Serving, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
     client = unread(serving, b"GET %s HTTP/1.1\r\n" % path.encode() + HOST + b"\r\n")
     await reached(lambda: serving.clients == 1 and one(serving).get_write_buffer_size() > 0)
     serving.after(0)

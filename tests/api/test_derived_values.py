@@ -64,7 +64,9 @@ async def test_a_derived_end_of_charging_ends_the_stretches_of_live_values(
     assert flags[0]["last"] is False
 
 
-async def test_the_past_is_asked_for_as_of_any_signal(world: World, app: Client, car: Vehicle, path: str) -> None:
+async def test_the_past_of_a_derived_signal_is_read_like_that_of_any_other(
+    world: World, app: Client, car: Vehicle, path: str
+) -> None:
     await derive(world, car, 7000.0, T0)
     await derive(world, car, 8000.0, T0 + MINUTE)
     world.clock.move(600)
@@ -75,7 +77,7 @@ async def test_the_past_is_asked_for_as_of_any_signal(world: World, app: Client,
     assert [each["id"] for each in every["data"]] == [POWER]
 
 
-async def test_a_stream_of_a_signal_tells_its_derived_changes_too(world: World, app: Client, car: Vehicle) -> None:
+async def test_a_stream_of_a_signal_has_its_derived_changes_too(world: World, app: Client, car: Vehicle) -> None:
     async with Listener(world.app, app.headers, query=f"signal={POWER}") as stream:
         await derive(world, car, True, T0, code=CHARGING)
         await derive(world, car, 7000.0)
@@ -93,7 +95,7 @@ async def test_coverage_counts_a_signal_once_and_says_who_derived_it(world: Worl
     assert (told[POWER]["status"], told[POWER]["source"]) == ("SUCCESS", f"derived:{RULE}")
 
 
-async def test_an_export_holds_no_derived_value(world: World, car: Vehicle) -> None:
+async def test_an_export_has_no_derived_value(world: World, car: Vehicle) -> None:
     await derive(world, car, 7000.0)
     await world.report(car, "charge-voltage", {"value": 230})
     seen = [each.signal.code async for stretch in world.store.readings.sightings(Selection()) for each in stretch.sightings]
@@ -120,7 +122,7 @@ async def test_the_flag_itself_is_read_as_derived_by_both_routes(world: World, a
     assert one["meta"]["derivedFrom"][0] == "charge-detailedchargingstatus"
 
 
-def test_a_rule_is_shown_without_the_inputs_that_are_kept_with_it() -> None:
+def test_a_rule_is_shown_without_the_inputs_that_are_stored_with_it() -> None:
     assert (
         shown(DERIVED, "wattage/voltage-amperage@1 of charge-voltage charge-amperage") == "derived:wattage/voltage-amperage@1"
     )

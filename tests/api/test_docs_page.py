@@ -41,7 +41,7 @@ async def test_a_page_is_whole_html_with_a_title_and_a_language(world: World, pa
         assert len(re.findall(rf"<{tag}[\s>]", text)) == text.count(f"</{tag}>"), tag
 
 
-async def test_every_operation_stands_on_the_page_with_its_answers(world: World) -> None:
+async def test_every_operation_is_on_the_page_with_its_answers(world: World) -> None:
     text = (await world.client.get("/docs")).text
     described = document(ROUTES)["paths"]
     for route in ROUTES:
@@ -109,6 +109,6 @@ async def test_the_link_of_an_error_leads_to_its_section(world: World, app: Clie
         assert f'id="{section}"' in answer.text
 
 
-async def test_the_page_of_a_server_for_good_holds_no_token(world: World, app: Client) -> None:
+async def test_the_page_of_a_permanent_server_has_no_token(world: World, app: Client) -> None:
     text = (await world.client.get("/")).text
     assert "cpt_" not in text.replace("cpt_…", "")

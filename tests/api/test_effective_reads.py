@@ -133,7 +133,7 @@ async def test_a_stream_from_the_beginning_has_the_changes_that_were_effective(
         assert [(event.id, event.value) for event in events] == expected
 
 
-async def test_one_source_alone_is_as_if_the_others_had_said_nothing(
+async def test_one_source_alone_is_as_if_the_others_had_reported_nothing(
     world: World, app: Client, car: Vehicle, seed: int, order: int
 ) -> None:
     case = Case(car, seed, order)

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from starlette.routing import Route as RouterEntry
 
 from answers import detail, request_id, typed_error
-from chargeport.api import guide
+from chargeport.api import docs
 from chargeport.api.app import WebApp
 from chargeport.api.openapi import document
 from chargeport.api.route import Route
@@ -276,14 +276,16 @@ async def test_what_is_not_smartcars_has_no_prefix(world: World, app: Client, ro
         "/" + "a" * 5000,
     ],
 )  # fmt: skip
-async def test_a_path_that_leads_nowhere_is_said_to(world: World, app: Client, path: str) -> None:
+async def test_an_unknown_path_is_an_error_that_names_it(world: World, app: Client, path: str) -> None:
     for method in ("GET", "POST", "DELETE", "OPTIONS"):
         response = await ask(world.app, path, raw_headers(app.headers), method=method)
         assert len(detail(response, 404, "RESOURCE_NOT_FOUND/INVALID_PATH")) < 200
 
 
 @each_route
-async def test_a_wrong_method_is_told_every_right_one(world: World, app: Client, connection: Connection, route: Route) -> None:
+async def test_the_error_of_a_wrong_method_names_every_right_one(
+    world: World, app: Client, connection: Connection, route: Route
+) -> None:
     path = target(route, connection)
     right = {each.method for each in ROUTES if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", each.path), path)}
     right |= {"HEAD"} if "GET" in right else set()
@@ -306,7 +308,7 @@ async def test_head_answers_as_get_does_but_for_the_body(
     assert without(head, differ) == without(got, differ)
 
 
-async def test_a_failure_of_the_store_is_503_and_one_of_ours_is_500_that_tells_nothing(
+async def test_a_failure_of_the_store_is_503_and_an_internal_one_is_500_that_reveals_nothing(
     world: World, app: Client, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = f"/vehicles/{connection.vehicle.id}/signals/charge-voltage"
@@ -334,7 +336,7 @@ def entries(app: WebApp) -> Iterator[tuple[str, str]]:
     """Every method and path that the router takes."""
     router: Any = app._router
     for entry in router.routes:
-        if entry.path == guide.PATH:  # files of the documentation: none of the API
+        if entry.path == docs.GUIDE_PATH:  # files of the documentation: none of the API
             continue
         assert isinstance(entry, RouterEntry), f"{entry} is no plain route"
         yield from ((method, entry.path) for method in entry.methods or () if method != "HEAD")

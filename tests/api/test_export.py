@@ -157,7 +157,7 @@ async def test_slow_clients_of_exports_leave_room_for_others(world: World, app: 
     await much(world)
     other = await world.application()
     async with served(world.served) as serving, AsyncExitStack() as stack:
-        opened = [await stack.enter_async_context(slow(serving, app)) for _ in range(downloads.AT_ONCE_OF_ONE)]
+        opened = [await stack.enter_async_context(slow(serving, app)) for _ in range(downloads.MAX_OF_APPLICATION)]
         assert {status for _, status in opened} == {b"HTTP/1.1 200 OK\r\n"}
         refused = await world.client.get("/export", headers=app.headers)
         assert (refused.status_code, refused.headers["retry-after"]) == (429, "30")
@@ -186,9 +186,9 @@ async def test_a_client_that_lets_an_export_wait_for_too_long_loses_it(
 
 def test_a_place_that_was_not_used_is_given_back() -> None:
     places = Downloads()
-    for _ in range(downloads.AT_ONCE):
+    for _ in range(downloads.MAX_OPEN):
         places.begin("client")  # an answer that nobody began to send
-    held = [places.begin(f"client {number}") for number in range(downloads.AT_ONCE)]
+    held = [places.begin(f"client {number}") for number in range(downloads.MAX_OPEN)]
     with pytest.raises(Problem, match="as many as there may be"):
         places.begin("another")
     held[0].end()

@@ -165,7 +165,7 @@ def test_with_the_lane_and_without_it_the_answer_is_the_same(
 
 @pytest.mark.parametrize("vehicle", [FULL, ABSENT, EMPTY, FOREIGN, ODD, SHARED, KNOWN, "nobody"])
 @pytest.mark.parametrize("moved_s", [0, 1700, 1801])
-def test_every_state_of_every_signal_is_told_alike_to_every_reader(two: Two, vehicle: str, moved_s: int) -> None:
+def test_every_state_of_every_signal_is_answered_alike_for_every_reader(two: Two, vehicle: str, moved_s: int) -> None:
     two.world.clock.move(moved_s)
     for token in two.tokens:
         for code in ("", *(f"/{code}" for code in BY_CODE)):
@@ -190,7 +190,7 @@ reports = st.lists(  # signal, source, minute, whether it is the example, whethe
 
 @settings(max_examples=100)
 @given(reports=reports, has_vin=st.booleans())
-def test_whatever_sources_reported_is_told_alike(
+def test_whatever_sources_reported_is_answered_alike(
     two: Two, reports: list[tuple[str, str, int, bool, bool]], *, has_vin: bool
 ) -> None:
     car = two.runner.run(two.world.car(vin=uuid.uuid4().hex[:17].upper() if has_vin else None))

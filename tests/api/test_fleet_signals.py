@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from answers import detail
-from chargeport.api import fleet_signals
+from chargeport.api import signals
 from chargeport.api.cursors import of_vehicle
 from chargeport.signals.definition import Permission
 from world import EVERYTHING, HOST, READING, Client, World
@@ -104,10 +104,10 @@ async def test_a_page_ends_early_where_it_grows_long_or_little_is_found(
     cars = sorted([await world.car() for _ in range(8)], key=lambda car: car.id)
     for car in cars[4:]:
         await world.report_all(car)
-    monkeypatch.setattr(fleet_signals, "MAX_LOOKED_AT", 3)
+    monkeypatch.setattr(signals, "MAX_LOOKED_AT", 3)
     assert [len(each["included"]["vehicles"]) for each in await pages(world, app)] == [0, 2, 2]
-    monkeypatch.setattr(fleet_signals, "MAX_LOOKED_AT", 100)
-    monkeypatch.setattr(fleet_signals, "MAX_TEXT", 1)
+    monkeypatch.setattr(signals, "MAX_LOOKED_AT", 100)
+    monkeypatch.setattr(signals, "MAX_TEXT", 1)
     found = await pages(world, app)
     assert vehicles(found) == [car.id for car in cars[4:]]
     assert max(len(each["included"]["vehicles"]) for each in found) == 1

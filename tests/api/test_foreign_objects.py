@@ -270,7 +270,7 @@ async def test_a_list_has_nothing_of_others(world: World, callers: dict[str, Cal
         assert found == [], who
 
 
-async def test_a_stream_tells_nothing_of_others(world: World, callers: dict[str, Caller], theirs: Things) -> None:
+async def test_a_stream_reveals_nothing_of_others(world: World, callers: dict[str, Caller], theirs: Things) -> None:
     for who, caller in callers.items():
         if "vehicle_id" in caller.sees or not caller.headers:
             continue

@@ -47,7 +47,7 @@ def slowed(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.message for record in caplog.records if "slowed down" in record.message]
 
 
-async def test_wrong_secrets_of_an_application_are_slowed_and_told_once(
+async def test_wrong_secrets_of_an_application_are_slowed_and_logged_once(
     world: World, app: Client, timer: Timer, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert await statuses(world, app.id, LIMIT + 5) == [401] * LIMIT + [429] * 5
@@ -117,7 +117,7 @@ async def test_behind_a_trusted_proxy_the_clients_address_counts(tmp_path: Path)
 
 
 @pytest.mark.parametrize("credential", [SECRET, PASSWORD])
-async def test_of_many_tries_at_once_no_more_are_answered_than_in_turn(credential: str) -> None:
+async def test_of_many_simultaneous_tries_no_more_are_answered_than_in_turn(credential: str) -> None:
     guesses, looking_up = Guesses(LIMIT, Timer()), asyncio.Event()
 
     async def proof(is_right: bool) -> str:
@@ -206,7 +206,7 @@ async def held(world: World) -> int:
     return int(world.store._reader.count("SELECT count(*) FROM tokens", ()))  # type: ignore[attr-defined]
 
 
-async def test_one_token_written_in_many_ways_is_not_remembered_at_length(world: World, app: Client, timer: Timer) -> None:
+async def test_one_token_written_in_many_forms_takes_little_memory(world: World, app: Client, timer: Timer) -> None:
     token = app.headers["Authorization"].removeprefix("Bearer ")
     for spaces in (1, 9, 400):
         got = await world.client.get("/v3/vehicles", headers={"Authorization": f"Bearer{' ' * spaces}{token}"})

@@ -116,7 +116,7 @@ async def test_where_the_disk_is_full_the_process_answers_by_itself(
     writer.close()
 
 
-async def test_a_connection_without_its_descriptors_is_ended_and_told(
+async def test_a_connection_without_its_descriptors_is_ended_and_logged(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     giving, taking = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)

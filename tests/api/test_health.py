@@ -31,7 +31,7 @@ def tries(world: World, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return tried_and_outcomes
 
 
-async def test_many_who_ask_at_once_share_one_write(world: World, tries: list[Any]) -> None:
+async def test_simultaneous_requests_share_one_write(world: World, tries: list[Any]) -> None:
     answers = await asyncio.gather(*(world.client.get("/readyz") for _ in range(50)))
     assert {answer.status_code for answer in answers} == {200}
     assert len(tries[0]) == 1
@@ -44,7 +44,9 @@ async def test_a_write_is_tried_again_after_a_second_or_when_the_clock_was_set_b
         assert len(tries[0]) == count
 
 
-async def test_a_store_that_fails_is_told_within_a_second_and_one_that_works_again_too(world: World, tries: list[Any]) -> None:
+async def test_a_store_that_fails_is_reported_within_a_second_and_one_that_works_again_too(
+    world: World, tries: list[Any]
+) -> None:
     tries[1][0] = StoreError("The disk is full.")
     for status, outcome in ((503, None), (200, StoreError("gone")), (503, None)):
         answers = await asyncio.gather(world.client.get("/readyz"), world.client.get("/readyz"))
@@ -53,7 +55,7 @@ async def test_a_store_that_fails_is_told_within_a_second_and_one_that_works_aga
         world.clock.move(1)
 
 
-async def test_a_store_that_is_gone_is_told_at_once_and_one_that_is_back_too(world: World, tries: list[Any]) -> None:
+async def test_a_store_that_is_gone_is_reported_immediately_and_one_that_is_back_too(world: World, tries: list[Any]) -> None:
     assert (await world.client.get("/readyz")).status_code == 200
     for outcome, status in ((GoneError("The database can't be reached."), 503), (None, 200)):
         tries[1][0] = outcome

@@ -222,7 +222,7 @@ async def test_the_answer_counts_what_became_of_each(world: World, app: Client, 
     assert (await body_of(world, car))["value"] == 231
 
 
-async def test_what_was_answered_can_be_read_at_once(world: World, app: Client, car: Vehicle) -> None:
+async def test_what_was_acknowledged_can_be_read_immediately(world: World, app: Client, car: Vehicle) -> None:
     for value in range(50):
         await taken(world, app, item(car, value, at=T0 + value))
         assert (await body_of(world, car))["value"] == value
@@ -449,7 +449,7 @@ async def test_where_it_is_set_a_uuid_or_a_vin_makes_a_vehicle_known(open_door: 
 
 
 @pytest.mark.parametrize("name", [UUID.upper(), UUID.replace("-", ""), f"{{{UUID}}}", f"urn:uuid:{UUID}"])
-async def test_a_uuid_may_be_written_in_every_way(open_door: World, name: str) -> None:
+async def test_a_uuid_may_be_written_in_every_form(open_door: World, name: str) -> None:
     app = await open_door.application()
     assert await taken(open_door, app, item(name)) == counts(accepted=1)
     assert await body_of(open_door, UUID) == {"value": 231, "unit": "volts"}

@@ -66,7 +66,7 @@ async def test_an_alias_names_the_car_too(world: World, app: Client) -> None:
     assert await held(world, car, "charge-voltage") == (231, "teslamate")
 
 
-async def test_one_bad_item_costs_no_other_and_is_told_with_its_place(world: World, app: Client, car: Vehicle) -> None:
+async def test_one_bad_item_costs_no_other_and_is_reported_with_its_index(world: World, app: Client, car: Vehicle) -> None:
     items = [{"vehicle": car.id, "voltage": 231}, {"vehicle": "nobody", "voltage": 1}, {"vehicle": car.id, "voltage": "odd"}]
     answer = await push(world, app, "generic", items)
     assert answer.status_code == 200
@@ -112,7 +112,7 @@ async def test_gzip_is_unpacked(world: World, app: Client, car: Vehicle) -> None
         ("ovms", b"x" * 5000, None, (413, "larger than 4096 bytes")),
     ],
 )
-async def test_what_can_not_be_taken_is_told(
+async def test_what_can_not_be_ingested_is_an_error(
     world: World, app: Client, dialect: str, body: Any, vehicle: str | None, *, answered: tuple[int, str]
 ) -> None:
     answer = await push(world, app, dialect, body, vehicle)
@@ -137,13 +137,13 @@ async def test_an_application_for_connected_cars_pushes_to_no_other(world: World
     assert (await push(world, app, "teslamate", {"charger_voltage": 231}, car.id)).json()["accepted"] == 1
 
 
-async def test_what_an_application_sends_and_nobody_understands_is_kept_apart(world: World, app: Client, car: Vehicle) -> None:
+async def test_issues_of_an_application_are_stored_apart(world: World, app: Client, car: Vehicle) -> None:
     await push(world, app, "teslamate", {"charging_mood": "good"}, car.id)
     (found,), _ = await world.store.issues.issues(Page())
     assert (found.client_id, found.issue.source, found.issue.subject) == (app.id, "teslamate", "charging_mood")
 
 
-async def test_nothing_is_weighed_on_the_way_in(world: World, app: Client, car: Vehicle) -> None:
+async def test_nothing_is_weighed_at_ingest(world: World, app: Client, car: Vehicle) -> None:
     await push(world, app, "evcc", {"chargePower": 7200, "charging": True, "connected": True}, car.id)
     answer = await push(world, app, "generic", {"wattage": 7000}, car.id)
     assert (answer.status_code, answer.json()) == (200, {"accepted": 1, "superseded": 0, "unchanged": 0, "rejected": []})

@@ -54,7 +54,7 @@ async def waiting_event(world: World, client: Client) -> None:
     await world.store.webhooks.enqueue(made, [event], "{}", None)
 
 
-async def test_what_derivation_has_not_done_is_told_where_there_is_one(shown: dict[str, dict[tuple[str, ...], float]]) -> None:
+async def test_the_backlog_of_derivation_is_shown_where_it_runs(shown: dict[str, dict[tuple[str, ...], float]]) -> None:
     assert shown["chargeport_derivation_waiting"] == {(): 0}
 
 
@@ -66,7 +66,7 @@ async def test_webhooks_are_counted_with_their_queue_and_lag(shown: dict[str, di
     assert set(shown["chargeport_webhook_attempts_total"]) == {("delivered",), ("failed",), ("dead",)}
 
 
-async def test_values_are_shown_where_asked_for(shown: dict[str, dict[tuple[str, ...], float]]) -> None:
+async def test_values_are_shown_where_configured(shown: dict[str, dict[tuple[str, ...], float]]) -> None:
     assert shown["chargeport_signal_value"][("charge-wattage", "watts", "car")] == 7200
     assert shown["chargeport_signal_value"][("charge-ischarging", "", "car")] == 1
 

@@ -90,7 +90,7 @@ def logged(caplog: pytest.LogCaptureFixture) -> str:
     return "\n".join(logging.Formatter().format(each) for each in ours)
 
 
-async def test_no_log_metric_error_or_recording_holds_a_secret_a_vin_or_a_place(
+async def test_no_log_metric_error_or_recording_has_a_secret_a_vin_or_a_place(
     world: World, app: Client, named: Vehicle, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def broken(*_: object) -> None:

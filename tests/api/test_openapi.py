@@ -92,14 +92,14 @@ def unsaid(name: str, schema: Any) -> Iterator[str]:
             yield from unsaid(name, part)
 
 
-def test_what_an_object_holds_is_described_unless_others_decide_on_it() -> None:
+def test_the_members_of_an_object_are_described_unless_others_define_them() -> None:
     found = {place for name, schema in DOCUMENT["components"]["schemas"].items() for place in unsaid(name, schema)}
     assert found == FOREIGN
     inline = {place for path, method, operation in OPERATIONS for place in unsaid(f"{method} {path}", operation)}
     assert not inline
 
 
-def test_a_new_webhook_has_the_members_that_are_kept_of_one() -> None:
+def test_a_new_webhook_has_the_members_that_are_stored_of_one() -> None:
     described, kept = (msgspec.structs.fields(each) for each in (NewWebhook, WebhookFields))
     assert [each.encode_name for each in described] == [each.encode_name for each in kept]
     optional = [{each.encode_name: each.default for each in some if not each.required} for some in (described, kept)]
@@ -112,7 +112,7 @@ def test_every_example_fits_its_schema() -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def test_every_signal_has_an_example_and_the_ways_in_which_it_can_be_absent() -> None:
+def test_every_signal_has_examples_of_its_value_and_its_absences() -> None:
     media = DOCUMENT["paths"]["/v3/vehicles/{vehicle_id}/signals/{code}"]["get"]["responses"]["200"]["content"]
     shown = media["application/json"]["examples"]
     assert {signal.code for signal in CATALOGUE} <= shown.keys()

@@ -119,7 +119,7 @@ async def test_an_application_sees_the_vehicles_that_it_is_connected_to(world: W
     assert await models(world, narrow, sort="soc") == ["Birch"]
 
 
-async def test_a_list_that_is_kept_shows_at_once_that_a_vehicle_came_or_went(
+async def test_a_cached_list_shows_immediately_that_a_vehicle_came_or_went(
     world: World, app: Client, cars: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "QUICK_S", 0)  # so that any list is kept, and for long
@@ -134,7 +134,7 @@ async def test_a_list_that_is_kept_shows_at_once_that_a_vehicle_came_or_went(
         assert "Birch" not in await models(world, app, sort=order)
 
 
-async def test_a_list_that_is_kept_shows_no_signal_that_a_connection_shows_no_more(
+async def test_a_cached_list_shows_no_signal_that_a_connection_shows_no_more(
     world: World, kept: None, cars: dict[str, str]
 ) -> None:
     reader = await world.application(READS, connected_only=True)
@@ -170,7 +170,7 @@ async def test_a_vehicle_that_was_taken_away_is_neither_found_nor_counted_where_
     assert await models(world, reader, **{"filter[text]": "amber"}) == []
 
 
-async def test_a_kept_list_is_not_sorted_or_counted_by_what_a_connection_shows_no_more(
+async def test_a_cached_list_is_not_sorted_or_counted_by_what_a_connection_shows_no_more(
     world: World, kept: None, cars: dict[str, str]
 ) -> None:
     reader = await world.application(READS, connected_only=True)
@@ -184,7 +184,7 @@ async def test_a_kept_list_is_not_sorted_or_counted_by_what_a_connection_shows_n
     assert await models(world, reader, sort="-soc") == await models(world, reader, sort="soc"), "no value is known"
 
 
-async def test_a_kept_list_has_a_vehicle_under_its_new_name_at_once(
+async def test_a_cached_list_has_a_vehicle_under_its_new_name_immediately(
     world: World, app: Client, kept: None, cars: dict[str, str]
 ) -> None:
     assert "Amber" in await models(world, app, sort="power")
@@ -195,7 +195,7 @@ async def test_a_kept_list_has_a_vehicle_under_its_new_name_at_once(
     assert "Ambra" in await models(world, app, sort="power")
 
 
-async def test_what_is_shown_of_a_kept_list_is_as_it_is_now(
+async def test_what_is_shown_of_a_cached_list_is_as_it_is_now(
     world: World, app: Client, kept: None, cars: dict[str, str]
 ) -> None:
     assert (await models(world, app, sort="-power"))[0] == "Amber"

@@ -238,7 +238,7 @@ async def test_who_asks_too_much_and_reads_no_answer_is_not_read_from(
     assert read < 8 << 20
 
 
-async def test_a_connection_that_asks_nothing_more_is_closed(service: Service) -> None:
+async def test_a_connection_without_further_requests_is_closed(service: Service) -> None:
     async with served(service.app(page.handlers())) as quick:
         reader, writer = await asyncio.open_connection("127.0.0.1", quick.port)
         writer.write(get(ONE))
@@ -251,7 +251,7 @@ async def test_a_connection_that_asks_nothing_more_is_closed(service: Service) -
         writer.close()
 
 
-async def test_the_quick_way_is_really_taken(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_plain_reads_really_take_the_fast_path(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any) -> None:
         raise AssertionError("the request went on to uvicorn")
 
@@ -290,7 +290,7 @@ async def test_a_head_that_takes_too_long_is_refused(service: Service) -> None:
         writer.close()
 
 
-async def test_a_connection_that_never_asks_is_closed(service: Service) -> None:
+async def test_a_connection_without_a_request_is_closed(service: Service) -> None:
     async with served(service.app(page.handlers())) as quick:
         reader, writer = await asyncio.open_connection("127.0.0.1", quick.port)
         await reached(lambda: quick.clients == 1)

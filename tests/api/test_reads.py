@@ -145,7 +145,7 @@ async def test_documents_are_compact_too_and_letters_stand_as_they_are(either: W
     assert json.dumps(json.loads(text), separators=(",", ":"), ensure_ascii=False) == text
 
 
-async def test_what_nobody_told_of_a_car_is_null(either: World) -> None:
+async def test_what_nobody_reported_of_a_car_is_null(either: World) -> None:
     car = await either.car(make=None, model=None, year=None, powertrain=None)
     await either.report(car, "charge-ischarging", {"value": True})
     document = (await get(either, f"/v3/vehicles/{car.id}/signals/charge-ischarging")).json()
@@ -157,7 +157,7 @@ async def test_what_nobody_told_of_a_car_is_null(either: World) -> None:
 
 
 @pytest.mark.parametrize("path", ["/signals", "/signals/charge-voltage", "/signals/charge-nothing", "", "/coverage"])
-async def test_a_vehicle_that_is_not_known_is_404_whatever_is_asked_of_it(either: World, path: str) -> None:
+async def test_an_unknown_vehicle_is_404_for_every_read(either: World, path: str) -> None:
     for vehicle in ("0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11", "nobody", "WVWZZZ00000000001", "a" * 300):
         typed_error(await get(either, f"/v3/vehicles/{vehicle}{path}"), 404, "RESOURCE_NOT_FOUND/VEHICLE_NOT_FOUND")
 
@@ -226,7 +226,7 @@ async def test_an_error_keeps_the_last_body_with_its_old_times_where_smartcar_do
     assert element["meta"]["ingestedAt"] == iso(T0 + 5000 + HEARD_MS)
 
 
-async def test_a_value_after_an_absence_holds_again(either: World, subject: Vehicle) -> None:
+async def test_a_value_after_an_absence_is_valid_again(either: World, subject: Vehicle) -> None:
     await either.absent(subject, "charge-amperagemax", AbsenceReason.UNREACHABLE)
     await either.report(subject, "charge-amperagemax", {"value": 16}, T0 + 1)
     assert (await one(either, subject, "charge-amperagemax"))["attributes"]["status"] == {"value": "SUCCESS"}
@@ -394,7 +394,7 @@ async def test_a_user_in_sc_user_id_sees_with_his_own_connection(either: World, 
 # Asking again
 
 
-async def test_an_answer_that_still_holds_is_304(either: World, subject: Vehicle) -> None:
+async def test_an_unchanged_answer_is_304(either: World, subject: Vehicle) -> None:
     await either.report(subject, "charge-wattage", {"value": 7200})
     headers = (await either.application()).headers
     for path in (f"/vehicles/{subject.id}/signals", f"/vehicles/{subject.id}/signals/charge-wattage"):
@@ -411,7 +411,7 @@ async def test_an_answer_that_still_holds_is_304(either: World, subject: Vehicle
             assert (again.status_code, again.text) == (200, first.text)
 
 
-async def test_the_tag_changes_with_what_is_told(either: World, subject: Vehicle) -> None:
+async def test_the_tag_changes_with_the_content(either: World, subject: Vehicle) -> None:
     everyone, narrow = await either.application(), await either.application(EVERYTHING - {Permission.READ_BATTERY})
     path = f"/vehicles/{subject.id}/signals"
     await either.report_all(subject)
@@ -534,7 +534,7 @@ async def base_of(
 @pytest.mark.parametrize(
     "host", ["cars.example.org", "cars.example.org:8080", "127.0.0.1:1", "[::1]:8080", "[::1]", "a-b_c.test", "LOCALHOST"]
 )
-async def test_links_start_with_the_host_that_was_asked(either: World, subject: Vehicle, host: str) -> None:
+async def test_links_start_with_the_host_of_the_request(either: World, subject: Vehicle, host: str) -> None:
     assert await base_of(either, subject, (b"host", host.encode())) == f"http://{host}"
     assert await base_of(either, subject, (b"host", host.encode()), scheme="https") == f"https://{host}"
 
@@ -547,7 +547,7 @@ async def test_links_start_with_the_host_that_was_asked(either: World, subject: 
         b"\xc3\xbc.test", b"a.test\n",
     ],
 )  # fmt: skip
-async def test_a_host_that_is_no_host_is_never_told_back(either: World, subject: Vehicle, host: bytes) -> None:
+async def test_a_host_that_is_no_host_is_never_repeated(either: World, subject: Vehicle, host: bytes) -> None:
     assert await base_of(either, subject, (b"host", host)) == "http://localhost"
     refused = await ask(either.app, "/v3/vehicles", [(b"host", host)])
     assert typed_error(refused, 401)["docURL"].startswith("http://localhost/docs/errors#")

@@ -39,7 +39,7 @@ async def test_a_signal_is_read_with_a_token_that_nobody_used_before_and_again(p
     await service.close()
 
 
-async def test_the_lane_asks_no_store_that_has_to_be_waited_for(postgres: PostgresServer) -> None:
+async def test_the_fast_path_reads_no_store_that_has_to_be_waited_for(postgres: PostgresServer) -> None:
     service = Service.open(Settings(database=DatabaseSettings(postgres.database())), ManualClock(T0))
     app = service.app(page.handlers())
     application, _ = await service.access.register("Reader", frozenset(Permission))

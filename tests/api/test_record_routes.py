@@ -63,7 +63,7 @@ async def test_filters_leave_the_sessions_that_fit(world: World, app: Client, th
         assert (await listed(world, app, **query))["meta"]["totalCount"] == count, query
 
 
-async def test_a_change_is_kept_beside_the_original_and_can_be_taken_back(
+async def test_a_change_is_stored_beside_the_original_and_can_be_undone(
     world: World, app: Client, car: Vehicle, three: list[dict[str, Any]]
 ) -> None:
     number = await change(world, app, car, {"type": "remove", "record": three[0]["id"]})

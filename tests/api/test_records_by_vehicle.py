@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from answers import detail
-from chargeport.api import records, records_by_vehicle, visible
+from chargeport.api import records, records_by_vehicle
 from chargeport.api.cursors import Begun, begun, of_begun, of_vehicle
-from chargeport.api.record_files import COLUMNS
+from chargeport.api.record_rows import COLUMNS
 from chargeport.api.records_by_vehicle import page_of
 from chargeport.signals.definition import READS, Permission
 from chargeport.store.audit import Act, AuditFilter
@@ -63,7 +63,7 @@ async def test_every_session_of_more_vehicles_than_a_list_by_time_takes_comes_on
     world: World, app: Client, cars: list[Vehicle], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(records, "MAX_VEHICLES", 3)
-    monkeypatch.setattr(visible, "AT_ONCE", 2)
+    monkeypatch.setattr(records_by_vehicle, "AT_ONCE", 2)
     refused = await world.client.get("/records", headers=app.headers)
     assert "order=vehicle" in detail(refused, 400)
     found = await pages(world, app, "&page[size]=3")

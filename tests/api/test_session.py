@@ -46,7 +46,7 @@ async def signed_in(world: World, people: SignIn) -> str:
     return str(cookie_of(await sign_in(world, {"link": await people.link("Ada")})).value)
 
 
-async def test_a_link_signs_in_once_and_the_cookie_is_kept_from_scripts_and_other_sites(world: World, people: SignIn) -> None:
+async def test_a_link_signs_in_once_and_the_cookie_is_hidden_from_scripts_and_other_sites(world: World, people: SignIn) -> None:
     link = await people.link("Ada")
     first = await sign_in(world, {"link": link})
     assert (first.status_code, first.json()) == (200, {"user": "Ada"})
@@ -201,7 +201,7 @@ async def test_what_ends_a_session_ends_the_tokens_of_its_page(world: World, peo
     assert (await world.client.get("/v3/vehicles", headers=bobs)).status_code == 200
 
 
-async def test_of_passwords_that_are_tried_at_once_few_are_looked_at(world: World, people: SignIn) -> None:
+async def test_of_passwords_that_are_tried_at_the_same_time_few_are_checked(world: World, people: SignIn) -> None:
     await people.set_password("Ada", "correct horse")
     tries = [sign_in(world, {"name": "Ada", "password": f"horse {number}"}) for number in range(40)]
     tries.append(sign_in(world, {"name": "Ada", "password": "correct horse"}))
@@ -267,7 +267,7 @@ async def test_a_share_link_does_not_end_its_own_connection(world: World, people
     assert await world.store.access.connection_by_id(own.id) is not None
 
 
-async def test_a_share_link_ends_when_it_was_said_to(world: World, people: SignIn) -> None:
+async def test_a_share_link_ends_at_its_expiry(world: World, people: SignIn) -> None:
     secret, _ = await people.share(await world.car(), "For a week", 7 * DAY_S * 1000)
     assert (await page_token(world, None, {"share": secret})).status_code == 200
     world.clock.move(8 * DAY_S)

@@ -82,7 +82,7 @@ async def test_a_source_that_never_reported_the_signal_is_404_with_the_way_out(w
     assert (await get(world, app, f"/v3/vehicles/{car.id}/signals?source=cloud"))["data"] == []
 
 
-async def test_what_is_derived_is_a_source_that_may_be_asked_for(world: World, app: Client, car: Vehicle) -> None:
+async def test_what_is_derived_is_a_source_that_may_be_selected(world: World, app: Client, car: Vehicle) -> None:
     await world.store.readings.write(
         [Reading(car.id, BY_CODE[POWER], 7000, T0, T0, "derived", "wattage/voltage-amperage@1 of charge-voltage")]
     )
@@ -94,7 +94,7 @@ async def test_what_is_derived_is_a_source_that_may_be_asked_for(world: World, a
         assert (meta["source"], meta["derivedFrom"]) == ("derived:wattage/voltage-amperage@1", ["charge-voltage"])
 
 
-async def test_a_late_report_of_a_preferred_source_counts_at_once(world: World, app: Client, car: Vehicle) -> None:
+async def test_a_late_report_of_a_preferred_source_counts_immediately(world: World, app: Client, car: Vehicle) -> None:
     world.store.readings.set_ranks(Ranks(stations=["garage"]))
     await say(world, car, "cloud", POWER, 6900, minutes=-1)
     await say(world, car, "garage", POWER, 7200, minutes=-4)

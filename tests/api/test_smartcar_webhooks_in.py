@@ -146,7 +146,7 @@ async def test_an_event_in_test_mode_is_understood_and_not_stored(world: World) 
     assert await voltage(world) is None
 
 
-async def test_an_event_about_an_unknown_car_is_kept_and_can_be_read_again(world: World) -> None:
+async def test_an_event_about_an_unknown_car_is_stored_and_can_be_replayed(world: World) -> None:
     answer = await send(world, EVENT)
     assert answer.status_code == 200, "sent again it would only be kept again"
     assert {each["code"] for each in answer.json()["rejected"]} == {"UNKNOWN_VEHICLE"}
@@ -190,7 +190,7 @@ async def test_odd_facts_about_a_car_cost_nothing_else(tmp_path: Path, vehicle: 
     await world.close()
 
 
-async def test_an_error_event_says_what_can_not_be_told(world: World) -> None:
+async def test_an_error_event_becomes_absences(world: World) -> None:
     await world.car(CAR_ID)
     error = {
         "type": "CONNECTED_SERVICES_ACCOUNT", "code": "SUBSCRIPTION", "state": "ERROR",
@@ -218,7 +218,7 @@ async def test_what_is_no_event_is_refused(world: World, event: Any, told: str) 
 
 
 @pytest.mark.parametrize("event_type", ["VEHICLE_SOLD", "vehicle_state", ["VERIFY"], None, 7])
-async def test_a_signed_event_of_an_unknown_type_is_acknowledged_and_kept(world: World, event_type: Any) -> None:
+async def test_a_signed_event_of_an_unknown_type_is_acknowledged_and_stored(world: World, event_type: Any) -> None:
     await world.car(CAR_ID)
     event = changed(eventType=event_type)
     answer = await send(world, event)

@@ -95,7 +95,7 @@ async def test_a_stream_that_was_cut_before_its_first_event_still_loses_nothing(
         assert values(await stream.events_of(1)) == [1]
 
 
-async def test_a_signal_is_told_as_a_read_tells_it(world: World, app: Client, car: Vehicle) -> None:
+async def test_an_event_has_a_signal_as_a_read_has_it(world: World, app: Client, car: Vehicle) -> None:
     async with Listener(world.app, app.headers) as stream:
         await world.report_all(car)
         events = await stream.events_of(len(CATALOGUE))
@@ -108,7 +108,7 @@ async def test_a_signal_is_told_as_a_read_tells_it(world: World, app: Client, ca
     assert data == json.dumps(json.loads(data), separators=(",", ":"), ensure_ascii=False), "compact"
 
 
-async def test_an_old_value_is_told_as_it_was_reported_however_long_ago(world: World, app: Client, car: Vehicle) -> None:
+async def test_an_old_value_is_sent_as_it_was_reported_however_long_ago(world: World, app: Client, car: Vehicle) -> None:
     await world.report(car, POWER, {"value": 7200})
     await world.report(car, CHARGING, {"value": False}, T0 + 1)
     world.clock.move(3000)
@@ -119,7 +119,7 @@ async def test_an_old_value_is_told_as_it_was_reported_however_long_ago(world: W
 
 
 @pytest.mark.parametrize("reason", AbsenceReason)
-async def test_an_absence_is_told_with_its_reason(world: World, app: Client, car: Vehicle, reason: AbsenceReason) -> None:
+async def test_an_absence_is_sent_with_its_reason(world: World, app: Client, car: Vehicle, reason: AbsenceReason) -> None:
     async with Listener(world.app, app.headers) as stream:
         await world.report(car, POWER, {"value": 7200})
         await world.absent(car, POWER, reason, T0 + 1000)
@@ -231,7 +231,7 @@ async def test_the_first_stream_of_a_server_may_be_far_behind(
 
 
 @pytest.mark.parametrize("size", [1, 3, 7, 50])
-async def test_from_wherever_one_reads_memory_and_store_tell_the_same(
+async def test_from_every_position_memory_and_store_give_the_same(
     world: World, app: Client, car: Vehicle, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
     monkeypatch.setattr(tail_module, "MAX_CHANGES", 20)
@@ -288,7 +288,7 @@ async def test_a_reconnecting_browsers_header_goes_before_the_query(world: World
         assert values(await stream.events_of(3)) == [1, 2, 3]
 
 
-async def test_what_was_erased_is_not_told_again(world: World, app: Client, car: Vehicle) -> None:
+async def test_what_was_erased_is_not_sent_again(world: World, app: Client, car: Vehicle) -> None:
     other = await world.car()
     async with Listener(world.app, app.headers) as live:
         await world.store.readings.write([power(car, 1), power(other, 2)])
@@ -301,7 +301,7 @@ async def test_what_was_erased_is_not_told_again(world: World, app: Client, car:
 # What is left out
 
 
-async def test_only_the_vehicles_and_signals_that_were_asked_for_are_told(world: World, app: Client) -> None:
+async def test_only_the_selected_vehicles_and_signals_are_sent(world: World, app: Client) -> None:
     cars = [await world.car() for _ in range(4)]
     for car, code in itertools.product(cars, (POWER, CHARGING, "charge-voltage")):
         await world.report(car, code, BY_CODE[code].example)
@@ -321,7 +321,7 @@ async def test_only_the_vehicles_and_signals_that_were_asked_for_are_told(world:
     assert await told(f"signal={CHARGING},%20charge-voltage", 8) == set(itertools.product(ids, (CHARGING, "charge-voltage")))
 
 
-async def test_an_application_is_told_only_what_it_has_the_permission_for(world: World, car: Vehicle) -> None:
+async def test_an_application_gets_only_what_it_has_the_permission_for(world: World, car: Vehicle) -> None:
     battery_only = await world.application(frozenset({Permission.READ_BATTERY}))
     async with Listener(world.app, battery_only.headers) as stream:
         await world.report_all(car)
@@ -344,7 +344,7 @@ async def test_places_are_taken_out_where_they_may_not_be_seen(world: World, car
     assert PLACES in READING
 
 
-async def test_a_connected_application_is_told_of_its_connected_vehicles_and_with_their_permissions(world: World) -> None:
+async def test_a_connected_application_gets_its_connected_vehicles_and_with_their_permissions(world: World) -> None:
     mine, partly, other = [await world.car() for _ in range(3)]
     client = await world.application(connected_only=True)
     await world.connect(client, mine)
@@ -480,7 +480,7 @@ async def test_a_client_that_hangs_up_leaves_nothing_behind(world: World, app: C
         await tail._task
 
 
-async def test_who_does_not_read_holds_no_memory_and_keeps_nobody_waiting(world: World, app: Client, car: Vehicle) -> None:
+async def test_a_client_that_does_not_read_takes_no_memory_and_delays_nobody(world: World, app: Client, car: Vehicle) -> None:
     async with Listener(world.app, app.headers) as stuck, Listener(world.app, app.headers) as stream:
         await stuck.until(lambda: bool(stuck.waiting))
         stuck.reading.clear()
@@ -563,7 +563,7 @@ def test_the_description_says_that_it_is_a_stream_of_events(tmp_path: Path) -> N
     assert {each["name"] for each in described["parameters"]} >= {"vehicle", "signal", "last-event-id", "lastEventId"}
 
 
-async def test_a_stream_that_asks_for_it_says_when_a_vehicle_comes_or_goes(world: World, app: Client) -> None:
+async def test_a_stream_with_vehicles_has_an_event_when_a_vehicle_comes_or_goes(world: World, app: Client) -> None:
     from chargeport.api.follower import Follower
 
     grant = await world.service.access.grant(app.headers["Authorization"].encode())

@@ -76,7 +76,7 @@ async def confirm(world: World, car: Vehicle, code: str = POWER, value: Any = 72
     )
 
 
-async def test_a_value_of_a_car_that_falls_silent_ends_once_as_a_read_tells_it(world: World, app: Client, car: Vehicle) -> None:
+async def test_a_value_of_a_car_that_falls_silent_ends_once_as_a_read_shows_it(world: World, app: Client, car: Vehicle) -> None:
     async with listening(world, app) as stream:
         await confirm(world, car)
         await settled(world)
@@ -103,7 +103,7 @@ async def test_a_value_of_a_car_that_falls_silent_ends_once_as_a_read_tells_it(w
     assert not re.search("^id:", block, re.MULTILINE), "no position of its own: whoever resumes goes on in the feed"
 
 
-async def test_reads_and_changes_tell_beforehand_when_that_will_be(world: World, app: Client, car: Vehicle) -> None:
+async def test_reads_and_changes_have_the_instant_of_the_expiry_beforehand(world: World, app: Client, car: Vehicle) -> None:
     async with listening(world, app, f"vehicle={car.id}") as stream:
         await confirm(world, car)
         told = (await stream.events_of(1))[0].data["signal"]
@@ -118,7 +118,7 @@ async def test_reads_and_changes_tell_beforehand_when_that_will_be(world: World,
         assert [each["attributes"]["status"]["value"] for each in found] == [status]
 
 
-async def test_a_confirmed_value_goes_on_though_the_feed_says_nothing_of_it(world: World, app: Client, car: Vehicle) -> None:
+async def test_a_confirmed_value_stays_valid_without_a_change_in_the_feed(world: World, app: Client, car: Vehicle) -> None:
     async with listening(world, app) as stream:
         await confirm(world, car)
         for _ in range(12):
@@ -132,7 +132,7 @@ async def test_a_confirmed_value_goes_on_though_the_feed_says_nothing_of_it(worl
         assert codes(ended(stream)) == [POWER]
 
 
-async def test_a_value_confirmed_by_another_process_goes_on(world: World, app: Client, car: Vehicle) -> None:
+async def test_a_value_confirmed_by_another_process_stays_valid(world: World, app: Client, car: Vehicle) -> None:
     other = SqliteStore.open(world.database)
     async with listening(world, app) as stream:
         await confirm(world, car)
@@ -161,7 +161,7 @@ async def test_what_was_fresh_before_the_stream_began_ends_too(
         assert codes(ended(stream)) == [POWER]
 
 
-async def test_what_ended_before_the_stream_began_is_not_told(world: World, app: Client, car: Vehicle) -> None:
+async def test_what_ended_before_the_stream_began_is_not_sent(world: World, app: Client, car: Vehicle) -> None:
     async with listening(world, app) as first:
         await confirm(world, car)
         await settled(world)
@@ -198,9 +198,7 @@ async def test_what_is_over_with_its_session_ends_by_the_change_of_charging_alon
         assert codes(ended(stream)) == [CHARGING], "whether it still does not charge, nobody knows"
 
 
-async def test_a_source_that_said_itself_that_there_is_no_value_is_not_told_twice(
-    world: World, app: Client, car: Vehicle
-) -> None:
+async def test_an_absence_that_a_source_reported_is_not_sent_twice(world: World, app: Client, car: Vehicle) -> None:
     async with listening(world, app) as stream:
         await confirm(world, car)
         world.clock.move(60)
@@ -219,7 +217,7 @@ async def test_old_readings_that_come_late_end_nothing(world: World, app: Client
         assert not ended(stream)
 
 
-async def test_a_value_that_comes_back_unchanged_is_told_again_though_it_is_no_change(
+async def test_a_value_that_comes_back_unchanged_is_sent_again_though_it_is_no_change(
     world: World, app: Client, car: Vehicle
 ) -> None:
     async with listening(world, app, f"vehicle={car.id}") as stream:
@@ -238,7 +236,7 @@ async def test_a_value_that_comes_back_unchanged_is_told_again_though_it_is_no_c
         assert [event.kind for event in stream.events][3:] == ["ended"]
 
 
-async def test_a_value_that_comes_back_changed_is_told_once(world: World, app: Client, car: Vehicle) -> None:
+async def test_a_value_that_comes_back_changed_is_sent_once(world: World, app: Client, car: Vehicle) -> None:
     async with listening(world, app, f"vehicle={car.id}") as stream:
         await confirm(world, car)
         await settled(world)
@@ -250,7 +248,7 @@ async def test_a_value_that_comes_back_changed_is_told_once(world: World, app: C
         assert [(event.kind, event.value) for event in stream.events] == [("signal", 7200), ("ended", 7200), ("signal", 5000)]
 
 
-async def test_a_derived_value_ends_the_same_way_and_a_reported_one_not_while_a_derived_one_stands_in(
+async def test_a_derived_value_ends_alike_and_a_reported_one_not_while_a_derived_one_replaces_it(
     world: World, app: Client, car: Vehicle
 ) -> None:
     async with listening(world, app, f"signal={POWER}") as stream:
@@ -267,7 +265,7 @@ async def test_a_derived_value_ends_the_same_way_and_a_reported_one_not_while_a_
         assert {event.value for event in stream.events} == {7200, 7000}
 
 
-async def test_only_who_may_and_wants_to_is_told(world: World, app: Client, car: Vehicle) -> None:
+async def test_only_streams_with_permission_and_selection_get_it(world: World, app: Client, car: Vehicle) -> None:
     other = await world.car()
     battery = await world.application(frozenset({Permission.READ_BATTERY}))
     async with (
@@ -296,7 +294,7 @@ async def test_a_car_that_was_erased_ends_nothing(world: World, app: Client, car
         assert car.id not in world.service.tail._endings._cars
 
 
-async def test_an_ending_stands_between_the_changes_where_it_happened_for_slow_readers_too(
+async def test_an_ending_is_between_the_changes_where_it_happened_for_slow_readers_too(
     world: World, app: Client, car: Vehicle
 ) -> None:
     async with Listener(world.app, app.headers, f"vehicle={car.id}") as slow:
@@ -382,7 +380,7 @@ async def test_nothing_is_watched_when_nobody_listens(world: World, app: Client,
     assert not tail._endings._cars
 
 
-async def test_where_the_preferred_source_falls_silent_the_value_of_the_next_is_told(
+async def test_where_the_preferred_source_falls_silent_the_value_of_the_next_is_sent(
     world: World, app: Client, car: Vehicle
 ) -> None:
     world.store.readings.set_ranks(Ranks({BY_CODE[POWER]: ["box", "cloud"]}))

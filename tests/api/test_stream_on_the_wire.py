@@ -83,7 +83,7 @@ def test_a_whole_history_comes_over_the_wire_once_and_in_order(served: tuple[Ser
     assert [event.value for event in reported(parser)] == list(range(MANY))
 
 
-def test_a_server_with_open_streams_stops_at_once_and_says_goodbye(served: tuple[Server, str]) -> None:
+def test_a_server_with_open_streams_stops_immediately_and_sends_a_last_event(served: tuple[Server, str]) -> None:
     server, token = served
     connections = [listen(server, token) for _ in range(20)]
     for connection in connections:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from answers import detail
-from chargeport.api.positions import Positions
+from chargeport.api.cursors import Positions
 from chargeport.api.tail import HEARTBEAT_MS
 from chargeport.dashboard import page
 from chargeport.settings import LimitSettings
@@ -55,7 +55,7 @@ def test_what_was_never_sealed_is_not_opened(text: str) -> None:
     assert positions.open(text, "client") is None
 
 
-async def test_the_key_is_kept_with_the_database(world: World, positions: Positions) -> None:
+async def test_the_key_is_stored_in_the_database(world: World, positions: Positions) -> None:
     again = Positions(world.store.notes)
     await again.load()
     assert again.open(positions.seal(7, "client"), "client") == 7

@@ -39,7 +39,7 @@ async def test_a_read_without_a_user_is_refused_and_one_with_a_user_is_not(stric
     assert answer.status_code == 200
 
 
-async def test_who_asks_is_looked_at_first(strict: World, subject: Vehicle) -> None:
+async def test_the_caller_is_checked_first(strict: World, subject: Vehicle) -> None:
     typed_error(await strict.client.get(f"/v3/vehicles/{subject.id}/signals"), 401)
 
 

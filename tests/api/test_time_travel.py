@@ -72,7 +72,7 @@ async def test_the_standing_is_that_of_then(
     assert status.get("error", {}).get("code") == code
 
 
-async def test_an_absence_holds_from_when_it_was_said_until_the_next_value(world: World, app: Client, car: Vehicle) -> None:
+async def test_an_absence_lasts_from_its_report_until_the_next_value(world: World, app: Client, car: Vehicle) -> None:
     await world.report(car, POWER, {"value": 7}, T0 - 9 * MINUTE)
     await world.absent(car, POWER, AbsenceReason.UNREADABLE, T0 - 6 * MINUTE)
     await world.report(car, POWER, {"value": 8}, T0 - 3 * MINUTE)

@@ -40,7 +40,7 @@ def refusal(response: httpx.Response, status: int, error: str) -> dict[str, Any]
     return body
 
 
-async def test_every_way_in_which_clients_send_their_credentials_gives_a_token(world: World, app: Client) -> None:
+async def test_every_form_in_which_clients_send_their_credentials_gives_a_token(world: World, app: Client) -> None:
     given = credentials(app)
     ways = [
         await post(world, json.dumps(given), "application/json"),
@@ -129,7 +129,7 @@ async def test_a_body_that_can_not_be_read_is_an_error_of_oauth_too(
     refusal(await post(world, content, **headers), status, "invalid_request")
 
 
-async def test_no_secret_and_no_token_is_kept_as_it_is(world: World, app: Client) -> None:
+async def test_no_secret_and_no_token_is_stored_in_plain_text(world: World, app: Client) -> None:
     token = (await post(world, urlencode(credentials(app)))).json()["access_token"]
     database = apsw.Connection(str(world.database))
     dump = b"".join(

@@ -118,7 +118,7 @@ async def test_the_signals_link_leads_there_and_the_form_without_v3_answers_alik
 
 
 @pytest.mark.parametrize("reason", AbsenceReason)
-async def test_an_absence_stands_in_its_place_with_the_wording_of_the_read(asked: Asked, reason: AbsenceReason) -> None:
+async def test_an_absence_is_at_its_instant_with_the_wording_of_the_read(asked: Asked, reason: AbsenceReason) -> None:
     await asked.reports(7)
     await asked.world.absent(asked.car, POWER, reason)
     read = await asked.world.client.get(f"/v3/vehicles/{asked.car.id}/signals/{POWER}", headers=asked.app.headers)
@@ -286,7 +286,7 @@ async def test_a_stretch_weighs_numbers_by_the_time_for_which_they_held(asked: A
     assert document["meta"] == {"count": 3, "pageSize": 100, "unit": "watts"}
 
 
-async def test_of_a_stretch_that_a_bound_cuts_only_the_part_that_was_asked_for_counts(asked: Asked) -> None:
+async def test_of_a_bucket_that_a_bound_cuts_only_the_requested_part_counts(asked: Asked) -> None:
     await asked.reports(*range(60), start=MIDNIGHT)
     data = (await asked(resolution="PT1H", from_=MIDNIGHT + 30 * MINUTE, to=MIDNIGHT + 40 * MINUTE))["data"]
     (only,) = data
@@ -315,7 +315,7 @@ def _ms(text: str) -> int:
     return at
 
 
-async def test_nothing_is_said_of_what_lies_ahead_of_the_clock(asked: Asked) -> None:
+async def test_buckets_after_the_present_are_left_out(asked: Asked) -> None:
     await asked.reports(1, start=T0)
     await asked.reports(2, start=T0 + MINUTE)
     (only,) = (await asked(resolution="PT1H", to=T0 + 10 * HOUR))["data"]
@@ -324,7 +324,7 @@ async def test_nothing_is_said_of_what_lies_ahead_of_the_clock(asked: Asked) -> 
 
 
 @pytest.mark.parametrize("size", [1, 4, 1000])
-async def test_stretches_come_in_pages_that_are_each_as_if_asked_alone(asked: Asked, size: int) -> None:
+async def test_pages_of_buckets_are_each_as_if_requested_alone(asked: Asked, size: int) -> None:
     await asked.reports(*(n % 5 for n in range(200)), step=7 * MINUTE, start=T0 - 40 * HOUR)
     whole = (await asked(resolution="PT15M", size=1000))["data"]
     assert await asked.all(await asked(resolution="PT15M", size=size)) == whole

@@ -23,7 +23,7 @@ def resource(car: Vehicle) -> dict[str, Any]:
     return {"id": car.id, "type": "vehicle", "attributes": about, "links": {"self": f"{HOST}/v3/vehicles/{car.id}"}}
 
 
-async def test_a_vehicle_tells_what_it_is_and_neither_vin_nor_alias(world: World, app: Client) -> None:
+async def test_a_vehicle_shows_its_facts_and_neither_vin_nor_alias(world: World, app: Client) -> None:
     car = await world.car(vin="WVWZZZ00000000001", aliases=("garage",), mode="simulated")
     assert await get(world, app, f"/v3/vehicles/{car.id}") == {"data": resource(car)}
 
@@ -59,7 +59,7 @@ async def test_pages_have_every_vehicle_once(world: World, app: Client, size: in
     assert seen == [f"car-{number}" for number in range(7)]
 
 
-async def test_a_removed_vehicle_is_gone_with_all_it_told(world: World, app: Client, car: Vehicle) -> None:
+async def test_a_removed_vehicle_is_gone_with_all_its_readings(world: World, app: Client, car: Vehicle) -> None:
     await world.report_all(car)
     assert await world.store.vehicles.remove_vehicle(car.id)
     for path in ("", "/signals", "/signals/charge-voltage", "/coverage"):
@@ -68,7 +68,7 @@ async def test_a_removed_vehicle_is_gone_with_all_it_told(world: World, app: Cli
     assert await world.store.readings.changes(0, 100) == []
 
 
-async def test_coverage_says_of_every_signal_what_it_can_tell_or_why_not(world: World, app: Client, car: Vehicle) -> None:
+async def test_coverage_shows_the_state_of_every_signal_or_why_there_is_none(world: World, app: Client, car: Vehicle) -> None:
     await world.report(car, "charge-voltage", {"value": 231})
     await world.report(car, "charge-wattage", {"value": 7000}, T0 - 40 * 60_000)
     await world.report(car, "charge-chargelimits", {"activeLimit": 80}, T0 - 86_400_000)
@@ -94,7 +94,7 @@ async def test_coverage_says_of_every_signal_what_it_can_tell_or_why_not(world: 
     assert set(statuses.values()) == {("NOT_REPORTED", True)}
 
 
-async def test_coverage_tells_nothing_of_what_is_not_permitted(world: World, car: Vehicle) -> None:
+async def test_coverage_reveals_nothing_of_what_is_not_permitted(world: World, car: Vehicle) -> None:
     await world.report_all(car)
     client = await world.application(EVERYTHING - {Permission.READ_CHARGE})
     for each in (await get(world, client, f"/v3/vehicles/{car.id}/coverage"))["data"]:

@@ -24,7 +24,7 @@ def told_by_another(folder: Path, count: int) -> None:
     process.join()
 
 
-def test_a_worker_that_has_told_nothing_or_nothing_for_long_is_gone(tmp_path: Path) -> None:
+def test_a_worker_that_has_not_reported_or_not_for_long_is_gone(tmp_path: Path) -> None:
     now = [100.0]
     first, second = (WorkerReports(tmp_path, number, 2, lambda: now[0]) for number in range(2))
     assert first.statuses() == {0: READY, 1: GONE}
@@ -34,7 +34,7 @@ def test_a_worker_that_has_told_nothing_or_nothing_for_long_is_gone(tmp_path: Pa
     assert first.statuses() == {0: READY, 1: GONE}
 
 
-def test_a_worker_whose_process_has_ended_is_gone_at_once_and_its_counts_stay(tmp_path: Path) -> None:
+def test_a_worker_whose_process_has_ended_is_gone_immediately_and_its_counts_stay(tmp_path: Path) -> None:
     told_by_another(tmp_path, 3)
     first = WorkerReports(tmp_path, 0, 2)
     assert first.statuses() == {0: READY, 1: GONE}
@@ -48,7 +48,7 @@ def test_what_waits_now_is_added_up_and_not_taken_over_from_the_one_before(tmp_p
     assert WorkerReports(tmp_path, 1, 2).total(Tally(waiting=1)).waiting == 1
 
 
-def test_a_worker_goes_on_with_the_counts_of_the_one_before(tmp_path: Path) -> None:
+def test_a_worker_continues_with_the_counts_of_the_one_before(tmp_path: Path) -> None:
     told_by_another(tmp_path, 3)
     next_one = WorkerReports(tmp_path, 1, 2)
     assert next_one.total(tally(2)).answered[ASKED] == 5

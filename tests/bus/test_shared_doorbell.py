@@ -73,7 +73,7 @@ async def test_of_several_nats_servers_any_that_runs_carries_the_ring(tmp_path: 
         await asyncio.gather(*running, return_exceptions=True)
 
 
-async def test_a_ring_that_was_lost_with_its_line_holds_the_next_ones_up_for_a_moment_only(
+async def test_a_ring_that_was_lost_with_its_line_delays_the_next_ones_for_a_moment_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shared, "RETRY_S", 0.05)
@@ -116,7 +116,7 @@ class Faulty:
         self.is_heard.set()
 
 
-async def test_whatever_fails_in_a_line_others_are_heard_and_woken_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_whatever_fails_in_a_line_other_rings_arrive_and_wake_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shared, "RETRY_S", 0.0)
     faulty = Faulty()
     bell = SharedDoorbell(faulty, SystemClock())
@@ -132,7 +132,7 @@ async def test_whatever_fails_in_a_line_others_are_heard_and_woken_afterwards(mo
     await asyncio.gather(running, return_exceptions=True)
 
 
-async def test_a_line_that_is_lost_with_much_unsent_is_told_as_broken(tmp_path: Path) -> None:
+async def test_a_line_that_is_lost_with_much_unsent_is_reported_as_broken(tmp_path: Path) -> None:
     on_ring = asyncio.Event()
     with line("nats", tmp_path) as (made, server):
         broken = made()

@@ -23,7 +23,7 @@ from chargeport.clock import SystemClock
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.reading import Absence, AbsenceReason, Entry
 from chargeport.store.sqlite import SqliteStore
-from chargeport.webhooks.signing import SIGNATURE, signature
+from chargeport.webhooks.receivers import SIGNATURE, signature
 from servers import free_port
 
 COLUMNS: Final = (80, 120)

@@ -48,7 +48,7 @@ def test_rotating_gives_new_secrets_and_keeps_the_id(chargeport: CommandLine) ->
     assert new["management_token"] != old["management_token"]
 
 
-def test_a_token_stands_alone_on_its_line(chargeport: CommandLine) -> None:
+def test_a_token_is_alone_on_its_line(chargeport: CommandLine) -> None:
     client_id = chargeport.app()["client_id"]
     assert chargeport("app", "token", client_id).out.startswith("cpt_")
     document = chargeport("app", "token", client_id, "--json").json

@@ -252,7 +252,7 @@ def test_a_file_system_without_links_gets_a_copy(
     assert (tmp_path / "cars.db.before-restore").stat().st_size == before
 
 
-def test_a_database_beyond_opening_is_replaced_and_kept_with_its_log(
+def test_a_database_that_can_not_be_opened_is_replaced_and_saved_with_its_log(
     chargeport: CommandLine, car: str, database: Path, tmp_path: Path
 ) -> None:
     assert chargeport("backup", "copy.db").code == 0

@@ -63,7 +63,7 @@ def test_every_example_has_a_picture_and_no_picture_is_of_a_command_that_is_gone
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_examples_work_and_their_pictures_are_the_kept_ones(part: str, tmp_path: Path) -> None:
+def test_examples_work_and_their_pictures_are_the_committed_ones(part: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, text_pictures.__file__, str(tmp_path), part], capture_output=True, text=True, timeout=600, check=False
     )
@@ -76,7 +76,7 @@ def test_examples_work_and_their_pictures_are_the_kept_ones(part: str, tmp_path:
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_no_kept_picture_is_wider_than_its_terminal(name: str) -> None:
+def test_no_committed_picture_is_wider_than_its_terminal(name: str) -> None:
     text = (PICTURES / f"{name.replace(' ', '-')}.txt").read_text()
     for part in re.split(r"(?m)^\$ ", text)[1:]:
         heading, _, shown = re.sub(r" \\\n +", " ", part).partition("\n")
@@ -117,7 +117,7 @@ def free_port() -> str:
 
 @pytest.mark.service
 @pytest.mark.parametrize("name", sorted(SAYS))
-def test_an_example_that_goes_on_begins_and_stops_when_it_is_told(name: str, tmp_path: Path) -> None:
+def test_a_lasting_example_begins_and_stops_when_it_is_interrupted(name: str, tmp_path: Path) -> None:
     variables = subprocess.run(
         [sys.executable, text_pictures.__file__, "--furnish"], cwd=tmp_path, capture_output=True, text=True, check=True
     )

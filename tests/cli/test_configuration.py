@@ -98,7 +98,7 @@ def test_the_file_of_one_command_is_not_that_of_the_next(cars: dict[str, str], c
     assert "does not exist" in chargeport("vehicle", "list").refused()
 
 
-def test_a_file_that_is_wrong_is_told_by_every_command_that_finds_it(chargeport: CommandLine, tmp_path: Path) -> None:
+def test_a_file_that_is_wrong_is_reported_by_every_command_that_finds_it(chargeport: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "chargeport.toml").write_text("[server]\nprot = 9000\n")
     for command in (("vehicle", "list"), ("app", "create", "x"), ("backup", "y"), ("serve",)):
         assert "(chargeport.toml): server.prot is no setting: the nearest name is port." in chargeport(*command).refused()
@@ -132,7 +132,7 @@ def test_the_demo_reads_no_settings(tmp_path: Path) -> None:
         ("quux = 1", "quux is no setting: use one of server, limits, database,"),
     ],
 )
-def test_what_is_no_setting_is_told_with_the_nearest_that_is(text: str, says: str, tmp_path: Path) -> None:
+def test_what_is_no_setting_is_reported_with_the_nearest_that_is(text: str, says: str, tmp_path: Path) -> None:
     file = tmp_path / "c.toml"
     file.write_text(text)
     with pytest.raises(SettingError) as found:
@@ -140,7 +140,7 @@ def test_what_is_no_setting_is_told_with_the_nearest_that_is(text: str, says: st
     assert says in str(found.value)
 
 
-def test_a_variable_that_nothing_reads_is_told_where_its_name_is_nearly_right() -> None:
+def test_a_variable_that_nothing_reads_is_reported_where_its_name_is_nearly_right() -> None:
     given = {"CHARGEPORT_PROT": "1", "CHARGEPORT_PORT": "2", "CHARGEPORT_HOME": "/x", "PORT": "3"}
     assert list(config.misspelt_variables(given)) == [("CHARGEPORT_PROT", "CHARGEPORT_PORT")]
 

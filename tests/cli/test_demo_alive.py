@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from chargeport.api.reads import Ask
+from chargeport.api.reads import ReadRequest
 from chargeport.clock import ManualClock
 from chargeport.demo import register
 from chargeport.service import Service
@@ -22,18 +22,18 @@ async def unreachable(service: Service, reporters: list[Reporter]) -> list[str]:
     """The models of the cars of which any signal is said to be out of reach."""
     found = []
     for each in reporters:
-        ask = Ask(each.profile.id, None, base="", request_id="", authorization=None)
-        document = msgspec.json.decode(await service_document(service, ask))
+        read = ReadRequest(each.profile.id, None, base="", request_id="", authorization=None)
+        document = msgspec.json.decode(await service_document(service, read))
         statuses = [signal["attributes"]["status"] for signal in document["data"]]
         if any(status.get("error", {}).get("code") == "UNREACHABLE" for status in statuses):
             found.append(each.profile.model)
     return found
 
 
-async def service_document(service: Service, ask: Ask) -> str:
+async def service_document(service: Service, read: ReadRequest) -> str:
     from chargeport.api.reads import Reads
 
-    return await Reads(service.store, service.access, service.clock).document(ask, frozenset(Permission))
+    return await Reads(service.store, service.access, service.clock).document(read, frozenset(Permission))
 
 
 @pytest.mark.parametrize("begun_at", [BEGUN_AT, BEGUN_AT + 9 * 3_600_000, BEGUN_AT + 17 * 3_600_000])

@@ -43,7 +43,7 @@ def test_a_database_with_somebodys_own_car_is_refused_and_left_as_it_is(chargepo
     assert chargeport("app", "list", "--json").json == []
 
 
-def test_what_is_kept_is_there_the_next_time(chargeport: CommandLine, database: Path) -> None:
+def test_what_is_stored_is_there_the_next_time(chargeport: CommandLine, database: Path) -> None:
     with demo("--vehicles", "2", "--database", str(database)) as first:
         pass
     history = chargeport("history", first["vehicles"][0]["id"], "wattage", "--json").json["data"]

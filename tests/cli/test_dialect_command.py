@@ -40,7 +40,9 @@ def test_each_field_says_what_it_becomes(dialect: str, chargeport: CommandLine) 
     }
 
 
-def test_what_is_not_understood_is_said_with_rows_to_begin_with(dialect: str, chargeport: CommandLine, tmp_path: Path) -> None:
+def test_what_is_not_understood_is_printed_with_rows_to_begin_with(
+    dialect: str, chargeport: CommandLine, tmp_path: Path
+) -> None:
     (tmp_path / "message.json").write_text('{"amps": 16, "state": "flying"}')
     done = chargeport("dialect", "check", dialect, "--topic", "mybox/left", "--message", f"@{tmp_path / 'message.json'}")
     assert done.code == 1

@@ -142,7 +142,7 @@ def test_without_its_package_parquet_says_how_to_get_it(
     assert not (tmp_path / "cars.parquet").exists()
 
 
-def test_only_what_is_asked_for_is_exported(chargeport: CommandLine, car: str) -> None:
+def test_only_what_is_selected_is_exported(chargeport: CommandLine, car: str) -> None:
     other = chargeport.vehicle("--alias", "other")
     everything = chargeport("export", "-").out.splitlines()
     observed = json.loads(everything[1])["observedAt"]

@@ -7,8 +7,8 @@ import pytest
 from command_line import VIN, CommandLine, absence, reading, store
 
 from chargeport.cli import output
-from chargeport.cli.ages import long
 from chargeport.cli.plot import bars, plot
+from chargeport.cli.times import long
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.reading import AbsenceReason
 
@@ -44,7 +44,7 @@ def test_each_change_has_its_time_its_value_how_long_it_held_and_its_source_newe
     assert rows == sorted(rows)
 
 
-def test_an_absence_is_a_dash_with_its_reason_and_what_nothing_followed_holds_so_far(chargeport: CommandLine, car: str) -> None:
+def test_an_absence_is_a_dash_with_its_reason_and_the_last_change_lasts_so_far(chargeport: CommandLine, car: str) -> None:
     last = table(chargeport, VIN, "charge-wattage")[-1]
     assert last[1:] == ["—", "10 min so far", "wallbox", "UNREADABLE: The source reported an invalid value."]
 
@@ -85,7 +85,7 @@ def test_json_is_the_apis_document(chargeport: CommandLine, car: str) -> None:
     assert stretches["meta"]["unit"] == "watts"
 
 
-def test_nothing_known_is_said_in_a_sentence(chargeport: CommandLine) -> None:
+def test_an_empty_history_is_a_sentence(chargeport: CommandLine) -> None:
     vehicle_id = chargeport.vehicle()
     for more in ((), ("--resolution", "PT1H")):
         assert chargeport("history", vehicle_id, "wattage", *more).out.endswith("Nothing was reported in that time.\n")
@@ -149,5 +149,5 @@ def test_bars_are_as_long_as_their_amounts() -> None:
 
 
 @pytest.mark.parametrize(("length_s", "said"), [(0, "under 1 s"), (0.999, "under 1 s"), (1, "1 s"), (7200, "2 h")])
-def test_lengths_are_told_in_the_unit_that_fits(length_s: float, said: str) -> None:
+def test_durations_are_printed_in_the_unit_that_fits(length_s: float, said: str) -> None:
     assert long(length_s) == said

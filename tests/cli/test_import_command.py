@@ -74,7 +74,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize("case", BROKEN, ids=[f"{code} {path}" for _, code, path in BROKEN])
-def test_a_broken_line_is_told_and_costs_its_neighbours_nothing(
+def test_a_broken_line_is_reported_and_costs_its_neighbours_nothing(
     case: tuple[str, str, str], chargeport: CommandLine, car: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken, code, path = case
@@ -97,7 +97,7 @@ def test_a_broken_line_is_told_and_costs_its_neighbours_nothing(
         f"{CAR},charge-ischarging,{AT},yes,,", f"{CAR},,{AT},1,,", "\xff\xfe,,,,,",
     ],
 )  # fmt: skip
-def test_a_broken_row_of_a_table_is_told_and_costs_its_neighbours_nothing(
+def test_a_broken_row_of_a_table_is_reported_and_costs_its_neighbours_nothing(
     broken: str, chargeport: CommandLine, car: str
 ) -> None:
     good = f"{CAR},charge-voltage,{AT},231,,\n"
@@ -130,7 +130,7 @@ def test_an_empty_file_is_no_error(text: str, taken: int, chargeport: CommandLin
 
 
 @pytest.mark.parametrize("text", [f"[{json.dumps(GOOD)}", f"[{json.dumps(GOOD)},", f'[{json.dumps(GOOD)}, "'])
-def test_an_array_without_its_end_is_told_after_all_that_it_has(text: str, chargeport: CommandLine, car: str) -> None:
+def test_an_array_without_its_end_is_reported_after_all_that_it_has(text: str, chargeport: CommandLine, car: str) -> None:
     Path("in.json").write_text(text)
     found = json.loads(chargeport("import", "in.json", "--json").out)
     assert found["accepted"] == 1

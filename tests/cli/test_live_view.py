@@ -38,7 +38,7 @@ async def test_the_view_shows_charge_power_and_what_is_left_and_never_guesses(wo
     assert Permission.READ_CHARGE in live_view._EVERYTHING
 
 
-def test_in_a_terminal_it_goes_on_until_it_is_ended(chargeport: CommandLine, database: Path) -> None:
+def test_in_a_terminal_it_runs_until_it_is_ended(chargeport: CommandLine, database: Path) -> None:
     car = chargeport.vehicle()
     store(database, [reading(car, "charge-wattage", {"value": 11000}), reading(car, "charge-ischarging", {"value": True})])
     ours, theirs = pty.openpty()

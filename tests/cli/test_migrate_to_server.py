@@ -93,7 +93,7 @@ async def told(store: Store) -> list[Any]:
         await store.close()
 
 
-async def test_a_copied_database_tells_the_same_and_goes_on(file: Path, postgres: PostgresServer) -> None:
+async def test_a_copied_database_has_the_same_content_and_takes_more(file: Path, postgres: PostgresServer) -> None:
     url = postgres.database()
     PostgresStore.open(url)
     shares: list[float] = []
@@ -112,7 +112,7 @@ async def test_a_copied_database_tells_the_same_and_goes_on(file: Path, postgres
     await store.close()
 
 
-async def test_a_copy_that_was_interrupted_goes_on(
+async def test_a_copy_that_was_interrupted_continues(
     file: Path, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = postgres.database()

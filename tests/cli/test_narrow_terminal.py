@@ -87,7 +87,7 @@ def test_no_line_is_wider_than_the_terminal_and_no_cell_is_cut(
     assert [line for line in lines if "…" in line] == []
 
 
-def test_a_long_cell_goes_on_below_its_beginning(car: str, terminal: Terminal) -> None:
+def test_a_long_cell_is_wrapped(car: str, terminal: Terminal) -> None:
     lines = terminal("signals", car)
     start = next(index for index, line in enumerate(lines) if line.startswith("charge-chargelimits"))
     column = lines[start].index("—")
@@ -101,7 +101,7 @@ def test_a_vehicle_is_a_line_with_its_id_and_vin_whole(car: str, terminal: Termi
     assert VIN in line
 
 
-def test_what_is_left_out_is_said(car: str, terminal: Terminal) -> None:
+def test_columns_that_are_left_out_are_named(car: str, terminal: Terminal) -> None:
     assert any(line.startswith("Not shown for want of room: ") for line in terminal("vehicle", "list"))
 
 

@@ -97,7 +97,7 @@ def test_no_byte_of_a_vehicle_is_left_after_erasing_and_the_account_says_what_we
     assert "vehicle list" in chargeport("data", "erase", "--vehicle", VIN, "--yes").refused()
 
 
-def test_it_asks_first_and_wants_one_name(chargeport: CommandLine, car: str) -> None:
+def test_it_asks_first_and_needs_one_name(chargeport: CommandLine, car: str) -> None:
     assert "--yes" in chargeport("data", "erase", "--vehicle", car).refused()
     assert "--vehicle VEHICLE or --user USER" in chargeport("data", "erase").err
     assert "--vehicle VEHICLE or --user USER" in chargeport("data", "export", "x.zip", "--vehicle", car, "--user", "Bob").err
@@ -144,7 +144,7 @@ def test_a_person_goes_with_what_is_theirs_alone(chargeport: CommandLine, car: s
     assert chargeport("vehicle", "show", car).code == 0
 
 
-def test_recordings_are_told_of_and_deleted_where_that_is_wanted(
+def test_recordings_are_mentioned_and_deleted_where_that_is_wanted(
     chargeport: CommandLine, car: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CHARGEPORT_INGEST_RECORD", str(tmp_path / "recordings"))

@@ -77,7 +77,7 @@ def test_records_are_listed_with_what_is_known_of_them(chargeport: CommandLine, 
     assert first["id"] in printed
 
 
-def test_records_are_chosen_by_time_and_told_with_their_evidence(chargeport: CommandLine, car: str) -> None:
+def test_records_are_selected_by_time_and_printed_with_their_evidence(chargeport: CommandLine, car: str) -> None:
     (only,) = chargeport("records", car, "--from", "2026-05-02", "--json", "--evidence").json
     assert only["started_at"].startswith("2026-05-02")
     assert {"charge-wattage"} <= {code for fact in only["evidence"] for code in fact["signals"]}
@@ -158,7 +158,7 @@ def test_a_user_is_erased_with_the_cars_that_were_theirs_alone(chargeport: Comma
     assert "No user is called 'anna.secret'" in chargeport("user", "remove", "anna.secret", "--yes").refused()
 
 
-def test_where_the_vehicles_are_kept_only_the_connections_go(chargeport: CommandLine, car: str) -> None:
+def test_with_keep_vehicles_only_the_connections_are_removed(chargeport: CommandLine, car: str) -> None:
     app = chargeport.app()["client_id"]
     chargeport("connection", "add", "--app", app, "--user", "anna", "--vehicle", car)
     assert "1 connections" in chargeport("user", "remove", "anna", "--keep-vehicles", "--yes").out

@@ -96,13 +96,13 @@ def test_a_wrong_command_line_is_refused_before_anything_is_done(
     assert not database.exists()
 
 
-def test_all_options_that_are_missing_are_named_at_once(chargeport: CommandLine) -> None:
+def test_all_options_that_are_missing_are_named_together(chargeport: CommandLine) -> None:
     assert "Missing options '--make', '--model' and '--year'; " in chargeport("vehicle", "add").refused(2)
     assert "Missing options '--make' and '--year'; " in chargeport("vehicle", "add", "--model=One").refused(2)
     assert "Missing option '--year'; " in chargeport(*ADD[:-2]).refused(2)
 
 
-def test_a_failure_of_the_database_is_told_once(database: Path, chargeport: CommandLine) -> None:
+def test_a_failure_of_the_database_is_reported_once(database: Path, chargeport: CommandLine) -> None:
     chargeport.vehicle("--vin", VIN)
     with apsw.Connection(str(database)) as connection:
         connection.execute("UPDATE vehicles SET make = CAST(x'66ff66' AS TEXT)").fetchall()

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from command_line import VIN, CommandLine, absence, reading, store
 
-from chargeport.cli.ages import ago
-from chargeport.cli.values import in_words
+from chargeport.cli.rows import in_words
+from chargeport.cli.times import ago
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE
 from chargeport.signals.definition import Signal
@@ -53,7 +53,7 @@ def table(chargeport: CommandLine, *words: str) -> dict[str, list[str]]:
     return {row[0]: row[1:] for row in chargeport(*words).rows}
 
 
-def test_what_holds_has_its_unit_its_age_and_its_source(chargeport: CommandLine, car: str) -> None:
+def test_a_valid_value_has_its_unit_its_age_and_its_source(chargeport: CommandLine, car: str) -> None:
     rows = table(chargeport, "signals", car)
     assert rows["charge-energyadded"][0] == "35.6 kWh"
     assert rows["charge-energyadded"][1] in ("60 s ago", "61 s ago", "62 s ago", "63 s ago")
@@ -163,7 +163,7 @@ def test_coverage_of_a_car_that_never_reported_points_to_the_issues_that_may_be_
 
 
 @pytest.mark.parametrize("signal", CATALOGUE, ids=lambda signal: signal.code)
-def test_every_value_can_be_said_on_one_line(signal: Signal) -> None:
+def test_every_value_fits_on_one_line(signal: Signal) -> None:
     said = in_words(signal, bodies.parse(signal, signal.example))
     assert said.isprintable()
     assert 0 < len(said) < 60
@@ -183,5 +183,5 @@ def test_a_document_without_a_main_number_says_how_much_it_has() -> None:
     [(-4, "just now"), (0, "just now"), (1, "1 s ago"), (119, "119 s ago"), (120, "2 min ago"), (7199, "119 min ago"),
      (7200, "2 h ago"), (172_799, "47 h ago"), (172_800, "2 d ago"), (86_400 * 400, "400 d ago")],
 )  # fmt: skip
-def test_ages_are_told_in_the_unit_that_fits(age_s: int, said: str) -> None:
+def test_ages_are_printed_in_the_unit_that_fits(age_s: int, said: str) -> None:
     assert ago(0, age_s * 1000) == said

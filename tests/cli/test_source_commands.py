@@ -10,7 +10,7 @@ import pytest
 from command_line import CommandLine
 
 from chargeport.cli import sources
-from chargeport.cli.source_stations import station_sentence
+from chargeport.cli.sources import station_sentence
 from chargeport.clock import ManualClock, SystemClock
 from chargeport.runtime.feeds import Feeds
 from chargeport.runtime.source_status import SourceState, SourceStatus
@@ -114,14 +114,14 @@ def heard(database: Path, settings: Path, *payloads: Any) -> int:
         (state(cause="unreachable", sentence="Nobody there."), "connecting since 5 min (unreachable: Nobody there.): 0"),
     ],
 )  # fmt: skip
-def test_a_source_is_told_in_one_line_that_says_what_to_do(given: SourceState, told: str) -> None:
+def test_a_source_is_described_in_one_line_with_what_to_do(given: SourceState, told: str) -> None:
     line = sources.sentence(given, True, NOW)
     assert told in line
     assert "\n" not in line
     assert sources.sentence(given, False, NOW).startswith("the server does not run; it was ")
 
 
-def test_stations_stand_below_their_source_with_their_clock_or_the_way_out(
+def test_stations_are_listed_below_their_source_with_their_clock_or_the_way_out(
     chargeport: CommandLine, database: Path, settings: Path
 ) -> None:
     since = SystemClock().now() - 3 * 3_600_000
@@ -167,20 +167,20 @@ def test_sources_that_run_and_that_never_ran_are_listed(chargeport: CommandLine,
     assert len(chargeport("source", "list").rows) == 3
 
 
-def test_of_a_server_that_does_not_run_it_is_said_so(chargeport: CommandLine, database: Path) -> None:
+def test_a_server_that_does_not_run_is_reported_as_such(chargeport: CommandLine, database: Path) -> None:
     written(database, state(condition="connected", messages=7), age_s=60)
     assert chargeport("source", "list", "--json").json[0]["condition"] == "stopped"
     assert "the server does not run; it was connected, with 7 messages" in chargeport("source", "list").out
 
 
-def test_where_there_is_no_source_that_is_said(chargeport: CommandLine, database: Path) -> None:
+def test_without_a_source_the_output_is_a_sentence(chargeport: CommandLine, database: Path) -> None:
     assert "does not exist" in chargeport("source", "list").refused()
     written(database)
     assert "There is no source" in chargeport("source", "list").out
     assert chargeport("source", "list", "--json").json == []
 
 
-def test_each_source_is_tried_once_and_what_is_in_the_way_is_told(
+def test_each_source_is_tried_once_and_the_cause_of_failure_is_printed(
     chargeport: CommandLine, database: Path, settings: Path
 ) -> None:
     (database.parent / "heard.jsonl").write_text('{"at": 1, "payload": {}}\n')
@@ -219,7 +219,7 @@ def test_what_was_not_understood_is_read_again_once_the_table_is_mended(
     assert "1 times nonsense: is not known" in chargeport(*replayed).out
 
 
-def test_a_message_that_fails_in_another_way_by_now_is_kept_under_that(
+def test_a_message_that_fails_for_another_reason_now_is_stored_under_that(
     chargeport: CommandLine, database: Path, settings: Path
 ) -> None:
     heard(database, settings, {"watts": 7200}, {"watts": "a lot"}, {"watts": "much"})

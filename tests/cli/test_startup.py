@@ -24,7 +24,7 @@ def cpu_s(*arguments: str) -> float:
     return min(taken)
 
 
-def test_help_is_there_at_once() -> None:
+def test_help_is_quick() -> None:
     assert cpu_s("--help") <= MOST_S
 
 

@@ -41,7 +41,7 @@ def test_a_user_who_only_signs_in_can_be_removed(chargeport: CommandLine) -> Non
     assert chargeport("user", "list", "--json").json == []
 
 
-def test_sessions_that_are_not_there_are_told(chargeport: CommandLine) -> None:
+def test_unknown_sessions_are_an_error(chargeport: CommandLine) -> None:
     chargeport("migrate")
     assert chargeport("user", "sessions").out == "Nobody is signed in.\n"
     assert "No session has the id 'abc'" in chargeport("user", "sessions", "--end", "abc").refused()

@@ -23,7 +23,7 @@ def test_a_vehicle_answers_to_all_its_names(chargeport: CommandLine) -> None:
         assert shown["aliases"] == ["Käfer", "garage 2"]
 
 
-def test_what_nobody_told_is_a_dash_and_null(chargeport: CommandLine) -> None:
+def test_what_nobody_reported_is_a_dash_and_null(chargeport: CommandLine) -> None:
     vehicle_id = chargeport.vehicle()
     (listed,) = chargeport("vehicle", "list", "--json").json
     assert listed["vin"] is None
@@ -71,9 +71,9 @@ def test_a_vehicle_gets_other_facts_and_names_and_keeps_its_data(chargeport: Com
 def test_an_edit_that_can_not_be_changes_nothing(chargeport: CommandLine, options: tuple[str, ...], told: str) -> None:
     chargeport.vehicle("--alias", "Ente 2", "--vin", VIN)
     vehicle_id = chargeport.vehicle("--alias", "Käfer")
-    before = chargeport("vehicle", "show", vehicle_id).out
+    before = chargeport("vehicle", "show", vehicle_id, "--json").json
     assert told in chargeport("vehicle", "edit", vehicle_id, *options).refused()
-    assert chargeport("vehicle", "show", vehicle_id).out == before
+    assert chargeport("vehicle", "show", vehicle_id, "--json").json == before
 
 
 def test_removing_erases_what_was_stored(chargeport: CommandLine, database: Path) -> None:

@@ -74,7 +74,7 @@ def test_each_change_is_a_line_as_a_person_reads_it(chargeport: CommandLine, dat
         assert re.fullmatch(r"\S+ \S+ \S+  Voltage +— NOT_CAPABLE: The vehicle does not have this\.  \(wallbox\)", watch.line())
 
 
-def test_with_json_each_change_is_a_document_and_only_the_named_signals_are_told(
+def test_with_json_each_change_is_a_document_and_only_the_named_signals_are_printed(
     chargeport: CommandLine, database: Path
 ) -> None:
     car = chargeport.vehicle()

@@ -75,7 +75,7 @@ def item(fleet: Fleet, volts: float, at: int) -> dict[str, Any]:
     return {"vehicle": fleet.car, "signal": CODE, "body": {"value": volts}, "observedAt": at}
 
 
-def test_what_was_acknowledged_is_read_at_once_whichever_worker_answers(fleet: Fleet) -> None:
+def test_what_was_acknowledged_is_read_immediately_whichever_worker_answers(fleet: Fleet) -> None:
     at = int(time.time() * 1000) - 60_000
 
     def act(number: int) -> None:
@@ -182,7 +182,7 @@ def test_a_worker_that_dies_is_replaced_and_loses_nothing_acknowledged(fleet: Fl
     assert {240 + index, 250 + index} <= {each["body"]["value"] for each in values}
 
 
-def test_all_end_together_when_the_server_is_told_to_or_its_parent_dies(tmp_path: Path) -> None:
+def test_all_end_together_when_the_server_is_stopped_or_its_parent_dies(tmp_path: Path) -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL):
         server = Server(tmp_path / "cars.db", options=("--workers", "2"))
         server.start()

@@ -163,7 +163,7 @@ def test_a_text_with_what_ends_a_line_elsewhere_ends_no_line_of_a_stream() -> No
     assert next(stream).signal.value == ODD
 
 
-def test_a_text_with_what_ends_a_line_elsewhere_holds_up_no_spool(tmp_path: Path) -> None:
+def test_a_text_with_other_line_endings_blocks_no_spool(tmp_path: Path) -> None:
     script = Script(
         ok({"accepted": 2, "superseded": 0, "unchanged": 0, "rejected": [{"index": 1, "code": "x", "detail": ODD}]})
     )
@@ -193,7 +193,7 @@ def test_a_token_is_got_once_and_again_when_it_has_ended() -> None:
     ]
 
 
-def test_it_waits_as_long_as_it_is_told() -> None:
+def test_it_waits_as_long_as_retry_after_says() -> None:
     script = Script(httpx.Response(429, headers={"retry-after": "7"}, json={}), httpx.ReadError("cut"), ok({"data": []}))
     assert list(script.client().vehicles()) == []
     assert script.waits == [7.0, 2.0]
@@ -227,7 +227,7 @@ def test_a_spool_keeps_what_could_not_be_sent_over_a_restart(tmp_path: Path) -> 
     assert values == [202, 203, 99], "in the order in which they were added, none twice, none lost"
 
 
-def test_a_bad_item_holds_up_no_other_and_is_put_aside_with_its_reason(tmp_path: Path) -> None:
+def test_a_bad_item_blocks_no_other_and_is_put_aside_with_its_reason(tmp_path: Path) -> None:
     answer = {"accepted": 1, "rejected": [{"index": 1, "code": "OUT_OF_BOUNDS", "detail": "too much"}]}
     spool = Spool(Script(ok(answer)).client(), tmp_path)
     spool.add(items(2))

@@ -10,7 +10,7 @@ import pytest
 
 from answers import detail
 from chargeport.signals.catalogue import BY_CODE
-from chargeport.store.backlog import Backlog
+from chargeport.store.health import Backlog
 from chargeport.store.records import Vehicle
 from world import T0, Client, World
 

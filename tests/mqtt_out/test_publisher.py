@@ -11,8 +11,7 @@ from paho.mqtt.client import MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
 from brokers import PASSWORD, USER, Mosquitto
-from chargeport.mqtt_out.publisher import Publisher
-from chargeport.mqtt_out.service import MqttOut
+from chargeport.mqtt_out.publisher import MqttOut, Publisher
 from chargeport.settings import MqttOutSettings
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.store.records import Vehicle

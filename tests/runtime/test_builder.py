@@ -115,12 +115,12 @@ async def test_what_is_wrong_is_named(store: Store, offered: list[Entry], table:
     assert str(error.value).startswith(f"A setting is wrong: {told}")
 
 
-async def test_a_broken_package_is_in_nobodys_way(store: Store, offered: list[Entry]) -> None:
+async def test_a_broken_package_hinders_nothing_else(store: Store, offered: list[Entry]) -> None:
     offered.append(Entry("broken", ImportError("no cheese")))
     assert [each.source.name for each in feeds(store, MQTT, {"name": "mine", "type": "odd"}).built] == ["garage", "odd"]
 
 
-async def test_a_source_is_told_what_it_needs(store: Store, offered: list[Entry]) -> None:
+async def test_a_source_gets_what_it_needs(store: Store, offered: list[Entry]) -> None:
     await store.readings.write([])
     table = {"name": "mine", "type": "odd", "topics": ["home/{vehicle}/{field}"], "vehicle": "ann"}
     (built,) = feeds(store, table).built
@@ -144,9 +144,7 @@ async def test_two_sources_can_not_listen_at_one_address(store: Store) -> None:
     assert list(feeds(store, tables[0]).sockets()) == ["/ocpp/{station:path}"]
 
 
-async def test_what_is_pushed_and_what_a_source_hears_is_recorded_where_the_settings_say_so(
-    store: Store, tmp_path: Path
-) -> None:
+async def test_what_is_pushed_and_what_a_source_receives_is_recorded_where_configured(store: Store, tmp_path: Path) -> None:
     from feeding import delivery
 
     settings = Settings(sources=[MQTT | {"record": "garage"}], ingest=IngestSettings(record="pushed"), folder=str(tmp_path))

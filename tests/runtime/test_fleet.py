@@ -35,7 +35,7 @@ async def test_what_the_file_says_is_added_to_what_is_known(store: Store, clock:
     assert (found.aliases, found.model, found.powertrain) == (("ann", "box:1"), "ID.4", "BEV")
 
 
-async def test_what_the_file_says_of_a_car_stands_before_what_sources_report(store: Store, clock: ManualClock) -> None:
+async def test_facts_of_the_settings_file_have_precedence_over_reports_of_sources(store: Store, clock: ManualClock) -> None:
     await made_known(store, [VehicleSettings(id=CAR.id, capacity_kwh=77, connector="Type 2")], clock)
     assert await value(store, CONNECTOR) == ("Type 2", "settings")
     whole = pipeline(store, ManualClock(T0 + 1000))
@@ -48,7 +48,7 @@ async def test_what_the_file_says_of_a_car_stands_before_what_sources_report(sto
     assert (await value(store, CAPACITY))[1] == "settings"
 
 
-async def test_a_capacity_is_kept_as_the_vocabulary_has_it(store: Store, clock: ManualClock) -> None:
+async def test_a_capacity_is_stored_as_the_vocabulary_has_it(store: Store, clock: ManualClock) -> None:
     await made_known(store, [VehicleSettings(id=CAR.id, capacity_kwh=77)], clock)
     known, source = await value(store, CAPACITY)
     assert source == "settings"

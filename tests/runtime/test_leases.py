@@ -106,7 +106,7 @@ async def died(task: "asyncio.Task[None]", holder: Leases, log: list[str]) -> No
     assert log.pop() == "first ends"
 
 
-async def test_who_stops_hands_over_at_once(stores: list[Store]) -> None:
+async def test_a_holder_that_stops_hands_over_immediately(stores: list[Store]) -> None:
     clock, log = StoppedClock(NOW), list[str]()
     holders = [Leases(store.notes, clock) for store in stores]
     first = asyncio.create_task(holders[0].hold("derivation", worker(log, "first")))

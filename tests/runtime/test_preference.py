@@ -5,7 +5,7 @@ import pytest
 from chargeport.clock import ManualClock
 from chargeport.errors import SettingError
 from chargeport.ingest.dialects import stations
-from chargeport.runtime import preference
+from chargeport.runtime import fleet
 from chargeport.settings import PlaceSettings, PrecedenceSettings, Settings
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.effective import effective
@@ -30,20 +30,20 @@ def reading(source: str, value: float, at: int = T0) -> Reading:
 
 async def test_a_configured_source_a_dialect_the_api_and_any_source_that_reported_may_be_named(store: Store) -> None:
     await store.readings.write([reading("old-logger", 1)])
-    await preference.check(store.readings, settings("garage", "old-logger", "http", "teslamate"), ["teslamate"])
+    await fleet.check_order(store.readings, settings("garage", "old-logger", "http", "teslamate"), ["teslamate"])
 
 
 @pytest.mark.parametrize(("wrong", "named"), [(settings("cra"), "cra"), (settings("car", code="wattage"), "wattage")])
-async def test_a_name_that_nobody_has_heard_of_is_told(store: Store, wrong: Settings, named: str) -> None:
+async def test_an_unknown_name_is_an_error(store: Store, wrong: Settings, named: str) -> None:
     with pytest.raises(SettingError, match=named):
-        await preference.check(store.readings, wrong, [])
+        await fleet.check_order(store.readings, wrong, [])
 
 
-async def test_a_changed_order_shows_at_once_and_stores_nothing(store: Store) -> None:
+async def test_a_changed_order_applies_immediately_and_stores_nothing(store: Store) -> None:
     await store.readings.write([reading("car", 1), reading("garage", 2)])
     before = await store.readings.position()
     for names, value in ((("car", "garage"), 1), (("garage",), 2), ((), 2)):
-        preference.prefer(store.readings, settings(*names))
+        fleet.apply_order(store.readings, settings(*names))
         found = await store.readings.signal(CAR.id, WATTAGE)
         assert found is not None
         counts = effective(WATTAGE, found.series, store.readings.ranks, ManualClock(T0).now())

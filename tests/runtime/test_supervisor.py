@@ -102,7 +102,7 @@ async def test_a_source_that_ran_for_long_begins_with_the_first_wait_again(store
     await watched.close()
 
 
-async def test_a_source_is_left_alone_for_as_long_as_the_other_side_asks(store: Store) -> None:
+async def test_a_source_pauses_for_as_long_as_the_other_side_requests(store: Store) -> None:
     clock = ManualClock(T0)
     failing = Scripted("bad", SourceError(Cause.QUOTA, "Enough.", 900), clock=clock)
     watched = supervisor(store, clock)
@@ -167,7 +167,7 @@ async def test_a_store_that_fails_stops_the_source_which_then_is_started_again(s
     await watched.close()
 
 
-async def test_what_a_source_heard_is_counted_and_what_is_left_of_its_budget_is_shown(store: Store) -> None:
+async def test_messages_of_a_source_are_counted_and_what_is_left_of_its_budget_is_shown(store: Store) -> None:
     clock = ManualClock(T0)
     source = Budgeted("car")
     watched = supervisor(store, clock)

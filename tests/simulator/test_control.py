@@ -16,7 +16,7 @@ from world import T0
 SOC, STATUS, POWER = "tractionbattery-stateofcharge", "charge-detailedchargingstatus", "charge-wattage"
 
 
-async def test_a_night_of_charging_is_lived_through_at_once(simulation: Simulated) -> None:
+async def test_a_night_of_charging_is_simulated_in_one_step(simulation: Simulated) -> None:
     await simulation.do("plug")
     await simulation.control.advance(120)
     assert await simulation.value(STATUS) == "CHARGING"
@@ -42,7 +42,7 @@ async def test_two_runs_store_the_same_history(tmp_path: Path) -> None:
     assert first == await run("second")
 
 
-async def test_while_the_clock_stands_still_nothing_happens(simulation: Simulated) -> None:
+async def test_while_the_clock_is_frozen_nothing_happens(simulation: Simulated) -> None:
     await simulation.do("plug")
     position = await simulation.service.store.readings.position()
     for _ in range(50):
@@ -63,7 +63,7 @@ async def test_the_clock_runs_on_at_the_speed_it_is_given_and_stops_again(simula
     assert await simulation.value(STATUS) == "CHARGING"
 
 
-async def test_a_running_clock_goes_on_after_it_was_set_forward(tmp_path: Path) -> None:
+async def test_a_running_clock_continues_after_it_was_set_forward(tmp_path: Path) -> None:
     async with simulated(tmp_path, speed=1) as opened:
         await opened.do("plug")
         await opened.control.advance(3600)
@@ -110,7 +110,7 @@ async def kept(simulation: Simulated) -> list[tuple[int, float]]:
 
 
 @pytest.mark.parametrize("ended_after_s", [3600, 1800])
-async def test_what_was_kept_through_a_silence_arrives_at_its_end_with_its_own_times(
+async def test_reports_held_back_in_a_silence_arrive_at_its_end_with_their_own_times(
     simulation: Simulated, ended_after_s: int
 ) -> None:
     await simulation.do("plug")
@@ -206,7 +206,7 @@ async def test_what_cannot_be_done_is_refused_by_name(
         await simulation.do(action, **body)
 
 
-async def test_readings_from_outside_are_taken_while_the_clock_stands_still(simulation: Simulated) -> None:
+async def test_readings_from_outside_are_accepted_while_the_clock_is_frozen(simulation: Simulated) -> None:
     reading = {"vehicle": CAR.id, "signal": "charge-voltage", "body": {"value": 231}}
     answer = await simulation.client.post("/ingest/readings", json=reading)
     assert answer.json()["accepted"] == 1

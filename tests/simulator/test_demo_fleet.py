@@ -15,7 +15,7 @@ seeds = st.integers(0, 1000)
 
 @settings(max_examples=60, deadline=None)
 @given(instants, seeds)
-def test_the_first_car_reports_every_field_at_once(now_at: int, seed: int) -> None:
+def test_the_first_car_reports_every_field_in_its_first_report(now_at: int, seed: int) -> None:
     (full,) = demo_fleet(now_at, seed)[0].due(now_at)
     assert set(full.fields) == set(FIELDS)
     assert full.observed_at == now_at
@@ -83,7 +83,7 @@ def test_the_same_seed_gives_the_same_fleet() -> None:
     assert heard() == heard()
 
 
-def test_lost_and_late_reports_can_be_asked_for() -> None:
+def test_lost_and_late_reports_can_be_configured() -> None:
     quiet = demo_fleet(MONDAY, 1, count=1, drop_probability=1.0)[0]
     assert len(quiet.due(MONDAY + HOUR)) == 1
     late = demo_fleet(MONDAY, 1, count=1, late_probability=0.3)[0]

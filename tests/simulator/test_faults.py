@@ -51,7 +51,7 @@ async def test_a_fault_of_one_car_leaves_others_alone_and_ends_when_it_is_taken_
     assert detail(await simulation.client.delete(f"/simulator/faults/{own}"), 404)
 
 
-async def test_a_fault_of_one_signal_fails_its_own_read_and_stands_in_the_list(simulation: Simulated) -> None:
+async def test_a_fault_of_one_signal_fails_its_own_read_and_is_in_the_list(simulation: Simulated) -> None:
     await begin(simulation, type="PERMISSION", signal=SOC)
     typed_error(await simulation.client.get(f"{SIGNALS}/{SOC}"), 403, "PERMISSION/None")
     typed_error(await simulation.client.get(f"{SIGNALS}/{SOC}/values"), 403, "PERMISSION/None")
@@ -105,7 +105,7 @@ async def hits(simulation: Simulated) -> int:
     return int(first["hits"])
 
 
-async def test_an_answer_is_late_once_by_the_real_clock_while_the_cars_clock_stands_still(simulation: Simulated) -> None:
+async def test_an_answer_is_late_once_by_the_real_clock_while_the_cars_clock_is_frozen(simulation: Simulated) -> None:
     now = simulation.control.clock.now()
     await begin(simulation, latencySeconds=LATE_S, times=1)
     assert await waited_s(simulation, SIGNALS) >= LATE_S

@@ -179,6 +179,6 @@ def test_dc_follows_the_stations_limits_where_the_car_takes_more() -> None:
     assert by_current["current_requested_a"] == 125.0
 
 
-def test_a_car_stands_where_its_station_stands() -> None:
+def test_a_car_is_where_its_station_is() -> None:
     station = Station(kind="AC", place=Place(name="Office", address="", latitude=1.0, longitude=2.0))
     assert charging_car(station).place is station.place

@@ -80,7 +80,7 @@ def test_a_record_without_place_or_tariff_has_neither_location_nor_cost() -> Non
     assert not {"location", "cost"} & set(record)
 
 
-def test_the_newest_twenty_records_are_kept() -> None:
+def test_the_newest_twenty_records_are_stored() -> None:
     tired = car(start_soc_percent=5.0)
     for _ in range(25):
         tired.plug(WALLBOX)

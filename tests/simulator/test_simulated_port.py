@@ -187,7 +187,7 @@ def test_driving_unplugs_uses_energy_and_ends_at_its_destination() -> None:
     assert before_percent - driven.soc_percent == pytest.approx(100 * 65 * 0.16 / 60)
 
 
-def test_range_is_what_the_battery_holds_over_consumption() -> None:
+def test_range_is_the_energy_in_the_battery_over_consumption() -> None:
     fields = car(start_soc_percent=50.0).snapshot()
     assert (fields["soc_percent"], fields["capacity_kwh"], fields["range_km"]) == (50.0, 60.0, 187.5)
 

@@ -23,7 +23,7 @@ def observed(messages: list[RawMessage]) -> list[int]:
     return [message.observed_at or 0 for message in messages]
 
 
-def test_the_first_report_comes_at_once_and_says_everything() -> None:
+def test_the_first_report_comes_immediately_and_has_every_field() -> None:
     charging = charging_car()
     (message,) = Reporter(charging, 1, noise=False).due(charging.at)
     assert message.fields == charging.snapshot()
@@ -66,7 +66,7 @@ def test_every_change_of_state_is_reported_in_full_at_its_own_instant() -> None:
     assert message.fields["power_w"] == 0
 
 
-def test_a_changed_setting_is_reported_at_once() -> None:
+def test_a_changed_setting_is_reported_immediately() -> None:
     reporter = Reporter(charging_car(), 1)
     reporter.due(reporter.car.at)
     reporter.car.set_limit(85)
@@ -81,7 +81,7 @@ def test_a_sleeping_car_sends_nothing_until_it_wakes() -> None:
     assert observed(reporter.due(MONDAY + DAY)) == [MONDAY + DAY]
 
 
-def test_a_car_that_sleeps_as_listening_begins_was_last_heard_of_as_it_fell_asleep() -> None:
+def test_a_car_that_sleeps_at_the_start_reported_last_as_it_fell_asleep() -> None:
     sleeping = car(sleep_after_min=90.0)
     sleeping.advance(MONDAY + DAY)
     (message,) = Reporter(sleeping, 1).due(MONDAY + DAY)
@@ -162,7 +162,7 @@ def test_the_same_seed_sends_the_same_messages_another_seed_does_not() -> None:
 
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.integers(1, 6 * HOUR), min_size=1, max_size=20))
-def test_messages_do_not_depend_on_how_often_they_are_asked_for(steps_ms: list[int]) -> None:
+def test_messages_do_not_depend_on_how_often_they_are_polled(steps_ms: list[int]) -> None:
     def heard(instants: list[int]) -> list[RawMessage]:
         reporter = Reporter(lived_in(), 1, drop_probability=0.1, late_probability=0.1)
         reporter.due(MONDAY)
@@ -204,7 +204,7 @@ def hear(simulator: Simulator, enough: Callable[[list[list[RawMessage]]], bool])
     return batches
 
 
-def test_the_simulator_emits_at_once_and_then_whatever_is_due() -> None:
+def test_the_simulator_emits_immediately_and_then_whatever_is_due() -> None:
     charging = charging_car()
     simulator = Simulator("garage", [Reporter(charging, 1)], ManualClock(charging.at), step_s=5)
     source: Source = simulator

@@ -83,7 +83,7 @@ def test_setting_the_limit_changes_the_one_that_applies() -> None:
     assert charged.soc_percent == pytest.approx(90.0)
 
 
-def test_setting_a_limit_below_the_charge_stops_at_once() -> None:
+def test_setting_a_limit_below_the_charge_stops_immediately() -> None:
     charging = car(start_soc_percent=60.0)
     charging.plug(WALLBOX)
     run_until(charging, "CHARGING")
@@ -151,7 +151,7 @@ def test_a_workweek_schedule_without_days_leaves_out_the_weekend() -> None:
     assert charging_starts_at(plugged) == at("2026-03-09 22:00")
 
 
-def test_schedules_are_kept_in_the_cars_local_time() -> None:
+def test_schedules_are_in_the_cars_local_time() -> None:
     plugged = scheduled(on_global(NIGHT), utc_offset_min=-300)
     assert charging_starts_at(plugged) == at("2026-03-03 03:00")
 
@@ -186,11 +186,11 @@ def test_the_timer_of_the_place_beats_the_global_one() -> None:
     assert charging_starts_at(scheduled(on_global(NIGHT), home)) == at("2026-03-02 14:00")
 
 
-def test_a_timer_without_times_holds_nothing_back() -> None:
+def test_a_timer_without_times_delays_nothing() -> None:
     run_until(scheduled(Timer(type="GLOBAL")), "CHARGING", 0.1)
 
 
-def test_new_timers_take_effect_at_once() -> None:
+def test_new_timers_take_effect_immediately() -> None:
     plugged = scheduled(on_global(NIGHT))
     run_until(plugged, "SCHEDULED")
     plugged.set_timers([{"type": "GLOBAL", "schedules": [{"start": "11:00:00", "end": "13:00:00"}]}])
@@ -262,7 +262,7 @@ def test_a_departure_on_another_weekday_is_waited_for() -> None:
     assert at("2026-03-04 07:40") < plugged.at < at("2026-03-04 08:00")
 
 
-def test_once_begun_charging_for_a_departure_goes_on_beyond_it() -> None:
+def test_once_begun_charging_for_a_departure_continues_beyond_it() -> None:
     plugged = leaving(DepartureTimer(time="13:00:00"))
     plugged.advance(at("2026-03-02 13:30"))
     assert plugged.status == "CHARGING"

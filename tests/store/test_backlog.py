@@ -3,7 +3,7 @@
 import pytest
 
 from chargeport.errors import StoreError
-from chargeport.store.backlog import Backlog
+from chargeport.store.health import Backlog
 
 
 def test_more_than_the_bound_is_refused_until_something_was_written() -> None:

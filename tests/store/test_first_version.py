@@ -16,7 +16,7 @@ import msgspec
 import pytest
 
 from chargeport.api.access import Access
-from chargeport.api.reads import Ask, Reads
+from chargeport.api.reads import ReadRequest, Reads
 from chargeport.clock import ManualClock
 from chargeport.errors import Problem
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE, VIN
@@ -68,9 +68,9 @@ async def test_reads_answer_as_before(old: SqliteStore) -> None:
 async def answered(reads: Reads, car: str, code: str, at: int | None) -> list[Any] | None:
     """Body, status, error, source, time of observation, inputs, and when it was received."""
     query = () if at is None else (("at", str(at)),)
-    ask = Ask(car, code, base="http://cars.test", request_id="", authorization=None, query=query)
+    read = ReadRequest(car, code, base="http://cars.test", request_id="", authorization=None, query=query)
     try:
-        document = msgspec.json.decode(await reads.document(ask, EVERYTHING))["data"]
+        document = msgspec.json.decode(await reads.document(read, EVERYTHING))["data"]
     except Problem:
         return None
     attributes, meta = document["attributes"], document["meta"]

@@ -9,8 +9,7 @@ from chargeport.errors import StoreError
 from chargeport.signals.catalogue import BY_CODE, CABLE_CONNECTED, IS_CHARGING
 from chargeport.signals.reading import Entry, Reading
 from chargeport.store.postgres import PostgresStore
-from chargeport.store.postgres.lookups import AT_ONCE, MOST, Lookups, SlotRange
-from chargeport.store.postgres.reader import Reader
+from chargeport.store.postgres.lookups import MAX_STATEMENTS, MOST, Lookups, Reader, SlotRange
 from chargeport.store.records import Vehicle
 from postgres_server import PostgresServer, postgres_server
 
@@ -46,7 +45,7 @@ async def test_reads_at_the_same_time_share_statements_and_each_has_its_own(
     monkeypatch.setattr(Reader, "select", counted)
     asked = [(f"car-{number}", signal) for number in range(CARS) for signal in (VOLTAGE, WATTAGE)]
     found = await asyncio.gather(*(store.readings.signal(*each) for each in asked))
-    assert statements <= -(-len(asked) // MOST) + AT_ONCE
+    assert statements <= -(-len(asked) // MOST) + MAX_STATEMENTS
     for (car, signal), series in zip(asked, found, strict=True):
         assert series is not None
         assert series.vehicle.id == car
@@ -94,7 +93,7 @@ async def test_who_asks_at_the_moment_when_all_statements_end_is_answered_too() 
     reader = Paused()
     lookups = Lookups(reader)  # type: ignore[arg-type]
     asked = []
-    for number in range(AT_ONCE):
+    for number in range(MAX_STATEMENTS):
         asked.append(asyncio.ensure_future(lookups.find([SlotRange(f"car-{number}")])))
         while len(reader.ends) == number:  # noqa: ASYNC110  (a statement tells nobody that it begins)
             await asyncio.sleep(0)
@@ -102,10 +101,10 @@ async def test_who_asks_at_the_moment_when_all_statements_end_is_answered_too() 
         end.set_result([])
     last = asyncio.ensure_future(lookups.find([SlotRange("another")]))  # begins behind the ends of the statements
     async with asyncio.timeout(5):
-        while len(reader.ends) == AT_ONCE:  # noqa: ASYNC110  (as above)
+        while len(reader.ends) == MAX_STATEMENTS:  # noqa: ASYNC110  (as above)
             await asyncio.sleep(0)
     reader.ends[-1].set_result([])
-    assert await asyncio.gather(*asked, last) == [[]] * (AT_ONCE + 1)
+    assert await asyncio.gather(*asked, last) == [[]] * (MAX_STATEMENTS + 1)
 
 
 async def test_one_that_is_given_up_leaves_the_others_their_answers_and_an_error_reaches_all() -> None:

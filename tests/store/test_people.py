@@ -2,7 +2,7 @@
 
 import pytest
 
-from chargeport.store.connect import Consent
+from chargeport.store.access import Consent
 from chargeport.store.protocols import Store
 from chargeport.store.records import Application
 from chargeport.store.sign_in import PageSession, ShareLink, User

@@ -14,7 +14,7 @@ from memory_store import MemoryStore
 from chargeport.errors import SchemaError, StartError, StoreError
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.reading import Absence, AbsenceReason, Entry, Reading
-from chargeport.store.postgres import PostgresStore, distribution, migrations, positions, writer
+from chargeport.store.postgres import PostgresStore, migrations, positions, writer
 from chargeport.store.postgres.connection import Connection
 from chargeport.store.protocols import Store
 from chargeport.store.records import Outcome, Page, Vehicle
@@ -315,11 +315,11 @@ async def test_what_grows_with_vehicles_can_be_distributed_by_vehicle_key(postgr
     assert writer.MAX_GROUP_ENTRIES * 3 < 1 << 20  # positions of one transaction
     unique = asked(url, UNIQUE)
     keys = [line.split("|") for line in unique.splitlines()]
-    assert {name for name, _ in keys} >= set(distribution.DISTRIBUTED)
+    assert {name for name, _ in keys} >= set(migrations.DISTRIBUTED)
     for name, columns in keys:
-        if name in distribution.DISTRIBUTED:
-            assert columns.split(",")[0] == distribution.COLUMN, f"{name} has a unique key without the vehicle's in front"
-    assert set(asked(url, GROWING).split()) <= {*distribution.DISTRIBUTED, *distribution.EVERYWHERE}
+        if name in migrations.DISTRIBUTED:
+            assert columns.split(",")[0] == migrations.COLUMN, f"{name} has a unique key without the vehicle's in front"
+    assert set(asked(url, GROWING).split()) <= {*migrations.DISTRIBUTED, *migrations.EVERYWHERE}
     assert asked(url, f"{GROWING} AND attgenerated != ''") == ""  # Citus takes no generated column to distribute by
 
 
@@ -333,7 +333,7 @@ async def test_nothing_that_citus_does_not_spread_hangs_on_a_table(postgres: Pos
 
 def statements() -> Iterator[tuple[str, str]]:
     """The modules that write the SQL of PostgreSQL, each with its text in which no string is broken."""
-    folder = Path(distribution.__file__).parents[1]
+    folder = Path(migrations.__file__).parents[1]
     for file in (*folder.glob("tables/*.py"), *folder.glob("postgres/*.py")):
         yield file.name, re.sub(r'"\s*f?"', "", file.read_text("utf-8"))
 
@@ -346,7 +346,7 @@ def test_no_statement_inserts_a_subquery_among_its_values() -> None:
 
 def test_no_statement_joins_what_is_spread_to_the_outside_of_what_every_worker_has() -> None:
     """Citus 11 to 13 would collect the whole of the spread table on the coordinator first."""
-    spread = rf"\b({'|'.join(('history', *distribution.DISTRIBUTED))})\b"
+    spread = rf"\b({'|'.join(('history', *migrations.DISTRIBUTED))})\b"
     for name, text in statements():
         for outside, inside in re.findall(r'"([^"]*) LEFT JOIN ([^"]*)"', text):
             assert re.search(spread, outside) or not re.search(spread, inside), (name, inside)
@@ -360,7 +360,7 @@ async def test_no_function_in_a_change_of_what_is_spread_gives_another_result_wh
     await PostgresStore.open(url).close()
     named = "SELECT proname FROM pg_proc WHERE provolatile != 'i'"
     changing = set(asked(url, named).split()) - set(asked(url, "SELECT proname FROM pg_proc WHERE provolatile = 'i'").split())
-    spread = "|".join(distribution.DISTRIBUTED)
+    spread = "|".join(migrations.DISTRIBUTED)
     found = 0
     for name, text in statements():
         for statement in re.findall(rf'"((?:UPDATE|DELETE FROM) (?:{spread})\b[^"]*)"', text):
@@ -377,7 +377,7 @@ def test_nothing_changes_a_view_or_locks_rows_or_asks_what_citus_answers_from_on
 
 
 def test_the_end_of_the_feed_is_a_query_of_a_table_that_is_not_distributed() -> None:
-    assert "sequences" not in {*distribution.DISTRIBUTED, *distribution.EVERYWHERE}
+    assert "sequences" not in {*migrations.DISTRIBUTED, *migrations.EVERYWHERE}
     for each in (positions.FIRST, positions.END):
         assert each.startswith("(SELECT ")
         assert " FROM sequences " in each
@@ -387,7 +387,7 @@ async def test_a_server_without_citus_is_told(postgres: PostgresServer) -> None:
     url = postgres.database()
     await PostgresStore.open(url).close()
     with pytest.raises(StartError, match="CREATE EXTENSION citus"):
-        await distribution.distribute(url)
+        await migrations.distribute(url)
 
 
 async def test_readings_of_any_year_find_their_partition(stores: list[PostgresStore]) -> None:

@@ -32,7 +32,7 @@ async def attributes(world: World, app: Client, webhook_id: str) -> dict[str, An
     return attributes
 
 
-async def test_the_first_delivery_and_each_change_of_a_trigger_are_told_with_all_signals(
+async def test_the_first_delivery_and_each_change_of_a_trigger_are_sent_with_all_signals(
     world: World, app: Client, car: Vehicle, receiver: Receiver, webhook: Made
 ) -> None:
     await webhook()
@@ -90,7 +90,7 @@ async def test_a_burst_is_one_event_that_names_each_trigger(
     assert len(receiver.events()) == 2
 
 
-async def test_a_backlog_is_told_burst_by_burst_and_once(
+async def test_a_backlog_is_sent_burst_by_burst_and_once(
     world: World, app: Client, car: Vehicle, receiver: Receiver, webhook: Made
 ) -> None:
     await webhook(triggers=[VOLTAGE])
@@ -127,7 +127,7 @@ async def test_a_value_that_ends_by_silence_is_an_event_and_an_error(
 
 
 @pytest.mark.parametrize("is_restarted", [False, True], ids=["watching", "restarted meanwhile"])
-async def test_a_value_that_another_process_confirms_after_its_silence_is_told_as_true_again(
+async def test_a_value_that_another_process_confirms_after_its_silence_is_sent_as_valid_again(
     world: World, car: Vehicle, receiver: Receiver, webhook: Made, is_restarted: bool
 ) -> None:
     await webhook()
@@ -156,7 +156,7 @@ async def test_a_value_that_another_process_confirms_after_its_silence_is_told_a
     assert receiver.events()[-1]["data"]["signals"][0]["body"] == {"value": True}
 
 
-async def test_an_absence_is_told_without_a_body(
+async def test_an_absence_is_sent_without_a_body(
     world: World, app: Client, car: Vehicle, receiver: Receiver, webhook: Made
 ) -> None:
     await webhook(data=[CHARGING, "charge-chargerphases", "charge-energyadded"])
@@ -190,7 +190,7 @@ async def test_a_failed_delivery_is_tried_again_with_the_same_event_id(
     assert [each["status"] for each in delivery["attributes"]["attempts"]] == [500, 302, 204]
 
 
-async def test_an_attempt_that_ends_while_the_outbox_is_read_is_not_made_again_at_once(
+async def test_an_attempt_that_ends_while_the_outbox_is_read_is_not_repeated_immediately(
     world: World, car: Vehicle, receiver: Receiver, webhook: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await webhook()
@@ -231,7 +231,7 @@ async def test_a_pause_of_the_background_work_waits_for_the_answer_of_a_receiver
     assert await world.store.webhooks.due_webhooks() == {}, "it is delivered, and not to be sent again"
 
 
-async def test_an_event_that_was_given_up_is_kept_and_can_be_sent_again(
+async def test_an_event_that_was_given_up_is_stored_and_can_be_sent_again(
     world: World, app: Client, car: Vehicle, receiver: Receiver, webhook: Made
 ) -> None:
     made = await webhook()
@@ -268,7 +268,7 @@ async def test_nothing_but_verify_is_sent_before_it_is_answered(
     assert receiver.events()[0]["triggers"][0]["type"] == "FIRST_DELIVERY"
 
 
-async def test_a_receiver_that_fails_for_long_is_disabled_with_a_reason_and_has_a_way_back(
+async def test_a_receiver_that_fails_for_long_is_disabled_with_a_reason_and_can_be_enabled(
     world: World, app: Client, car: Vehicle, receiver: Receiver, webhook: Made
 ) -> None:
     made = await webhook()
@@ -299,7 +299,9 @@ async def test_events_survive_a_restart(world: World, app: Client, car: Vehicle,
     assert list((await world.store.webhooks.due_webhooks()).values()) == [T0 + 1000]
 
 
-async def test_who_may_not_see_a_signal_is_told_that_alone(world: World, car: Vehicle, receiver: Receiver) -> None:
+async def test_an_application_that_may_not_see_a_signal_gets_that_error_alone(
+    world: World, car: Vehicle, receiver: Receiver
+) -> None:
     client = await world.application(frozenset({Permission.READ_CHARGE}))
     receiver.key = client.application.management_token
     body = {"data": {"attributes": {
@@ -317,7 +319,7 @@ async def test_who_may_not_see_a_signal_is_told_that_alone(world: World, car: Ve
     assert "body" not in hidden
 
 
-async def test_of_a_signal_that_may_not_be_read_no_change_and_no_error_is_told(
+async def test_of_a_signal_that_may_not_be_read_no_change_and_no_error_is_sent(
     world: World, car: Vehicle, receiver: Receiver
 ) -> None:
     client = await world.application(frozenset({Permission.READ_BATTERY}))
@@ -387,7 +389,9 @@ async def test_a_webhook_of_another_application_does_not_exist(world: World, app
         ({"isEnabled": "yes"}, "isEnabled"),
     ],
 )
-async def test_what_is_wrong_with_a_webhook_is_told(world: World, app: Client, attributes: dict[str, Any], told: str) -> None:
+async def test_what_is_wrong_with_a_webhook_is_an_error(
+    world: World, app: Client, attributes: dict[str, Any], told: str
+) -> None:
     whole = {"name": "x", "callbackUri": "https://example.org/x", "triggers": [VOLTAGE], "data": [VOLTAGE]}
     response = await world.client.post("/v3/webhooks", json={"data": {"attributes": whole | attributes}}, headers=app.headers)
     assert told in detail(response, 400, "VALIDATION/INVALID_INPUT_FORMAT")
@@ -404,7 +408,7 @@ async def test_limits_and_timers_have_a_condition_in_each_entry(
     assert shown["body"]["values"] == [{"type": "GLOBAL", "limit": 80, "condition": None}]
 
 
-async def test_a_subscription_that_was_ended_stays_so_until_it_is_asked_for_again(
+async def test_a_subscription_that_was_ended_stays_so_until_it_is_made_again(
     world: World, app: Client, car: Vehicle, receiver: Receiver, webhook: Made
 ) -> None:
     made = await webhook()

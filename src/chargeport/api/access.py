@@ -1,4 +1,4 @@
-"""Who asks, and what they may see."""
+"""Who a caller is, and which vehicles and permissions they have."""
 
 import hashlib
 import hmac
@@ -24,6 +24,8 @@ MAX_TOKEN: Final = 512
 _SCHEME: Final = b"bearer "
 _NO_HASH: Final = bytes(32)
 
+_NOTHING: Final[frozenset[Permission]] = frozenset()
+
 
 def new_secret(prefix: str) -> str:
     """Return a secret of 256 random bits, with a prefix that names its purpose (and lets scanners find leaked ones)."""
@@ -36,7 +38,7 @@ def hashed(secret: str | bytes) -> bytes:
 
 
 class Access:
-    """Checks bearer tokens and client secrets, and works out the permissions on a car."""
+    """Checks bearer tokens and client secrets, and computes the permissions on a car."""
 
     def __init__(self, store: Store, clock: Clock, most_tokens: int = LimitSettings().tokens_by_application) -> None:
         self._store = store
@@ -128,7 +130,7 @@ class Access:
     async def register(
         self, name: str, permissions: frozenset[Permission], *, connected_only: bool = False
     ) -> tuple[Application, str]:
-        """Register an application; return it and its secret, of which only the hash is kept."""
+        """Register an application; return it and its secret, of which only the hash is stored."""
         application = Application(
             client_id=f"client_{uuid.uuid4()}", name=name, permissions=permissions, connected_only=connected_only,
             management_token=new_secret("cpm_"), created_at=self._clock.now(),
@@ -159,7 +161,7 @@ class Access:
     ) -> str:
         """Issue a bearer token that is good for `life_s` seconds; with `user_uuid` for this user's vehicles alone.
 
-        `person` is who is signed in to the page that asks for it.
+        `person` is who is signed in to the page that requests it.
         """
         token = new_secret("cpt_")
         now = self._clock.now()
@@ -177,7 +179,7 @@ def _user(grant: Grant, user_id: str | None) -> str | None:
 
 
 def _is_of_user(grant: Grant, user_id: str | None) -> bool:
-    """Tell whether a token may ask for this user's vehicles: one that came of a consent is for that user's alone."""
+    """Return whether a token may read this user's vehicles: one that came of a consent is for that user's alone."""
     return grant.user_uuid in (None, _user(grant, user_id))
 
 
@@ -193,3 +195,39 @@ def _unseen(grant: Grant, user_id: str | None) -> str:
         return "The application ended its connection with the vehicle of this id."
     of_user = "" if user_id is None else " of the user in sc-user-id"
     return f"No vehicle with this id is connected to the application{of_user}."
+
+
+class Permits:
+    """Permissions on cars as of the newest known commit: a commit calls `forget`."""
+
+    def __init__(self, access: Access, store: Store) -> None:
+        self._access = access
+        self._store = store
+        self._known: dict[tuple[str, str | None, str, str | None], frozenset[Permission]] = {}
+        self._there: dict[str, bool] = {}
+
+    def forget(self) -> None:
+        """Read the store again from now on: a connection may have been made, changed or ended, a car erased."""
+        self._known.clear()
+        self._there.clear()
+
+    async def is_there(self, vehicle_id: str) -> bool:
+        """Return whether the car has not been erased."""
+        found = self._there.get(vehicle_id)
+        if found is None:
+            found = self._there[vehicle_id] = await self._store.vehicles.vehicle(vehicle_id) is not None
+        return found
+
+    async def of(self, grant: Grant, vehicle_id: str, user_id: str | None) -> frozenset[Permission]:
+        """Return what the application (for this user) may do with the car; nothing where it may not know that there is one."""
+        if user_id is None and grant.sees_all:
+            return grant.permissions
+        key = (grant.client_id, grant.user_uuid, vehicle_id, user_id)
+        found = self._known.get(key)
+        if found is None:
+            try:
+                found = await self._access.permissions(grant, vehicle_id, user_id)
+            except Problem:
+                found = _NOTHING
+            self._known[key] = found
+        return found

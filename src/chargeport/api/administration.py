@@ -1,6 +1,6 @@
-"""What whoever runs the server asks and does over the API: sources, issues, webhooks, applications, settings, backup.
+"""Administration over the API: sources, issues, webhooks, applications, settings, backup.
 
-All of it needs the permission `manage`, which the page has for people who are signed in, and is about the whole server.
+All of it needs the permission `manage`, which the page has for people who are signed in, and concerns the whole server.
 """
 
 import asyncio
@@ -26,23 +26,21 @@ from chargeport.api.administration_documents import (
 )
 from chargeport.api.instants import instant
 from chargeport.api.request import Request
-from chargeport.api.request_body import read_body
+from chargeport.api.request_body import json_body
 from chargeport.api.response import Header, Response, answer, json_answer, packed_answer
 from chargeport.errors import CONFLICT, CONNECTION_NOT_FOUND, MALFORMED, USER_NOT_FOUND, Problem, instead_of
 from chargeport.runtime import replaying
-from chargeport.runtime.source_status import SourceState
+from chargeport.runtime.source_status import SILENT_AFTER_MS, SourceState
 from chargeport.settings import Settings
 from chargeport.signals.definition import READS, Permission
 from chargeport.store import audit
 from chargeport.store.audit import Act, AuditFilter
-from chargeport.store.records import Application, IssueCount
+from chargeport.store.records import Application, IssueCount, Page
 from chargeport.store.sqlite.backup import back_up
 from chargeport.store.urls import database_file, is_server
 from chargeport.wire.encoding import encode
 from chargeport.wire.envelope import iso
 
-SILENT_AFTER_MS: Final = 30_000
-"""A server writes its sources' states every few seconds: older ones are what was when it stopped."""
 MAX_BYTES: Final = 8192
 MAX_NAME: Final = 128
 PART_BYTES: Final = 1 << 16
@@ -76,8 +74,7 @@ async def list_issues(request: Request) -> Response:
     await request.allowed(Permission.MANAGE)
     page = paging.requested_page(request.query, default_size=50)
     found, total = await request.context.store.issues.issues(page)
-    links = paging.links(f"{request.base}/admin/issues", page, total, request.query)
-    return _packed(request, {"data": [_issue(issue) for issue in found], "meta": paging.meta(page, total), "links": links})
+    return _page(request, "issues", list(map(_issue, found)), page, total)
 
 
 async def replay_issues(request: Request) -> Response:
@@ -97,10 +94,7 @@ async def list_audit(request: Request) -> Response:
     if selection.act is not None and selection.act not in set(Act):
         raise Problem(MALFORMED, f"{ACT}: nothing is called so in the log: {instead_of(selection.act, list(Act))}.")
     found, total = await request.context.store.audit.entries(selection, page)
-    links = paging.links(f"{request.base}/admin/audit", page, total, request.query)
-    return _packed(
-        request, {"data": [_audit_entry(entry) for entry in found], "meta": paging.meta(page, total), "links": links}
-    )
+    return _page(request, "audit", list(map(_audit_entry, found)), page, total)
 
 
 async def list_settings(request: Request) -> Response:
@@ -137,10 +131,7 @@ class ApplicationWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, r
 async def create_application(request: Request) -> Response:
     """Make an application; its secrets are returned this once."""
     await request.allowed(Permission.MANAGE)
-    try:
-        wish = msgspec.json.decode(await read_body(request, MAX_BYTES), type=ApplicationWish)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Problem(MALFORMED, f"The body is not what is wanted here: {error}.") from None
+    wish: ApplicationWish = await json_body(request, ApplicationWish, MAX_BYTES)
     access = request.context.access
     made, secret = await access.register(wish.name.strip(), frozenset(wish.permissions), connected_only=wish.connected_only)
     shown = NewApplication(**_application(made), client_secret=secret, management_token=made.management_token)
@@ -178,8 +169,7 @@ async def list_all_connections(request: Request) -> Response:
         )
         for connection in found
     ]  # fmt: skip
-    links = paging.links(f"{request.base}/admin/connections", page, total, request.query)
-    return _packed(request, {"data": data, "meta": paging.meta(page, total), "links": links})
+    return _page(request, "connections", data, page, total)
 
 
 async def remove_connection(request: Request) -> Response:
@@ -293,6 +283,10 @@ def _without_password(text: str) -> str:
     if not parts.password:
         return text
     return urlunsplit(parts._replace(netloc=f"{parts.username}:{HIDDEN}@{parts.netloc.rpartition('@')[2]}"))
+
+
+def _page(request: Request, name: str, data: list[Any], page: Page, total: int) -> Response:
+    return _packed(request, paging.listed(f"{request.base}/admin/{name}", data, page, total, request.query))
 
 
 def _packed(request: Request, document: dict[str, Any]) -> Response:

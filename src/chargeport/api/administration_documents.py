@@ -1,7 +1,7 @@
 """What the routes of administration answer, as types: the OpenAPI document has their schemas.
 
-Applications, issues, connections and deeds are sent as these types. The rest is written as mappings; a test holds every answer
-to these types.
+Applications, issues, connections and entries of the audit log are sent as these types. The rest is written as mappings; a test
+checks every answer against these types.
 """
 
 from typing import Annotated, Any, Final, Literal

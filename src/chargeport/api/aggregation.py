@@ -34,7 +34,7 @@ class Grid(msgspec.Struct, frozen=True):
 class Bucket:
     """What is known of one stretch: changes to a value that began in it, and for how many milliseconds each value stood.
 
-    Of hours whose runs are no longer kept, only the bounds and means of their numbers and the total of documents are known.
+    Of hours whose runs are no longer stored, only the bounds and means of their numbers and the total of documents are known.
     """
 
     __slots__ = ("_hours", "changes", "last", "start", "stood_ms")
@@ -165,8 +165,8 @@ class Buckets:
 async def buckets(history: EffectiveHistory, vehicle_id: str, signal: Signal, grid: Grid, size: int) -> Buckets:
     """Return the first `size` buckets of the grid in which any value stood.
 
-    Where only hours are kept, buckets of whole hours are put together from them, and an hour that a bound cuts counts whole;
-    of shorter ones nothing is said.
+    Where only hours are stored, buckets of whole hours are computed from them, and an hour that a bound cuts counts whole;
+    shorter ones are left out.
     """
     while True:
         horizon = await history.horizon(vehicle_id, signal)
@@ -176,7 +176,7 @@ async def buckets(history: EffectiveHistory, vehicle_id: str, signal: Signal, gr
 
 
 def is_hourly(step_ms: int) -> bool:
-    """Tell whether stretches of this length are made of whole hours."""
+    """Return whether stretches of this length are made of whole hours."""
     return step_ms % HOUR_MS == 0
 
 

@@ -1,4 +1,4 @@
-"""The ASGI application: the router, which answers everything, and the fast path that the protocol asks first."""
+"""The ASGI application: the router, which answers everything, and the fast path that the protocol tries first."""
 
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -10,7 +10,7 @@ from starlette.routing import Match
 from starlette.routing import Route as StarletteRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from chargeport.api import docs, guide, health, metrics
+from chargeport.api import docs, monitoring
 from chargeport.api.body_budget import BodyBudget
 from chargeport.api.error_boundary import ErrorBoundary
 from chargeport.api.fast_path import FastPath
@@ -19,11 +19,10 @@ from chargeport.api.links import Links
 from chargeport.api.openapi import document
 from chargeport.api.rate_limits import RateLimits
 from chargeport.api.request import AppContext, Caller, Request
-from chargeport.api.response import Response
+from chargeport.api.response import EndlessResponse, Response
 from chargeport.api.route import Handler, Route
 from chargeport.api.routes import ROUTES
 from chargeport.api.sockets import Connect, socket_routes
-from chargeport.api.streaming import EndlessResponse
 from chargeport.api.worker_reports import WorkerReports
 from chargeport.errors import INVALID_PATH, METHOD_NOT_ALLOWED, Problem
 from chargeport.store.audit import UNKNOWN, Actor, acting
@@ -42,7 +41,7 @@ def build_app(
     """Build the application. `pages` are the handlers of routes outside the API, by name; `sockets` websockets, by path.
 
     `reports` are those of the workers, where there are several. Without `fast_path` the router answers everything: the two must
-    not differ, and a test holds them together.
+    not differ, which a test checks.
     """
     links = Links(context.settings.server.base_url, context.settings.server.trusted_proxies)
     limits, counts = context.settings.limits, context.access.counts
@@ -51,15 +50,15 @@ def build_app(
     bodies = BodyBudget(limits.unauthenticated_body_bytes)
 
     async def counted(request: Request) -> Response:
-        return await metrics.metrics(request, errors, reports)
+        return await monitoring.metrics(request, errors, reports)
 
-    own = {"getMetrics": counted, "getReadiness": health.Readiness(reports).answer, **docs.handlers(lambda: document(ROUTES))}
-    handlers = {**own, **pages}
+    own = {"getMetrics": counted, "getReadiness": monitoring.Readiness(reports).answer}
+    handlers = {**own, **docs.handlers(lambda: document(ROUTES)), **pages}
     routes = [
         served for route in ROUTES for served in _routes(route, _handler(route, handlers, context), context, errors, bodies)
     ]
     router = Starlette(
-        routes=[*routes, *guide.routes(), *socket_routes(sockets or {}, errors.links)],
+        routes=[*routes, *docs.guide_routes(), *socket_routes(sockets or {}, errors.links)],
         exception_handlers={HTTPException: _unrouted(errors)},
     )
     router.router.redirect_slashes = False

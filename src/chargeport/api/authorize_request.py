@@ -1,4 +1,4 @@
-"""What an application asks of a person at `/oauth/authorize`, and how the answer goes back."""
+"""The request of an application to a person at `/oauth/authorize`, and where the answer is sent."""
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
@@ -43,8 +43,8 @@ class Destination(NamedTuple):
         return urlunsplit(parts._replace(query=urlencode(members)))
 
 
-class Wish(NamedTuple):
-    """What is asked for. The person can't take away what is in `required`."""
+class ConnectRequest(NamedTuple):
+    """A request of an application. The person can't remove the permissions in `required`."""
 
     response_type: str
     permissions: tuple[Permission, ...]
@@ -76,8 +76,8 @@ async def destination(query: Mapping[str, str], store: Store) -> Destination:
     return Destination(found[0], redirect_uri, None if state is None else state[:MAX_TEXT])
 
 
-def wish_of(query: Mapping[str, str], application: Application) -> Wish:
-    """Return what is asked for. Raises RefusedError."""
+def connect_request(query: Mapping[str, str], application: Application) -> ConnectRequest:
+    """Return the request. Raises RefusedError."""
     response_type = query.get("response_type", "")
     if response_type not in RESPONSE_TYPES:
         raise RefusedError("unsupported_response_type", f"response_type is one of {', '.join(RESPONSE_TYPES)}.")
@@ -88,7 +88,7 @@ def wish_of(query: Mapping[str, str], application: Application) -> Wish:
     if challenge is not None and (method != "S256" or CHALLENGE.fullmatch(challenge) is None):
         raise RefusedError("invalid_request", "code_challenge needs code_challenge_method=S256.")
     permissions, required = _scope(query.get("scope"), application)
-    return Wish(
+    return ConnectRequest(
         response_type=response_type,
         permissions=permissions,
         required=required,
@@ -102,7 +102,7 @@ def wish_of(query: Mapping[str, str], application: Application) -> Wish:
 
 
 def _scope(scope: str | None, application: Application) -> tuple[tuple[Permission, ...], frozenset[Permission]]:
-    """Return the permissions that are asked for, and those of them that are required. Unknown names are passed over."""
+    """Return the requested permissions, and those of them that are required. Unknown names are ignored."""
     words = sorted(READS) if not scope else scope.split()
     named = {word.removeprefix(_REQUIRED) for word in words}
     required = {word.removeprefix(_REQUIRED) for word in words if word.startswith(_REQUIRED)}

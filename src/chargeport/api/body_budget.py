@@ -36,7 +36,7 @@ class BodyBudget:
             del self._by_address[address]
 
     def is_spent(self, address: str) -> bool:
-        """Tell whether too much waits, in all or of this address."""
+        """Return whether too much waits, in all or of this address."""
         return self.used > self._most or self._by_address[address] > self._most // SHARE
 
 

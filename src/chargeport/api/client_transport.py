@@ -1,9 +1,9 @@
 """A client's transport: it can be written to, paused and closed at any time, and nothing on it lasts for ever.
 
 Three things differ from the transport of the event loop. `close` lingers: it sends the end of our side, then discards what the
-client still sends, so that a client that is sending its body can read the answer (RFC 9112, 9.6: to close at once would reset
-the connection). What the client does not take within TAKEN_WITHIN_S ends the connection. A call on a closed transport does
-nothing, where the loop's own raises. `Clients` calls `look` once a second; there is no timer by connection.
+client still sends, so that a client that is sending its body can read the answer (RFC 9112, 9.6: to close immediately would
+reset the connection). What the client does not take within TAKEN_WITHIN_S ends the connection. A call on a closed transport
+does nothing, where the loop's own raises. `Clients` calls `look` once a second; there is no timer by connection.
 """
 
 import asyncio
@@ -92,7 +92,7 @@ class ClientTransport(asyncio.Transport):
             self._inner.write(data)
 
     def is_closing(self) -> bool:
-        """Tell whether nothing more can be sent."""
+        """Return whether nothing more can be sent."""
         return self._state is not _State.OPEN or self._inner.is_closing()
 
     def close(self) -> None:
@@ -189,7 +189,7 @@ class ClientTransport(asyncio.Transport):
 
 
 class _NotYet(asyncio.Transport):
-    """Stands for the loop's transport until there is one."""
+    """Replaces the loop's transport until there is one."""
 
     def get_write_buffer_size(self) -> int:
         return 0

@@ -1,7 +1,7 @@
 """The clients that are connected, in all and by address: limits, and the end of what takes too long.
 
-Where a limit is met, a connection that can be spared makes room: one that lingers after its answer, one that asks nothing, one
-that has not finished what it asks, the longest-standing first. Connections in use are never ended for another's sake; when
+Where a limit is met, a connection that can be spared makes room: one that lingers after its answer, one without a request, one
+with an unfinished request, the oldest first. Connections in use are never ended for another's sake; when
 there are only such, the newcomer is refused.
 """
 
@@ -13,7 +13,7 @@ from chargeport.api.client_transport import ClientTransport
 from chargeport.attempts import network
 
 SAID_AGAIN_S: Final = 60.0  # how often the log says that a limit is met
-AT_ONCE: Final = 64  # a full server looks through its connections once for so many newcomers
+MAX_SPARED: Final = 64  # a full server looks through its connections once for so many newcomers
 
 _log = logging.getLogger("chargeport.api")
 
@@ -24,7 +24,7 @@ class Clients:
     def __init__(
         self, most: int, most_by_address: int, now: Callable[[], float], is_exempt: Callable[[str], bool] = lambda _: False
     ) -> None:
-        """Set the limits. `is_exempt` tells from which addresses any number may come: reverse proxies."""
+        """Set the limits. `is_exempt` returns whether any number may come from an address: reverse proxies."""
         self.most = most
         self.most_by_address = most_by_address
         self._now = now
@@ -80,7 +80,7 @@ class Clients:
             if client in self._all and client.spare() is not None:
                 client.abort()
                 return True
-        self._spared = _spare(self._all, AT_ONCE if self.most > AT_ONCE * 16 else 1)
+        self._spared = _spare(self._all, MAX_SPARED if self.most > MAX_SPARED * 16 else 1)
         if not self._spared:
             return False
         self._spared.pop().abort()
@@ -98,7 +98,7 @@ class Clients:
         now = self._now()
         if now - self._said_at.get(limit, -SAID_AGAIN_S) < SAID_AGAIN_S:
             return
-        if len(self._said_at) >= AT_ONCE:
+        if len(self._said_at) >= MAX_SPARED:
             self._said_at.clear()
         self._said_at[limit] = now
         _log.warning("a limit is met: %s; connections that ask nothing are closed, others refused", limit)

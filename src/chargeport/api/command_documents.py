@@ -1,6 +1,6 @@
 """What the routes of commands and charge schedules answer, as types: the OpenAPI document has their schemas.
 
-The answers are written as mappings; a test holds every one of them to these types.
+The answers are written as mappings; a test checks each of them against these types.
 """
 
 from typing import Annotated, Any, Final, Literal

@@ -1,6 +1,6 @@
 """`/vehicles/{id}/commands/…` and `/vehicles/{id}/charge-schedules/…`: what a car is to do, and what came of it.
 
-Smartcar's forms. The outcome stands in the body: 202 says that the other side has promised it, no more.
+Smartcar's forms. The outcome is in the body: 202 says that the other side has promised it, no more.
 """
 
 import uuid
@@ -11,8 +11,8 @@ import msgspec
 from msgspec import Meta
 
 from chargeport.api import paging
-from chargeport.api.attributes import Attributes, attributes
 from chargeport.api.request import Request
+from chargeport.api.request_body import Attributes, attributes
 from chargeport.api.response import Response, json_answer
 from chargeport.api.vehicles import permissions
 from chargeport.errors import PERMISSION, VEHICLE_NOT_FOUND, NotFoundError, Problem
@@ -127,12 +127,9 @@ async def list_commands(request: Request) -> Response:
     page = paging.requested_page(request.query)
     client_id = None if Permission.MANAGE in grant.permissions else grant.client_id
     found, total = await request.context.store.commands.commands(page, vehicle.id, client_id, grant.user_uuid)
-    document = {
-        "data": [_logged(command, is_under_way=request.context.commands.is_under_way(command.id)) for command in found],
-        "meta": paging.meta(page, total),
-        "links": paging.links(f"{request.base}/v3/vehicles/{vehicle.id}/commands", page, total, request.query),
-    }
-    return json_answer(200, document, request.request_id)
+    data = [_logged(command, is_under_way=request.context.commands.is_under_way(command.id)) for command in found]
+    path = f"{request.base}/v3/vehicles/{vehicle.id}/commands"
+    return json_answer(200, paging.listed(path, data, page, total, request.query), request.request_id)
 
 
 async def _schedule(request: Request, kind: str, form: type[Attributes]) -> Response:
@@ -168,29 +165,29 @@ def execution(done: KeptCommand, parameters: Mapping[str, Any]) -> dict[str, Any
     return {"id": done.id, "type": "command-execution", "attributes": executed, "meta": _times(done)}
 
 
-def _logged(kept: KeptCommand, *, is_under_way: bool) -> dict[str, Any]:
+def _logged(command: KeptCommand, *, is_under_way: bool) -> dict[str, Any]:
     """Return a command of the log as a resource. One that a crash cut short has an unknown outcome."""
-    status: dict[str, Any] = {"value": kept.outcome or ("IN_PROGRESS" if is_under_way else "UNKNOWN")}
-    if kept.detail is not None:
+    status: dict[str, Any] = {"value": command.outcome or ("IN_PROGRESS" if is_under_way else "UNKNOWN")}
+    if command.detail is not None:
         type_, _, code = status["value"].partition("/")
-        status = {"value": "ERROR", "error": {"type": type_, "code": code, "detail": kept.detail}}
+        status = {"value": "ERROR", "error": {"type": type_, "code": code, "detail": command.detail}}
     logged = {
-        "commandType": kept.kind, "status": status, "executionMode": "sync",
-        "parameters": msgspec.Raw(kept.parameters.encode()),
+        "commandType": command.kind, "status": status, "executionMode": "sync",
+        "parameters": msgspec.Raw(command.parameters.encode()),
     }  # fmt: skip
-    meta = {**_times(kept), "source": kept.source, "clientId": kept.client_id}
-    return {"id": kept.id, "type": "command-execution", "attributes": logged, "meta": meta}
+    meta = {**_times(command), "source": command.source, "clientId": command.client_id}
+    return {"id": command.id, "type": "command-execution", "attributes": logged, "meta": meta}
 
 
 def _status(done: KeptCommand) -> int:
     return 200 if done.outcome == Done.OBEYED else ACCEPTED
 
 
-def _times(kept: KeptCommand) -> dict[str, Any]:
-    times: dict[str, Any] = {"executedAt": iso(kept.started_at)}
-    if kept.ended_at is not None:
-        duration_s = (kept.ended_at - kept.started_at) / 1000
-        times |= {"completedAt": iso(kept.ended_at), "durationInSeconds": duration_s}
+def _times(command: KeptCommand) -> dict[str, Any]:
+    times: dict[str, Any] = {"executedAt": iso(command.started_at)}
+    if command.ended_at is not None:
+        duration_s = (command.ended_at - command.started_at) / 1000
+        times |= {"completedAt": iso(command.ended_at), "durationInSeconds": duration_s}
     return times
 
 

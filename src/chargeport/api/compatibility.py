@@ -1,4 +1,4 @@
-"""`GET /v3/compatible-vehicles`: what the built-in dialects can tell of which cars, in Smartcar's form. It needs no token."""
+"""`GET /v3/compatible-vehicles`: which signals the built-in dialects can give of which cars. It needs no token."""
 
 import re
 import unicodedata
@@ -20,7 +20,7 @@ _WORD: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 async def list_compatible_vehicles(request: Request) -> Response:
-    """Return every model and region that the filters leave, on one page. Filters that are not known are passed over."""
+    """Return every model and region that the filters leave, on one page. Unknown filters are ignored."""
     query = dict(request.query)
     region, powertrain = _one_of(query, REGION, REGIONS), _one_of(query, POWERTRAIN, POWERTRAINS)
     name = None if MAKE not in query else _plain(query[MAKE])

@@ -10,7 +10,7 @@ from chargeport.errors import CONNECTION_NOT_FOUND, USER_NOT_FOUND, Problem
 from chargeport.store.records import Connection, Page, user_uuid_of
 from chargeport.wire.envelope import iso
 
-# Clients spell the filters in several ways. Those that are not known are passed over, as Smartcar does.
+# Clients write the filters in several forms. Unknown ones are ignored, as Smartcar does.
 _FILTERS: Final = {
     "filter[userId]": "user", "filter[user_id]": "user", "filter[user.id]": "user", "filter[user.externalId]": "external",
     "filter[vehicleId]": "vehicle", "filter[vehicle_id]": "vehicle", "filter[vehicle.id]": "vehicle",
@@ -33,11 +33,8 @@ async def list_connections(request: Request) -> Response:
         mode=parameters["mode"].lower() if "mode" in parameters else None,
         every=None if grant.connected_only else grant.permissions,
     )
-    body = {
-        "data": [resource(connection, request.base) for connection in found],
-        "meta": paging.meta(page, total) | {"orderBy": "createdAt", "orderDirection": "DESC"},
-        "links": paging.links(f"{request.base}/v3/connections", page, total, request.query),
-    }
+    data, path = [resource(connection, request.base) for connection in found], f"{request.base}/v3/connections"
+    body = paging.listed(path, data, page, total, request.query, orderBy="createdAt", orderDirection="DESC")
     return json_answer(200, body, request.request_id)
 
 

@@ -11,7 +11,7 @@ import msgspec
 
 from chargeport.api.access import Access, hashed, new_secret
 from chargeport.clock import Clock
-from chargeport.store.connect import Consent
+from chargeport.store.access import Consent
 from chargeport.store.protocols import Store
 from chargeport.store.records import Application
 

@@ -3,29 +3,24 @@
 from typing import Final
 
 from chargeport.api import commands, paging, simulator
-from chargeport.api.route import Handler, Parameter, Route, pages
+from chargeport.api.route import USER, Handler, Route, pages
 from chargeport.errors import (
     INVALID_PATH,
     MALFORMED,
     PERMISSION,
     TOO_LARGE,
     TOO_SLOW,
-    UNAUTHORIZED,
     UNSUPPORTED_MEDIA,
     VEHICLE_NOT_FOUND,
 )
 from chargeport.simulation.actions import ACTIONS
 from chargeport.taxonomy import SMARTCAR_KINDS
 
-USER: Final = Parameter(
-    "sc-user-id", "A user of the application: his connection decides what may be seen.", "owner-1", "header"
-)
-_SIMULATOR: Final = (UNAUTHORIZED, PERMISSION, INVALID_PATH)
-_BODY: Final = (MALFORMED, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA)
+_SIMULATOR: Final = (PERMISSION, INVALID_PATH)
 _CAR: Final = (*_SIMULATOR, VEHICLE_NOT_FOUND)
 
 _COMMAND: Final = (
-    MALFORMED, UNAUTHORIZED, PERMISSION, VEHICLE_NOT_FOUND, SMARTCAR_KINDS["RESOURCE_NOT_FOUND", "PATH"],
+    MALFORMED, PERMISSION, VEHICLE_NOT_FOUND, SMARTCAR_KINDS["RESOURCE_NOT_FOUND", "PATH"],
     SMARTCAR_KINDS["VEHICLE_STATE", "UNREACHABLE"], SMARTCAR_KINDS["COMPATIBILITY", "VEHICLE_NOT_CAPABLE"],
     SMARTCAR_KINDS["UPSTREAM", "NO_RESPONSE"], TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA,
 )  # fmt: skip
@@ -51,7 +46,7 @@ _COMMANDS: Final = (
         detail="The application's own, newest first, with `status.value` SUCCESS, PENDING, ERROR, IN_PROGRESS, or UNKNOWN where"
         " the server was stopped before it knew. Those of all applications with the permission manage."
         " Needs control_charge or read_charge.",
-        answer="CommandList", errors=(MALFORMED, UNAUTHORIZED, PERMISSION, VEHICLE_NOT_FOUND),
+        answer="CommandList", errors=(MALFORMED, PERMISSION, VEHICLE_NOT_FOUND),
         parameters=(USER, *pages(paging.MAX_SIZE)),
     ),
     _command("commands/charge/start", "startCharge", commands.start_charge, "Start charging"),
@@ -93,7 +88,7 @@ CONTROL_ROUTES: Final = (
         detail='`{"advanceSeconds": 3600}` or `{"at": "2026-05-01T06:00:00Z"}` lives through all that happens until then,'
         ' instant by instant, and is answered when it is stored. `{"speed": 60}` runs that fast from then on, 0 or'
         ' `{"isFrozen": true}` stands still: nothing happens then but by requests.',
-        errors=(*_SIMULATOR, *_BODY),
+        errors=(*_SIMULATOR, MALFORMED),
     ),
     Route(
         method="GET", path="/simulator/vehicles/{vehicle_id}", name="getSimulatedVehicle", tag="Simulator",
@@ -107,7 +102,7 @@ CONTROL_ROUTES: Final = (
         detail="Answered when what the car reports of it is stored. The members of the body, all optional unless said"
         " otherwise, are on the page about the simulator; an empty body will do for most: "
         + ", ".join(ACTIONS) + ".",
-        errors=(*_CAR, *_BODY),
+        errors=(*_CAR, MALFORMED),
     ),
     Route(
         method="GET", path="/simulator/faults", name="listFaults", tag="Simulator", handler=simulator.list_faults,
@@ -120,7 +115,7 @@ CONTROL_ROUTES: Final = (
         ' errors, `{"latencySeconds": 20}` makes them late by the real clock (60 at the most), `{"webhook": "DROP"}` lets'
         " events of webhooks get lost; REPEAT, DELAY and REORDER do what they say. It holds"
         " until it has happened so many times, or is taken back.",
-        errors=(*_SIMULATOR, *_BODY),
+        errors=(*_SIMULATOR, MALFORMED),
     ),
     Route(
         method="DELETE", path="/simulator/faults", name="clearFaults", tag="Simulator", handler=simulator.clear_faults,
@@ -139,11 +134,11 @@ CONTROL_ROUTES: Final = (
         summary="Begin a scenario", answer="ScenarioBegun", body="ScenarioWish", status=201,
         detail='`{"name": "night-at-home"}` of the ready ones, or `{"toml": …}`. Its cars join those there are; a clock that is'
         " set for it to begin is set forward.",
-        errors=(*_SIMULATOR, *_BODY),
+        errors=(*_SIMULATOR, MALFORMED),
     ),
     Route(
         method="POST", path="/simulator/tokens/expire", name="expireTokens", tag="Simulator", handler=simulator.expire_tokens,
         summary="Let tokens expire now", answer="TokensExpired", body="ExpiryWish",
-        detail='Those of `{"clientId": …}`, or all there are: the caller\'s too.', errors=(*_SIMULATOR, *_BODY),
+        detail='Those of `{"clientId": …}`, or all there are: the caller\'s too.', errors=(*_SIMULATOR, MALFORMED),
     ),
 )  # fmt: skip

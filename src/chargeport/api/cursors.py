@@ -1,12 +1,22 @@
-"""Cursors: where a page of a list ended, as an opaque text. They stay good whatever is stored in the meantime."""
+"""Cursors, where a page of a list ended, as opaque texts; and positions of the feed, sealed for one application.
+
+Cursors stay valid whatever is stored in the meantime. The feed numbers the changes of all cars. As plain numbers, two positions
+would reveal how much happened in between. Sealed, the same position looks different each time, and only the application that it
+was sent to can send it back. The key is made once for a database and stored there: streams resume after a restart, and at every
+process.
+"""
 
 import re
+import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error
 from collections.abc import Callable
+from hashlib import blake2b
+from hmac import compare_digest
 from typing import Final, NamedTuple
 
 from chargeport.errors import MALFORMED, Problem
+from chargeport.store.notes import KeyValue
 from chargeport.store.records import RunStart
 
 NAME: Final = "page[cursor]"
@@ -20,9 +30,16 @@ _BUCKET: Final = re.compile(r"b([0-9]{1,15})")
 _VEHICLE: Final = re.compile(r"v([!-~]{1,64})")
 _BEGUN: Final = re.compile(r"r([0-9]{1,15})\.([!-~]{1,64})")
 
+_OWNER: Final = "api"
+_KEY: Final = "key of positions"
+_NONCE: Final = 8
+_POSITION: Final = 8
+_TAG: Final = 8
+_LENGTH: Final = 32  # characters of 24 bytes
+
 
 class Begun(NamedTuple):
-    """The session behind which a page goes on, of sessions sorted by vehicle and begin."""
+    """The session behind which a page continues, of sessions sorted by vehicle and begin."""
 
     vehicle_id: str
     started_at: int
@@ -38,7 +55,7 @@ def of_change(run: RunStart) -> str:
 
 
 def change(cursor: str) -> RunStart:
-    """Return the change that the cursor stands behind. Raises Problem (400)."""
+    """Return the change that the cursor is behind. Raises Problem (400)."""
     found = _matched(_CHANGE, cursor)
     return RunStart(int(found[1]), int(found[2]))
 
@@ -67,7 +84,7 @@ def of_bucket(start: int) -> str:
 
 
 def bucket(cursor: str) -> int:
-    """Return the instant at which the bucket begins that the cursor stands in front of. Raises Problem (400)."""
+    """Return the instant at which the bucket begins that the cursor is in front of. Raises Problem (400)."""
     return int(_matched(_BUCKET, cursor)[1])
 
 
@@ -77,7 +94,7 @@ def of_vehicle(vehicle_id: str) -> str:
 
 
 def vehicle(cursor: str) -> str:
-    """Return the id that the cursor stands behind. Raises Problem (400)."""
+    """Return the id that the cursor is behind. Raises Problem (400)."""
     return _matched(_VEHICLE, cursor)[1]
 
 
@@ -87,7 +104,7 @@ def of_begun(last: Begun) -> str:
 
 
 def begun(cursor: str) -> Begun:
-    """Return the session that the cursor stands behind. Raises Problem (400)."""
+    """Return the session that the cursor is behind. Raises Problem (400)."""
     found = _matched(_BEGUN, cursor)
     return Begun(found[2], int(found[1]))
 
@@ -118,3 +135,48 @@ def _unpacked(cursor: str) -> str:
         return urlsafe_b64decode(padded.encode("ascii")).decode("ascii")
     except (UnicodeError, Error):
         raise unknown(cursor) from None
+
+
+class Positions:
+    """Seals and opens positions. `load` comes first."""
+
+    def __init__(self, notes: KeyValue) -> None:
+        self._notes = notes
+        self._key = b""
+
+    async def load(self) -> None:
+        """Load the key, or make one if there is none. Raises StoreError."""
+        if not self._key:
+            stored = await self._notes.recall(_OWNER, _KEY)
+            self._key = bytes.fromhex(stored or await self._notes.remember_first(_OWNER, _KEY, secrets.token_hex(32)))
+
+    def seal(self, position: int, client_id: str, *, always_alike: bool = False) -> str:
+        """Seal a position for this application.
+
+        `always_alike` is for an answer with an ETag: of two positions it reveals whether they are the same, and no more.
+        """
+        message = position.to_bytes(_POSITION) + client_id.encode()
+        nonce = blake2b(message, key=self._key, digest_size=_NONCE).digest() if always_alike else secrets.token_bytes(_NONCE)
+        mask = self._mask(nonce, client_id)
+        hidden = (position ^ int.from_bytes(mask[:_POSITION])).to_bytes(_POSITION)
+        return urlsafe_b64encode(nonce + hidden + self._tag(mask, hidden)).decode()
+
+    def open(self, text: str, client_id: str) -> int | None:
+        """Return the position that was sealed for this application; None where none was."""
+        if len(text) != _LENGTH:
+            return None
+        try:
+            raw = urlsafe_b64decode(text.encode("ascii"))
+        except (UnicodeError, Error):
+            return None
+        nonce, hidden, tag = raw[:_NONCE], raw[_NONCE:-_TAG], raw[-_TAG:]
+        mask = self._mask(nonce, client_id)
+        if not compare_digest(tag, self._tag(mask, hidden)):
+            return None
+        return int.from_bytes(hidden) ^ int.from_bytes(mask[:_POSITION])
+
+    def _mask(self, nonce: bytes, client_id: str) -> bytes:
+        return blake2b(nonce + client_id.encode(), key=self._key, digest_size=32).digest()
+
+    def _tag(self, mask: bytes, hidden: bytes) -> bytes:
+        return blake2b(hidden, key=mask, digest_size=_TAG).digest()

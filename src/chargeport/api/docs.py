@@ -1,4 +1,4 @@
-"""The API's description: the document as JSON, and pages to read that fetch nothing from anywhere."""
+"""The API's description, as JSON and as pages that fetch nothing from other hosts; and the built site (`make site`)."""
 
 import asyncio
 import json
@@ -6,10 +6,15 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from html import escape
 from importlib import resources
+from pathlib import Path
 from string import Template
 from typing import Any, Final
 
-from chargeport.api import guide
+from starlette.responses import Response as StarletteResponse
+from starlette.routing import BaseRoute, Mount
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
 from chargeport.api.request import Request
 from chargeport.api.response import Header, Response, answer
 from chargeport.api.route import Handler
@@ -34,9 +39,17 @@ _TRIED_AS: Final = (
     '<input id="try-token" autocomplete="off"></label></p>'
 )
 
+GUIDE_FOLDER: Final = Path(__file__).parent.parent / "site"
+GUIDE_PATH: Final = "/docs/guide"
+# The site's own scripts and styles are in its pages; nothing is fetched from another host.
+GUIDE_POLICY: Final = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline'; worker-src 'self' blob:; style-src 'self' 'unsafe-inline';"
+    " img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+
 
 def handlers(describe: Callable[[], dict[str, Any]]) -> Mapping[str, Handler]:
-    """Return the handlers of the documentation's routes. What they show is made once, when somebody asks for it first."""
+    """Return the handlers of the documentation's routes. Their pages are made once, at the first request."""
 
     @cache
     def described() -> tuple[bytes, bytes]:
@@ -64,7 +77,7 @@ def handlers(describe: Callable[[], dict[str, Any]]) -> Mapping[str, Handler]:
 def _page(title: str, content: str, script: str = "") -> str:
     template = resources.files("chargeport.api").joinpath("docs.html").read_text("utf-8")
     return Template(template).substitute(
-        title=escape(title), content=content, script=script, guide=_GUIDE if guide.is_built() else ""
+        title=escape(title), content=content, script=script, guide=_GUIDE if is_guide_built() else ""
     )
 
 
@@ -131,3 +144,26 @@ def _error(kind: ErrorKind) -> str:
         f"<table><tr><td>Cause</td><td>{escape(kind.cause)}</td></tr><tr><td>Way out</td><td>{escape(kind.way_out)}</td></tr>"
         f"{resolution}</table>{_shown('Example', errors.example(kind))}</section>"
     )
+
+
+class Site(StaticFiles):
+    """The files of the site, with the security headers of all answers."""
+
+    async def get_response(self, path: str, scope: Scope) -> StarletteResponse:
+        """Return a file, for browsers to keep as long as it stays the same."""
+        answer = await super().get_response(path, scope)
+        answer.headers.update(
+            {"content-security-policy": GUIDE_POLICY, "x-content-type-options": "nosniff", "cache-control": "no-cache",
+             "referrer-policy": "no-referrer"}
+        )  # fmt: skip
+        return answer
+
+
+def is_guide_built(folder: Path = GUIDE_FOLDER) -> bool:
+    """Return whether there is a site to show."""
+    return (folder / "index.html").exists()
+
+
+def guide_routes(folder: Path = GUIDE_FOLDER) -> list[BaseRoute]:
+    """Return the route of the site's files; none where it was not built."""
+    return [Mount(GUIDE_PATH, Site(directory=folder))] if is_guide_built(folder) else []

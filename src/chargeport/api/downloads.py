@@ -1,9 +1,10 @@
-"""How many files are made at once while they are sent: each keeps a snapshot of the database for as long as its client reads.
+"""Files that are made while they are sent, and how many at the same time: each keeps a snapshot of the database.
 
 A snapshot is a connection of the pool on PostgreSQL, and on SQLite a log that can't begin anew. So there are few, one
 application has half of them at most, and a client that lets the server wait for too long in all loses its file.
 """
 
+import io
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
@@ -12,8 +13,8 @@ from typing import Final
 from chargeport.attempts import loop_time
 from chargeport.errors import OVERLOADED, RATE_LIMITED, Problem
 
-AT_ONCE: Final = 8  # of a process: half of the connections to PostgreSQL that it has
-AT_ONCE_OF_ONE: Final = AT_ONCE // 2
+MAX_OPEN: Final = 8  # of a process: half of the connections to PostgreSQL that it has
+MAX_OF_APPLICATION: Final = MAX_OPEN // 2
 AWAITED_S: Final = 600.0  # for the client, in all: a megabit a second takes 75 MB
 AGAIN_S: Final = 30
 
@@ -28,9 +29,9 @@ class Downloads:
     def begin(self, client_id: str) -> "Download":
         """Return a place for a file. Raises Problem (429, 503) where there is none."""
         own, all_ = self._by_application[client_id], self._by_application.total()
-        if own >= AT_ONCE_OF_ONE:
+        if own >= MAX_OF_APPLICATION:
             raise Problem(RATE_LIMITED, f"The application has {own} exports open, as many as it may.", retry_after_s=AGAIN_S)
-        if all_ >= AT_ONCE:
+        if all_ >= MAX_OPEN:
             raise Problem(OVERLOADED, f"{all_} exports are open, as many as there may be.", retry_after_s=AGAIN_S)
         self._by_application[client_id] += 1
         return Download(self._now_s, lambda: self._end(client_id))
@@ -69,3 +70,31 @@ class Download:
                         raise TimeoutError(f"the client let an export wait for {awaited_s:.0f} s")
         finally:
             self.end()
+
+
+class GrowingFile(io.RawIOBase):
+    """A file that is written once, from its beginning to its end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._written = bytearray()
+        self._position = 0
+
+    def writable(self) -> bool:
+        """Return that it can be written."""
+        return True
+
+    def write(self, data: "bytes | bytearray | memoryview", /) -> int:  # type: ignore[override]
+        """Write all of it."""
+        self._written += data
+        self._position += len(data)
+        return len(data)
+
+    def tell(self) -> int:
+        """Return how long the file is so far."""
+        return self._position
+
+    def taken(self) -> bytes:
+        """Take out what was written since."""
+        data, self._written = bytes(self._written), bytearray()
+        return data

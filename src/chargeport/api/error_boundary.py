@@ -1,4 +1,4 @@
-"""What every request passes, whichever way it comes in: its id, its base URL, its errors, its count."""
+"""What every request passes, on the fast path and in the router: its id, its base URL, its errors, its count."""
 
 import logging
 from collections import Counter

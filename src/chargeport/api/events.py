@@ -1,16 +1,31 @@
-"""Stored changes, and endings of live values, as events of a stream."""
+"""Server-sent events: how a change, an expiry, a heartbeat and the end of a stream are written.
+
+A client resumes from the last position (`id:`) that it received. A block with an id and no data sets that position and is no
+event for the client (HTML, 9.2.6), so that a stream of rare changes does not read much of the feed again when it resumes.
+"""
 
 from functools import lru_cache
 from typing import Final
 
 from chargeport.derivation.provenance import PROVENANCE
-from chargeport.signals.definition import Kind
+from chargeport.errors import Problem
+from chargeport.signals.definition import Kind, Permission
 from chargeport.signals.effective import Effective, Unavailability
 from chargeport.signals.freshness import Freshness
 from chargeport.signals.state import State
 from chargeport.staleness.expiry import Expiry
 from chargeport.store.records import Change, Vehicle
-from chargeport.wire import events
+from chargeport.wire.encoding import encode
+from chargeport.wire.envelope import View
+
+RETRY: Final = b"retry: 3000\n"  # milliseconds until a browser reconnects
+HEARTBEAT: Final = b": heartbeat\n"
+
+SIGNAL, ENDED, VEHICLES = "signal", "ended", "vehicles"
+"""The kinds of events: a signal changed; a value expired; the list of vehicles changed."""
+
+_EVERYTHING: Final = frozenset(Permission)
+_NO_PLACES: Final = _EVERYTHING - {Permission.READ_CHARGE_LOCATIONS}
 
 
 def signal_event(change: Change, base: str, freshness: Freshness, *, places: bool) -> bytes:
@@ -21,23 +36,28 @@ def signal_event(change: Change, base: str, freshness: Freshness, *, places: boo
 
 
 def data(change: Change, base: str, live_for_ms: int, *, places: bool) -> str:
-    """Return a change as JSON on one line, as it was reported. If it is a live value, it stands for `live_for_ms`."""
+    """Return a change as JSON on one line, as it was reported. A live value is valid for `live_for_ms`."""
     # As of its own instant: when a value's time has run out since, that is an event of its own.
-    return events.data(Vehicle(id=change.vehicle_id), _of_change(change, live_for_ms), base, PROVENANCE, places=places)
+    return _as_json(change.vehicle_id, _of_change(change, live_for_ms), base, places=places)
 
 
 def ending_event(ending: Expiry, base: str, *, places: bool) -> bytes:
-    """Return a live value whose time has run out, or that holds again unchanged, as an event."""
-    return events.block(events.SIGNAL if ending.has_returned else events.ENDED, ending_data(ending, base, places=places))
+    """Return a live value whose time has run out, or that is valid again unchanged, as an event."""
+    return block(SIGNAL if ending.has_returned else ENDED, ending_data(ending, base, places=places))
 
 
 def ending_data(ending: Expiry, base: str, *, places: bool) -> str:
     """Return the same as JSON on one line: the vehicle's id, and the signal as the envelope has it at that moment."""
-    return events.data(Vehicle(id=ending.vehicle_id), ending.effective, base, PROVENANCE, places=places)
+    return _as_json(ending.vehicle_id, ending.effective, base, places=places)
+
+
+def _as_json(vehicle_id: str, found: Effective, base: str, *, places: bool) -> str:
+    view = View(Vehicle(id=vehicle_id), _EVERYTHING if places else _NO_PLACES, base, PROVENANCE)
+    return f'{{"vehicle":"{vehicle_id}","signal":{view.element(found)}}}'
 
 
 def _event(change: Change, base: str, places: bool, live_for_ms: int) -> bytes:
-    return events.block(events.SIGNAL, data(change, base, live_for_ms, places=places))
+    return block(SIGNAL, data(change, base, live_for_ms, places=places))
 
 
 _remembered_event: Final = lru_cache(1024)(_event)
@@ -56,3 +76,24 @@ def _of_change(change: Change, live_for_ms: int) -> Effective:
         absence_received_at=change.received_at, absence_source=change.source, rule=change.rule,
     )  # fmt: skip
     return Effective(state, Unavailability(change.absence, change.received_at))
+
+
+def block(kind: str, data_line: str) -> bytes:
+    """Return an event, to be sent after its position. An expiry has none, as it is no change of the feed."""
+    return f"event: {kind}\ndata: {data_line}\n\n".encode()
+
+
+def reached(position: str) -> bytes:
+    """Return a position without an event: how far the feed was read."""
+    return identified(position) + b"\n"
+
+
+def identified(position: str) -> bytes:
+    """Return the line with a sealed position."""
+    return b"id: %b\n" % position.encode()
+
+
+def end(problem: Problem) -> bytes:
+    """Return the last event of a stream, with the reason."""
+    reason = {"reason": problem.kind.code or problem.kind.type, "detail": problem.detail}
+    return b"event: end\ndata: " + encode(reason) + b"\n\n"

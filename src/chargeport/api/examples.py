@@ -5,9 +5,10 @@ from typing import Any, Final
 
 import msgspec
 
-from chargeport.api import cursors, values
+from chargeport.api import cursors, history
 from chargeport.api.aggregation import Bucket
-from chargeport.api.operator_examples import OF
+from chargeport.api.operator_examples import AT, BASE, OF
+from chargeport.api.route import VEHICLE_ID
 from chargeport.derivation.provenance import PROVENANCE
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE
@@ -19,9 +20,7 @@ from chargeport.signals.sweep import Step
 from chargeport.store.records import RunStart, Vehicle
 from chargeport.wire.envelope import View, vehicle_resource
 
-AT: Final = 1_777_629_598_000
-BASE: Final = "http://127.0.0.1:8080"
-VEHICLE: Final = Vehicle(id="0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11", make="ACME", model="Bolt One", year=2026, powertrain="BEV")
+VEHICLE: Final = Vehicle(id=VEHICLE_ID, make="ACME", model="Bolt One", year=2026, powertrain="BEV")
 _EVERYTHING: Final = frozenset(Permission)
 
 
@@ -79,7 +78,7 @@ def _history_examples() -> dict[str, Any]:
     steps = [Step(AT, State(power, 7200, AT, AT, AT + 3_250, "http", 7), 7200, None), Step(gone_at, gone, None, reason)]
     path = f"{BASE}/v3/vehicles/{VEHICLE.id}/signals/{power.code}/values"
     cursor = cursors.of_change(RunStart(gone_at, gone.position))
-    changes = [msgspec.json.decode(values.change(power, step, _EVERYTHING)) for step in steps]
+    changes = [msgspec.json.decode(history.change_json(power, step, _EVERYTHING)) for step in steps]
     grid = [_bucket(power, {7200: 600_000, 3600: 300_000}), _bucket(charging, {True: 675_000, False: 225_000})]
     return {
         "changes": _history(changes, path, "", f"?page%5Bcursor%5D={cursor}"),
@@ -91,7 +90,7 @@ def _history_examples() -> dict[str, Any]:
 def _bucket(signal: Signal, stood_ms: dict[Value, int]) -> dict[str, Any]:
     bucket = Bucket(AT - AT % 900_000, next(iter(stood_ms)))
     bucket.changes, bucket.stood_ms = len(stood_ms), stood_ms
-    return msgspec.json.decode(values.bucket(signal, bucket, 900_000, _EVERYTHING))  # type: ignore[no-any-return]
+    return msgspec.json.decode(history.bucket_json(signal, bucket, 900_000, _EVERYTHING))  # type: ignore[no-any-return]
 
 
 def _history(data: list[Any], path: str, query: str, following: str | None) -> dict[str, Any]:

@@ -11,10 +11,11 @@ from typing import BinaryIO, Final, NamedTuple, Self, cast
 
 import msgspec
 
-from chargeport.api import instants, visible
-from chargeport.api.growing_file import GrowingFile
+from chargeport.api import instants
+from chargeport.api.downloads import GrowingFile
 from chargeport.api.request import Request
 from chargeport.api.response import Response, file_answer
+from chargeport.api.vehicles import visible_vehicles
 from chargeport.errors import MALFORMED, ChargeportError, Problem
 from chargeport.ingest import export_forms
 from chargeport.signals.catalogue import BY_CODE
@@ -111,7 +112,7 @@ async def _parts(
 async def _portions(request: Request, named: frozenset[str] | None) -> AsyncGenerator[Allowed, None]:
     """Give the wanted vehicles that the caller may see, a portion at a time, each with what he may do with it."""
     portion: Allowed = {}
-    async with aclosing(visible.vehicles(request)) as vehicles:
+    async with aclosing(visible_vehicles(request)) as vehicles:
         async for few in vehicles:
             portion |= {vehicle.id: allowed for vehicle, allowed in few if named is None or vehicle.id in named}
             if len(portion) >= PORTION:

@@ -1,11 +1,13 @@
-"""The second way to answer a read: plain signal reads, answered by the protocol as soon as their head is known.
+"""The fast path: plain signal reads, answered by the protocol as soon as their head is known.
 
 It takes exactly the plain requests (GET, no query) for `[/v3]/vehicles/{id}/signals[/{code}]`. The router has the same routes
-and answers them from the same functions; `tests/api/test_fast_path_equals_router.py` holds the two equal, byte for byte. What
-most clients ask (one signal, for a reader of every vehicle whose token was looked up a moment ago) is answered without a
-coroutine, and its head is one template. It is the most frequent request by far: a microsecond here is a twentieth of a read.
+and answers them from the same functions; `tests/api/test_fast_path_equals_router.py` checks that the two are equal, byte for
+byte. The most frequent read (one signal, for a reader of every vehicle whose token was looked up a moment ago) is answered
+without a coroutine, and its head is one template. It is the most frequent request by far: a microsecond here is a twentieth of
+a read.
 """
 
+import re
 from collections.abc import Coroutine, Sequence
 from typing import Any, Final, NamedTuple, Self, TypeVar
 
@@ -16,7 +18,7 @@ from chargeport.api.error_boundary import ErrorBoundary
 from chargeport.api.head_rules import NOT_PLAIN
 from chargeport.api.links import Links
 from chargeport.api.rate_limits import REQUESTS
-from chargeport.api.reads import Ask, Reads, etag
+from chargeport.api.reads import ReadRequest, Reads, etag
 from chargeport.api.response import Header, Response, answer
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Signal
@@ -30,6 +32,10 @@ _LINE: Final = b": ".join  # name and value of a header
 _MARK: Final = b"\0"  # in no header
 
 T = TypeVar("T")
+
+_REPEATED_LINE: Final = re.compile(rb"GET (/[!-\"$&->@-~]*) HTTP/1\.1")  # a path that has nothing to decode and no query
+_HEAD_END: Final = b"\r\n\r\n"
+_NOTHING_REPEATED: Final = b""  # follows no line that begins a request
 
 
 class Head(NamedTuple):
@@ -56,7 +62,7 @@ class FastPath:
     def __init__(self, reads: Reads, errors: ErrorBoundary) -> None:
         self._reads = reads
         self._errors = errors
-        self._is_usual = not errors.rate_limits.has(REQUESTS)  # else each answer says what is left, which no template has
+        self._is_usual = not errors.rate_limits.has(REQUESTS)  # else each answer has the remaining quota, which no template has
         self._defaults: Sequence[Header] = ()
         self._template = _template(())
 
@@ -81,8 +87,8 @@ class FastPath:
                 if defaults is not self._defaults:
                     self._defaults, self._template = defaults, _template(defaults)
                 return self._template % (len(body), request_id.encode(), etag(body), body)
-        ask = Ask(vehicle_id, code, head.base, request_id, head.authorization, head.user_id, head.if_none_match)
-        given = _at_once(self._guarded(ask, head))
+        read = ReadRequest(vehicle_id, code, head.base, request_id, head.authorization, head.user_id, head.if_none_match)
+        given = _without_waiting(self._guarded(read, head))
         return None if given is None else written(given, defaults)
 
     async def later(self, scope: Scope) -> Response | None:
@@ -98,23 +104,23 @@ class FastPath:
         client = scope.get("client")
         head = Head.of(headers, self._errors.links, scope["scheme"], client[0] if client else None)
         request_id = next(self._errors.request_ids)
-        ask = Ask(*found, head.base, request_id, head.authorization, head.user_id, head.if_none_match)
-        return await self._guarded(ask, head)
+        read = ReadRequest(*found, head.base, request_id, head.authorization, head.user_id, head.if_none_match)
+        return await self._guarded(read, head)
 
     def _plain(self, vehicle_id: str, signal: Signal | None, head: Head) -> bytes | None:
         """Return the body of the usual read; None where anything is out of the ordinary, errors included."""
         try:
             return self._reads.usual(vehicle_id, signal, head.base, head.authorization)
-        except Exception:  # noqa: BLE001  (the way with all the rest meets it again, and answers it)
+        except Exception:  # noqa: BLE001  (the complete path meets it again, and answers it)
             return None
 
-    def _guarded(self, ask: Ask, head: Head) -> Coroutine[Any, Any, Response]:
+    def _guarded(self, read: ReadRequest, head: Head) -> Coroutine[Any, Any, Response]:
         errors, allowance = self._errors, self._errors.rate_limits.allowance(REQUESTS)
         return errors.guarded(
-            ONE if ask.code else ALL,
-            self._reads.answer(ask, allowance),
-            ask.request_id,
-            ask.base,
+            ONE if read.code else ALL,
+            self._reads.answer(read, allowance),
+            read.request_id,
+            read.base,
             lambda: errors.links.client(head.client, [*head.headers.items()]),
             allowance=allowance,
         )
@@ -147,7 +153,7 @@ def _template(defaults: Sequence[Header]) -> bytes:
     return whole.replace(b"content-length: 0", b"content-length: %d").replace(_MARK, b"%b") + b"%b"
 
 
-def _at_once(work: Coroutine[Any, Any, T]) -> T | None:
+def _without_waiting(work: Coroutine[Any, Any, T]) -> T | None:
     """Return the result of a coroutine that need not wait for anything; None if it does."""
     try:
         work.send(None)
@@ -155,3 +161,46 @@ def _at_once(work: Coroutine[Any, Any, T]) -> T | None:
         return done.value  # type: ignore[no-any-return]
     work.close()
     return None
+
+
+class RepeatedHead:
+    """Remembers the head of the last plain read on a connection, so that its headers need no parsing again.
+
+    The parser has no state between two requests, so it need not know of those that are answered from here.
+    """
+
+    __slots__ = ("_begun", "_head", "_rest")
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget the head: something else is parsed now."""
+        self._head: Head | None = None
+        self._rest = _NOTHING_REPEATED
+        self._begun = 0
+
+    def begins(self) -> None:
+        """Count another request that begins in what is parsed."""
+        self._begun += 1
+
+    def was_answered(self, head: Head) -> None:
+        """Note that a plain read with this head was answered."""
+        self._head = head
+
+    def note(self, data: bytes) -> None:
+        """Record the head, if what was parsed is the whole of one plain read that was answered, and no more."""
+        line, _, rest = data.partition(b"\r\n")
+        if (
+            self._head is not None
+            and self._begun == 1
+            and rest.find(_HEAD_END) == len(rest) - len(_HEAD_END)
+            and _REPEATED_LINE.fullmatch(line)
+        ):
+            self._rest = rest
+
+    def found(self, data: bytes) -> tuple[str, Head] | None:
+        """Return the path and head of a request whose head repeats the last one but for the path; None for any other."""
+        line, _, rest = data.partition(b"\r\n")
+        path = _REPEATED_LINE.fullmatch(line) if rest == self._rest else None
+        return None if path is None or self._head is None else (path[1].decode(), self._head)

@@ -1,4 +1,4 @@
-"""All vehicles that an application may see, with what an overview shows of them. What took long to find is kept for a while."""
+"""All vehicles that an application may see, with what an overview shows of them. Slow results are cached for a while."""
 
 import asyncio
 import logging
@@ -25,7 +25,7 @@ QUICK_S: Final = 0.05  # what is made as fast is made each time
 KEPT_FOR: Final = 20  # times as long as it took to make
 KEPT_LISTS: Final = 8
 PORTION: Final = 1000
-_AT_ONCE: Final = 50  # vehicles that are looked at before others have their turn
+_PART: Final = 50  # vehicles that are looked at before others have their turn
 
 _SORTED_BY: Final = ("tractionbattery-stateofcharge", "charge-wattage", "charge-timetocomplete")
 """The signals of the members of a `Summary`, in their order."""
@@ -60,7 +60,7 @@ class Row(NamedTuple):
         return "unknown" if all(self.value(code) is None for code in CODES[2:5]) else "idle"
 
     def value(self, code: str) -> Any:
-        """Return the value that holds; None where none does."""
+        """Return the valid value; None where there is none."""
         found = self.found.get(code)
         return None if found is None or found.unavailability is not None else found.state.value
 
@@ -105,8 +105,8 @@ _Scope = tuple[str, str | None, bool, bool]
 class Fleet:
     """The lists that were made last, for filters and orders. None is older than some times as long as it took to make it.
 
-    All are made anew at once where anybody may see other vehicles, or something else of them, than before: what was taken away
-    or erased must not show, nor be found, counted or sorted by.
+    All are made anew immediately where anybody may see other vehicles, or something else of them, than before: what was taken
+    away or erased must not show, nor be found, counted or sorted by.
     """
 
     def __init__(self, store: Store, access: Access) -> None:
@@ -153,9 +153,9 @@ class Fleet:
         )
 
     def prepare(self, grant: Grant, now: int) -> None:
-        """Begin to make the summaries of all vehicles, where none are kept: whoever has opened the list may filter it next.
+        """Begin to make the summaries of all vehicles, where none are cached: whoever has opened the list may filter it next.
 
-        It takes a few percent of the time at most, for a list is kept for much longer than it took.
+        It takes a few percent of the time at most, for a list is cached for much longer than it took.
         """
         known = self._lists.get(_key(grant))
         is_good = known is not None and known.good_until > asyncio.get_running_loop().time()
@@ -165,7 +165,7 @@ class Fleet:
     async def _prepare(self, grant: Grant, now: int) -> None:
         try:
             await self.summaries(grant, now)
-        except StoreError as error:  # who asks for it later is told
+        except StoreError as error:  # a later request gets the error
             _log.debug("the list of all vehicles was not prepared: %s", error)
 
     async def close(self) -> None:
@@ -174,7 +174,7 @@ class Fleet:
             await tasks.end(self._preparing)
 
     async def summaries(self, grant: Grant, now: int) -> list[Summary]:
-        """Return the summaries of all vehicles, by name; lists are kept for a short time."""
+        """Return the summaries of all vehicles, by name; lists are cached for a short time."""
         key, clock = _key(grant), asyncio.get_running_loop().time
         async with self._making:
             known, began = self._lists.get(key), clock()
@@ -193,9 +193,9 @@ class Fleet:
         return [row async for rows in self._portions(vehicles, grant, now) for row in rows]
 
     async def _portions(self, vehicles: Sequence[Vehicle], grant: Grant, now: int) -> AsyncIterator[list[Row]]:
-        for start in range(0, len(vehicles), _AT_ONCE):
+        for start in range(0, len(vehicles), _PART):
             await asyncio.sleep(0)
-            few = vehicles[start : start + _AT_ONCE]
+            few = vehicles[start : start + _PART]
             ids = [vehicle.id for vehicle in few]
             allowed = await self._access.permissions_on(grant, ids, None)
             series = await self._store.readings.signals_of(ids)

@@ -1,6 +1,6 @@
 """What `GET /fleet` and `GET /v3/compatible-vehicles` answer, as types: the OpenAPI document has their schemas.
 
-Both are written as mappings; a test holds every answer to these types.
+Both are written as mappings; a test checks every answer against these types.
 """
 
 from typing import Annotated, Final, Literal

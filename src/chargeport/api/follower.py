@@ -7,7 +7,7 @@ from chargeport.store.records import Grant
 
 
 class Follower:
-    """Holds a position and no data, so a slow reader costs nothing but the wait.
+    """Has a position and no data, so a slow reader costs nothing but the wait.
 
     Whoever is `idle` has seen all that it wants of what the tail has read so far. Belongs to one event loop.
     """
@@ -25,7 +25,7 @@ class Follower:
         self.position = position
         """All that it wants up to here was handed to its client."""
         self.vehicle_lists: int | None = None
-        """The number of the list of vehicles that its client knows of; None where it does not ask."""
+        """The number of the list of vehicles that its client knows of; None where it does not follow the list."""
         self.joined_at = 0
         """Since when it listens; what ended before is none of its business."""
         self.noticed = 0
@@ -33,7 +33,7 @@ class Follower:
         self.sent_at = 0
         """When its client was sent something last, in milliseconds."""
         self.ended: Problem | None = None
-        """Why it must not go on."""
+        """Why it must end."""
         self.idle = False
         self._woken = asyncio.Event()
 
@@ -52,6 +52,6 @@ class Follower:
             self._woken.set()
 
     def end(self, problem: Problem) -> None:
-        """End the stream with this problem as the reason; the first one stands."""
+        """End the stream with this problem as the reason; the first reason is not replaced."""
         self.ended = self.ended or problem
         self.wake(self.position, self.noticed)

@@ -77,8 +77,8 @@ class Guesses:
     async def attempt(self, credential: str, address: str, identity: str, proof: Callable[[], Awaitable[T]]) -> T:
         """Return what a proof leads to; it raises Problem (401) where it is wrong. Raises Problem (401, 429).
 
-        It is counted whether there were too many once the proof is done, too: of a thousand that are sent at once no more are
-        answered than of a thousand in turn.
+        It is counted whether there were too many once the proof is done, too: of a thousand that are sent at the same time no
+        more are answered than of a thousand in turn.
         """
         await self.check(credential, address, identity)
         try:

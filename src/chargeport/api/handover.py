@@ -1,6 +1,6 @@
 """Handing a connection over to another process of this server, with what was read of it: the client notices nothing.
 
-On SQLite one worker writes and hears the sources; the others answer reads. A connection on which something else is asked goes
+On SQLite one worker writes and runs the sources; the others answer reads. A connection on which something else is asked goes
 to that worker for good, as a descriptor. Where it takes no more, this process answers by itself: it may write, only slower.
 """
 
@@ -18,7 +18,7 @@ UPGRADE: Final = b"pgrade:"  # of a websocket; its first letter may be a capital
 INLINE_BYTES: Final = 32_768  # more goes in a file without a name: a datagram has an end
 MAX_FILES: Final = 2
 TOLD_AGAIN_S: Final = 60.0
-TAKEN_AT_ONCE: Final = 32  # then others have their turn
+MAX_TAKEN: Final = 32  # then others have their turn
 
 _log = logging.getLogger("chargeport.api")
 
@@ -71,7 +71,7 @@ class Receiver:
 
     def _receive(self) -> None:
         with suppress(BlockingIOError):
-            for _ in range(TAKEN_AT_ONCE):
+            for _ in range(MAX_TAKEN):
                 data, files, flags, _ = socket.recv_fds(self._channel, INLINE_BYTES, MAX_FILES)
                 if flags & socket.MSG_CTRUNC or not files:
                     self._drop(files)

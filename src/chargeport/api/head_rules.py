@@ -1,4 +1,4 @@
-"""What the head of a request and the trailers of its body may be: bounded, and read by every server in the same way."""
+"""What the head of a request and the trailers of its body may be: bounded, and unambiguous for every server."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -17,7 +17,7 @@ _NO_VERSION: Final = ("0.0", "0.9")  # behind a request line that names none
 
 
 def check_head(headers: Sequence[tuple[bytes, bytes]], version: str) -> None:
-    """Refuse a head that two servers could read in two ways. Raises Problem."""
+    """Refuse an ambiguous head, which two servers could read differently. Raises Problem."""
     if version not in _VERSIONS:
         raise Problem(MALFORMED, f"HTTP/{version} is not supported: use HTTP/1.1.")
     names = [name for name, _ in headers]
@@ -37,7 +37,7 @@ def check_trailer(name: bytes, trailer_bytes: int) -> None:
 
 
 def check_unfinished(head_bytes: int, version: str | None) -> None:
-    """Refuse a head that goes on for too long, or whose first line names no version. Raises Problem."""
+    """Refuse a head that is too long, or whose first line names no version. Raises Problem."""
     if head_bytes > MAX_HEAD_BYTES:
         raise Problem(HEAD_TOO_LARGE, f"Path and headers are more than {MAX_HEAD_BYTES} bytes.")
     if version in _NO_VERSION:

@@ -5,13 +5,17 @@ from urllib.parse import quote
 
 import msgspec
 
-from chargeport.api import cursors, instants, paging, values
-from chargeport.api.aggregation import MAX_BUCKETS, Grid, buckets, is_hourly
+from chargeport.api import cursors, instants, paging
+from chargeport.api.aggregation import MAX_BUCKETS, Bucket, Grid, buckets, is_hourly
+from chargeport.derivation.provenance import PROVENANCE
 from chargeport.errors import MALFORMED, Problem
-from chargeport.signals.definition import Kind, Permission, Signal
+from chargeport.signals import wire
+from chargeport.signals.definition import Kind, Permission, Signal, Value
+from chargeport.signals.sweep import Step
 from chargeport.store.effective_history import EffectiveHistory
 from chargeport.store.records import RunStart
-from chargeport.wire.envelope import iso
+from chargeport.wire.envelope import body, iso, place_free
+from chargeport.wire.status import ERROR_STATUSES_JSON
 
 FROM: Final = "from"
 TO: Final = "to"
@@ -35,7 +39,7 @@ class HistorySelection(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, query: paging.Query) -> "HistorySelection":
-        """Return what the query asks for. Raises Problem (400)."""
+        """Return the selection of a query. Raises Problem (400)."""
         parameters = dict(query)
         paging.only_filters(query)
         if paging.NUMBER in parameters:
@@ -52,7 +56,7 @@ class HistorySelection(msgspec.Struct, frozen=True):
 class Page(msgspec.Struct, frozen=True):
     """A page of elements as JSON text, and the cursor of the next one.
 
-    `raw_from`: what is asked for begins before that, where nothing finer than hours is kept.
+    `raw_from`: what is asked for begins before that, where nothing finer than hours is stored.
     """
 
     elements: list[str]
@@ -61,7 +65,7 @@ class Page(msgspec.Struct, frozen=True):
 
 
 def document(page: Page, signal: Signal, selection: HistorySelection, path: str, query: paging.Query) -> str:
-    """Return the page as it stands on the wire."""
+    """Return the page as it is on the wire."""
     meta: dict[str, Any] = {"count": len(page.elements), "pageSize": selection.size}
     if selection.step_ms is not None and signal.unit is not None and signal.kind is not Kind.DOCUMENT:
         meta["unit"] = signal.unit
@@ -77,10 +81,10 @@ def document(page: Page, signal: Signal, selection: HistorySelection, path: str,
 
 def url(path: str, query: paging.Query, cursor: str | None = None) -> str:
     """Return the address of a list with this query; with a cursor, of its next page."""
-    kept = [(name, value) for name, value in query if cursor is None or name != cursors.NAME]
+    parameters = [(name, value) for name, value in query if cursor is None or name != cursors.NAME]
     if cursor is not None:
-        kept.append((cursors.NAME, cursor))
-    return path + "?" * bool(kept) + "&".join(f"{quote(name)}={quote(value)}" for name, value in kept)
+        parameters.append((cursors.NAME, cursor))
+    return path + "?" * bool(parameters) + "&".join(f"{quote(name)}={quote(value)}" for name, value in parameters)
 
 
 async def page_of(
@@ -118,7 +122,7 @@ async def _stretches(
         grid = msgspec.structs.replace(grid, from_at=max(after, grid.from_at))
     filled = await buckets(history, vehicle_id, signal, grid, selection.size)
     behind = None if filled.next_at is None else cursors.of_bucket(filled.next_at)
-    return Page([values.bucket(signal, bucket, grid.step_ms, allowed) for bucket in filled.found], behind)
+    return Page([bucket_json(signal, bucket, grid.step_ms, allowed) for bucket in filled.found], behind)
 
 
 async def _changes(
@@ -132,13 +136,13 @@ async def _changes(
         if len(steps) == len(shown_steps)
         else cursors.of_change(RunStart(shown_steps[-1].at, shown_steps[-1].state.position))
     )
-    return Page([values.change(signal, step, allowed) for step in shown_steps], behind)
+    return Page([change_json(signal, step, allowed) for step in shown_steps], behind)
 
 
 async def grid_of(history: EffectiveHistory, vehicle_id: str, signal: Signal, selection: HistorySelection, *, now: int) -> Grid:
     """Return the stretches that are asked for: by default from the first change there is, until now.
 
-    Nothing is said of what lies ahead of the clock. Raises Problem (400) when they are too many.
+    Buckets after the present are left out. Raises Problem (400) when they are too many.
     """
     from_at, until = selection.from_at, now + 1
     assert selection.step_ms is not None  # noqa: S101  (who calls knows that stretches are asked for)
@@ -165,3 +169,46 @@ async def _first_at(history: EffectiveHistory, vehicle_id: str, signal: Signal, 
         return horizon.raw_from
     hours = await history.hours(vehicle_id, signal, 0, horizon.raw_from, limit=1)
     return hours[0].start if hours else horizon.raw_from
+
+
+def change_json(signal: Signal, step: Step, permissions: frozenset[Permission]) -> str:
+    """Return a change: from when on the value was so, or there was none."""
+    state = step.state
+    if step.absence is not None:
+        content, received_at = f'"status":{ERROR_STATUSES_JSON[step.absence]}', state.absence_received_at or 0
+    else:
+        assert step.value is not None  # noqa: S101  (a step has the one or the other)
+        content, received_at = f'"body":{body(signal, step.value, permissions)}', state.received_at or 0
+    times = f'"oemUpdatedAt":"{iso(step.at)}","retrievedAt":"{iso(received_at)}"'
+    return f'{{{content},"meta":{{{times},{PROVENANCE.members(state.source, state.rule)}}}}}'
+
+
+def bucket_json(signal: Signal, filled: Bucket, step_ms: int, permissions: frozenset[Permission]) -> str:
+    """Return a bucket: its bounds, how many changes began in it, for how long a value stood, and what that was."""
+    bounds = f'"from":"{iso(filled.start)}","to":"{iso(filled.start + step_ms)}"'
+    counted = f'"count":{filled.changes},"heldSeconds":{wire.number(filled.total_ms / 1000)}'
+    last = place_free(signal, wire.text(signal, filled.last), permissions)
+    members = [bounds, counted, *_aggregates(signal, filled), f'"last":{last}']
+    return "{" + ",".join(members) + "}"
+
+
+def _aggregates(signal: Signal, filled: Bucket) -> list[str]:
+    """Return the aggregates: of numbers the extremes and the mean, of flags and texts the fraction of time of each."""
+    match signal.kind:
+        case Kind.DOCUMENT:
+            return []
+        case Kind.FLAG | Kind.TEXT:
+            total_ms = filled.total_ms
+            fractions = [
+                f"{_name(signal, value)}:{wire.number(stood_ms / total_ms)}" for value, stood_ms in filled.stood_ms.items()
+            ]
+            return [f'"fractions":{{{",".join(fractions)}}}']
+        case _:
+            least, most = (wire.text(signal, bound) for bound in filled.bounds)
+            return [f'"min":{least},"max":{most},"mean":{wire.number(filled.mean)}']
+
+
+def _name(signal: Signal, value: Value) -> str:
+    """Return a flag or a text as the name of a member."""
+    text = wire.text(signal, value)
+    return f'"{text}"' if signal.kind is Kind.FLAG else text

@@ -1,4 +1,4 @@
-"""`POST /ingest/readings`: our own form of readings in, an answer once they are on disk; and the answer of every way in."""
+"""`POST /ingest/readings` and `POST /ingest/{dialect}`: readings in, an answer once they are on disk."""
 
 import asyncio
 from typing import Any, Final
@@ -6,17 +6,21 @@ from typing import Any, Final
 from chargeport.api.request import Request
 from chargeport.api.request_body import read_body
 from chargeport.api.response import Response, json_answer
-from chargeport.errors import MALFORMED, NOTHING_ACCEPTED, TOO_LARGE, Problem
+from chargeport.errors import INVALID_PATH, MALFORMED, NOTHING_ACCEPTED, TOO_LARGE, Problem
 from chargeport.ingest import payload
 from chargeport.ingest.batch import STORED, Batch
 from chargeport.ingest.items import ItemChecker
 from chargeport.ingest.pipeline import OFFLOAD_BYTES
 from chargeport.signals.definition import Permission
 from chargeport.signals.violation import Violation
+from chargeport.sources.base import Delivery
 from chargeport.wire.errors import body as problem_body
 
-SOURCE: Final = "http"  # what `meta.source` says of readings that came this way
+SOURCE: Final = "http"  # `meta.source` of these readings
 LINES: Final = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
+
+VEHICLE: Final = "vehicle"  # the query's parameter
+MAX_NAME: Final = 128
 
 
 async def ingest_readings(request: Request) -> Response:
@@ -64,3 +68,30 @@ def answer(request: Request, batch: Batch, is_accepted: bool) -> Response:
     detail = f"None of the readings was accepted; {why}."
     body = problem_body(NOTHING_ACCEPTED, detail, request.request_id, request.base, **result)
     return json_answer(NOTHING_ACCEPTED.status, body, request.request_id)
+
+
+async def ingest_dialect(request: Request) -> Response:
+    """Store a payload of a dialect: 200 when nothing was wrong or anything was stored, 422 when nothing was."""
+    grant = await request.allowed(Permission.WRITE_READINGS)
+    pipeline, dialect = request.context.pipeline, request.path("dialect")
+    if (known := pipeline.dialects.get(dialect)) is None or known.read is None:
+        names = ", ".join(sorted(name for name, dialect in pipeline.dialects.items() if dialect.read is not None))
+        raise Problem(INVALID_PATH, f"{dialect[:40]!r} is no dialect: use readings, smartcar or one of {names}.")
+    body = await read_body(request, request.context.settings.ingest.max_bytes)
+    if not body.strip():
+        raise Problem(MALFORMED, f"The body is empty: send what {dialect} says.")
+    vehicle = request.raw.query_params.get(VEHICLE)
+    if vehicle is not None and not 0 < len(vehicle) <= MAX_NAME:
+        raise Problem(MALFORMED, f"vehicle: an id, a VIN or an alias of 1 to {MAX_NAME} characters is wanted.")
+    batch = pipeline.batch(grant)
+    await pipeline.take([delivery(request, dialect, body, vehicle)], batch)
+    return answer(request, batch, batch.stored > 0 or not batch.rejections)
+
+
+def delivery(request: Request, dialect: str, body: bytes, vehicle: str | None = None) -> Delivery:
+    """Return the request as a transport would deliver it; the source has the dialect's name."""
+    kind = (request.header(b"content-type") or b"").decode("latin-1")
+    return Delivery(
+        source=dialect, dialect=dialect, payload=body, received_at=request.context.clock.now(), vehicle=vehicle,
+        headers={"content-type": kind},
+    )  # fmt: skip

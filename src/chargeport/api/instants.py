@@ -1,4 +1,4 @@
-"""Instants and durations in a query: ISO 8601 or epoch milliseconds, in; milliseconds, out. What is wrong is said by name."""
+"""Instants and durations in a query: ISO 8601 or epoch milliseconds, in; milliseconds, out. An error names the parameter."""
 
 import re
 from typing import Final
@@ -20,9 +20,9 @@ _CLOCK: Final = "([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.,][0-9]{1,9})?)?"
 _OFFSET: Final = "([Zz]|[+ -]([01][0-9]|2[0-3]):?[0-5][0-9])"
 _EPOCH_MS: Final = "0|9[4-9][0-9]{10}|[1-9][0-9]{12,13}|1[0-9]{14}|2[0-4][0-9]{13}|25[0-2][0-9]{12}"
 INSTANT_PATTERN: Final = f"^({_EPOCH_MS}|{_DATE}([Tt]{_CLOCK}{_OFFSET})?)$"
-"""What `instant` takes, as far as a pattern can say it: not that a month has the day."""
+"""What `instant` takes, as far as a pattern can express it: not the length of months."""
 STAMP_PATTERN: Final = f"^{_DATE}[Tt]{_CLOCK}([Zz]|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])$"
-"""What an item's `observedAt` may be as text, as far as a pattern can say it."""
+"""What an item's `observedAt` may be as text, as far as a pattern can express it."""
 _YEAR: Final = "(19[7-9][0-9]|[2-9][0-9]{3})"
 _LEAP: Final = "(19(7[26]|8[048]|9[26])|[2-9][0-9](0[48]|[2468][048]|[13579][26])|(2[048]|[3579][26]|[468][048])00)"
 _DAYS: Final = "(0[1-9]|1[0-9]|2[0-8])"
@@ -31,7 +31,7 @@ RFC3339_PATTERN: Final = (
     f"^({_YEAR}-{_MONTHS}|{_LEAP}-02-29)[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{{1,6}})?"
     "([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
 )
-"""What bodies have for instants; only that the zone may carry one out of the calendar is not said."""
+"""What bodies have for instants; without the rule that the zone may not move one out of the calendar."""
 MILLISECONDS: Final = {"anyOf": [{"const": 0}, {"minimum": OLDEST_AT, "maximum": LATEST_AT}]}
 """What a number has to be, so that `instant` takes it for milliseconds."""
 DURATION_PATTERN: Final = "^(P[0-9]{1,4}W|P[0-9]+D|P([0-9]+D)?T([0-9]+H)?([0-9]+M)?([0-9]+S)?)$"
@@ -61,8 +61,8 @@ def _in_range(name: str, text: str, at: int | None) -> int:
     return at
 
 
-def asked_at(query: Query, now: int) -> int | None:
-    """Return the instant as of which the request asks; None where it asks for now. Raises Problem (400)."""
+def requested_at(query: Query, now: int) -> int | None:
+    """Return the instant as of which a query reads; None for now. Raises Problem (400)."""
     text = dict(query).get(AT)
     if text is None:
         return None

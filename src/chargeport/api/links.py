@@ -39,7 +39,7 @@ class Links:
         return self._from_host(scheme, host[:_MAX_HOST])
 
     def trusts(self, client: str) -> bool:
-        """Tell whether a trusted proxy has this address."""
+        """Return whether a trusted proxy has this address."""
         return bool(self._networks) and self._is_trusted(client)
 
     def client(self, client: str | None, headers: Headers) -> str:
@@ -77,7 +77,7 @@ class Links:
 
 
 def _is_name(host: str) -> bool:
-    """Tell whether a host is a name that others could have put there, not an address or this machine itself."""
+    """Return whether a host is a name that others could have put there, not an address or this machine itself."""
     has_letter = not host.startswith("[") and any(character.isalpha() for character in host)
     return has_letter and host.partition(":")[0] != _FALLBACK_HOST and _HOST.fullmatch(host) is not None
 

@@ -1,4 +1,4 @@
-"""Accepts connections, as many as the limits allow, and goes on where the system has no room for one."""
+"""Accepts connections, as many as the limits allow, and continues when the system has no room for one."""
 
 import asyncio
 import errno
@@ -11,10 +11,10 @@ from typing import Any, Final
 from chargeport.api.client_transport import TAKEN_WITHIN_S, ClientTransport
 from chargeport.api.clients import SAID_AGAIN_S, Clients
 
-ACCEPTED_AT_ONCE: Final = 64  # then others have their turn
+MAX_ACCEPTED: Final = 64  # then others have their turn
 ACCEPT_AGAIN_S: Final = 0.2  # where the system had no descriptor, or no memory
 
-# What `accept` says where there is no descriptor or no memory for a connection that waits.
+# Errors of `accept` where there is no descriptor or no memory for a connection that waits.
 _EXHAUSTED: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 _log = logging.getLogger("chargeport.api")
@@ -54,7 +54,7 @@ class Listener:
             task.cancel()
 
     def _accept(self) -> None:
-        for _ in range(ACCEPTED_AT_ONCE):
+        for _ in range(MAX_ACCEPTED):
             try:
                 accepted, address = self._listening.accept()
             except (BlockingIOError, InterruptedError):
@@ -85,7 +85,7 @@ class Listener:
         if client is None:
             _turn_away(accepted, self._refusal)
             return
-        if hasattr(socket, "TCP_USER_TIMEOUT"):  # what the kernel holds and the client does not take, too
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # also what is in the kernel and the client does not take
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(TAKEN_WITHIN_S * 1000))
         task = self._loop.create_task(self._open(accepted, client, already))
         client.opening = task

@@ -6,7 +6,7 @@ from typing import Any, Final
 from chargeport import __version__
 from chargeport.api import examples, operator_examples
 from chargeport.api.operation_links import links_of
-from chargeport.api.route import Parameter, Route
+from chargeport.api.route import VEHICLE_ID, Parameter, Route
 from chargeport.api.schemas import Schema, ref, schemas
 from chargeport.dialects.all import ALL
 from chargeport.errors import (
@@ -15,8 +15,11 @@ from chargeport.errors import (
     NOTHING_ACCEPTED,
     OVERLOADED,
     RATE_LIMITED,
+    TOO_LARGE,
+    TOO_SLOW,
     UNAUTHORIZED,
     UNAVAILABLE,
+    UNSUPPORTED_MEDIA,
     ErrorKind,
 )
 from chargeport.signals.catalogue import CATALOGUE
@@ -33,7 +36,7 @@ _PATH_PARAMETERS: Final[dict[str, Schema]] = {
         "schema": {"enum": sorted(name for name, dialect in ALL.items() if dialect.read is not None)},
         "example": "tesla",
     },
-    "vehicle_id": _id("The vehicle's id.", operator_examples.VEHICLE_ID),
+    "vehicle_id": _id("The vehicle's id.", VEHICLE_ID),
     "module": _id("Its name.", "app.js"),
     "client_id": _id("The application's id.", operator_examples.CLIENT_ID),
     "connection_id": _id("The connection's id.", operator_examples.CONNECTION_ID),
@@ -51,7 +54,7 @@ _PATH_PARAMETERS: Final[dict[str, Schema]] = {
     },
 }
 _SHOWN: Final = frozenset({MALFORMED, UNAUTHORIZED, RATE_LIMITED})
-"""What a page tells a person whose request is wrong, or whose password."""
+"""Errors that a page shows to a person whose request or password is wrong."""
 _REDIRECT: Final = {
     "description": "The person is sent back, or to the page again.",
     "headers": {"Location": {"description": "Where to.", "schema": {"type": "string", "format": "uri"}}},
@@ -166,8 +169,10 @@ def _responses(route: Route) -> dict[str, Any]:
         responses["304"] = {"description": "What the client has still holds."}
     by_status: dict[int, list[ErrorKind]] = {}
     # A token or secret that is wrong may be one too many; a body without a token counts against the budget of such.
-    guessed = (RATE_LIMITED,) if UNAUTHORIZED in route.errors else ()
-    for kind in (*route.errors, *guessed, INTERNAL, UNAVAILABLE, OVERLOADED):
+    token = () if route.open else (UNAUTHORIZED,)
+    body = (TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA) if route.body is not None else ()
+    guessed = (RATE_LIMITED,) if UNAUTHORIZED in (*token, *route.errors) else ()
+    for kind in dict.fromkeys((*route.errors, *token, *body, *guessed, INTERNAL, UNAVAILABLE, OVERLOADED)):
         by_status.setdefault(kind.status, []).append(kind)
     for status, kinds in sorted(by_status.items()):
         responses[str(status)] = _error_response(kinds, route)

@@ -9,7 +9,7 @@ from chargeport.api.route import Route
 _FIRST: Final = "$response.body#/data/0"
 _MADE: Final = "$response.body#/data"
 _CHOSEN: Final = frozenset({"action", "code", "dialect", "module"})
-"""Parameters of paths that name no thing that was made: their values stand in the document, or are files."""
+"""Parameters of paths that name nothing that was made: their values are in the document, or are files."""
 
 
 class Giver(NamedTuple):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from chargeport.api import commands, webhooks
+from chargeport.api.route import VEHICLE_ID
 from chargeport.runtime.commands import SET_LIMIT
 from chargeport.store.command_log import KeptCommand
 from chargeport.store.records import Vehicle
@@ -15,7 +16,6 @@ from chargeport.wire.envelope import iso
 
 AT: Final = 1_777_629_598_000
 BASE: Final = "http://127.0.0.1:8080"
-VEHICLE_ID: Final = "0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11"
 WEBHOOK_ID: Final = "5f8a2f5c-8b0e-4f7e-9a43-6f2b8f1d0c22"
 USER_ID: Final = "7d0f5c1e-2a67-4f0b-9f61-0c5d3b1e8a01"
 CONNECTION_ID: Final = "c1e2a7b4-2f0d-4c11-8a57-5d9f1e0c7d33"

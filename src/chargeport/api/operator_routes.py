@@ -2,18 +2,7 @@
 
 from typing import Final
 
-from chargeport.api import (
-    administration,
-    cursors,
-    export,
-    instants,
-    overview,
-    paging,
-    record_files,
-    record_rows,
-    records,
-    webhooks,
-)
+from chargeport.api import administration, cursors, export, instants, overview, paging, record_rows, records, webhooks
 from chargeport.api.fleet import SORTS, STATES
 from chargeport.api.route import USER, VEHICLE_ID, Parameter, Route, pages, some_of
 from chargeport.errors import (
@@ -21,18 +10,12 @@ from chargeport.errors import (
     CONNECTION_NOT_FOUND,
     MALFORMED,
     PERMISSION,
-    TOO_LARGE,
-    TOO_SLOW,
-    UNAUTHORIZED,
-    UNSUPPORTED_MEDIA,
     USER_NOT_FOUND,
     VEHICLE_NOT_FOUND,
     WEBHOOK_NOT_FOUND,
 )
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.store.audit import Act
-
-_MANAGED: Final = (UNAUTHORIZED, PERMISSION)
 
 OPERATOR_ROUTES: Final = (
     Route(
@@ -56,11 +39,11 @@ OPERATOR_ROUTES: Final = (
             ),
             *pages(overview.MAX_SIZE),
         ),
-        errors=(MALFORMED, UNAUTHORIZED),
+        errors=(MALFORMED,),
     ),
     Route(
         method="GET", path="/records", name="listRecords", tag="Records", handler=records.list_records, answer="Records",
-        files=record_files.FILES,
+        files=record_rows.FILE_TYPES,
         summary="List charging sessions, with totals",
         detail="Of all vehicles that the application may see, newest first, those that go on too, with people's edits."
         " `meta.totals` has the sums of all that fit, and by month, vehicle and place. So are 500 vehicles listed at the most."
@@ -85,7 +68,7 @@ OPERATOR_ROUTES: Final = (
             ),
             *pages(records.MAX_SIZE),
         ),
-        errors=(MALFORMED, UNAUTHORIZED, PERMISSION, VEHICLE_NOT_FOUND),
+        errors=(MALFORMED, PERMISSION, VEHICLE_NOT_FOUND),
     ),
     Route(
         method="GET", path="/export", name="exportReadings", tag="Signals", handler=export.export_readings,
@@ -109,12 +92,12 @@ OPERATOR_ROUTES: Final = (
             Parameter(export.SIGHTINGS, "Every time that an unchanged value was seen, too.", "true", values=("true", "false")),
             USER,
         ),
-        errors=(MALFORMED, UNAUTHORIZED, VEHICLE_NOT_FOUND),
+        errors=(MALFORMED, VEHICLE_NOT_FOUND),
     ),
     Route(
         method="GET", path="/vehicles/{vehicle_id}/records/edits", name="listRecordEdits", tag="Records",
         handler=records.list_edits, answer="RecordEdits", summary="List what people changed about a vehicle's sessions",
-        errors=(UNAUTHORIZED, VEHICLE_NOT_FOUND, PERMISSION),
+        errors=(VEHICLE_NOT_FOUND, PERMISSION),
     ),
     Route(
         method="POST", path="/vehicles/{vehicle_id}/records/edits", name="changeRecords", tag="Records",
@@ -123,21 +106,21 @@ OPERATOR_ROUTES: Final = (
         detail="`type` says how: `split` (`record`, `at`), `merge` (`records`), `remove` (`record`), `annotate` (`record`,"
         " `note`, `place`, `isPublic`, `energyAddedKwh`, `cost`), `add` (`startedAt`, `endedAt` and what is known),"
         " `undo` (`number`).",
-        errors=(MALFORMED, UNAUTHORIZED, VEHICLE_NOT_FOUND, PERMISSION, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA),
+        errors=(MALFORMED, VEHICLE_NOT_FOUND, PERMISSION),
     ),
     Route(
         method="GET", path="/admin/sources", name="listSources", tag="Administration", handler=administration.list_sources,
-        answer="SourceList", summary="How each source is", errors=_MANAGED,
+        answer="SourceList", summary="How each source is", errors=(PERMISSION,),
     ),
     Route(
         method="GET", path="/admin/issues", name="listIssues", tag="Administration", handler=administration.list_issues,
         answer="IssueList", summary="What could not be understood", parameters=pages(paging.MAX_SIZE),
-        errors=(MALFORMED, *_MANAGED),
+        errors=(MALFORMED, PERMISSION),
     ),
     Route(
         method="POST", path="/admin/issues/replay", name="replayIssues", tag="Administration",
         handler=administration.replay_issues, answer="IssuesReplayed", summary="Read again what could not be understood",
-        errors=_MANAGED,
+        errors=(PERMISSION,),
     ),
     Route(
         method="GET", path="/admin/audit", name="listAudit", tag="Administration", handler=administration.list_audit,
@@ -151,48 +134,48 @@ OPERATOR_ROUTES: Final = (
             Parameter(administration.TO, "Done before that.", "2026-06-01", pattern=instants.INSTANT_PATTERN),
             *pages(paging.MAX_SIZE),
         ),
-        errors=(MALFORMED, *_MANAGED),
+        errors=(MALFORMED, PERMISSION),
     ),
     Route(
         method="GET", path="/admin/settings", name="listSettings", tag="Administration", handler=administration.list_settings,
-        answer="SettingList", summary="The settings in use, without secrets", errors=_MANAGED,
+        answer="SettingList", summary="The settings in use, without secrets", errors=(PERMISSION,),
     ),
     Route(
         method="GET", path="/admin/applications", name="listApplications", tag="Administration",
         handler=administration.list_applications, answer="ApplicationList", summary="All applications, without secrets",
-        errors=_MANAGED,
+        errors=(PERMISSION,),
     ),
     Route(
         method="POST", path="/admin/applications", name="createApplication", tag="Administration",
         handler=administration.create_application, answer="ApplicationCreated", body="ApplicationWish", status=201,
         summary="Make an application; its secrets are in the answer, this once",
         detail='`{"name", "permissions", "connectedOnly"}`; without permissions it may read and send everything.',
-        errors=(MALFORMED, *_MANAGED, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA),
+        errors=(MALFORMED, PERMISSION),
     ),
     Route(
         method="POST", path="/admin/applications/{client_id}/token", name="issueApplicationToken", tag="Administration",
         handler=administration.issue_application_token, answer="ApplicationToken", status=201,
-        summary="Get a bearer token of an application", errors=(*_MANAGED, USER_NOT_FOUND),
+        summary="Get a bearer token of an application", errors=(PERMISSION, USER_NOT_FOUND),
     ),
     Route(
         method="DELETE", path="/admin/applications/{client_id}", name="revokeApplication", tag="Administration",
         handler=administration.revoke_application, status=204, summary="End an application and its tokens",
-        errors=(*_MANAGED, USER_NOT_FOUND, CONFLICT),
+        errors=(PERMISSION, USER_NOT_FOUND, CONFLICT),
     ),
     Route(
         method="GET", path="/admin/connections", name="listAllConnections", tag="Administration",
         handler=administration.list_all_connections, answer="AllConnections", summary="The connections of all applications",
-        parameters=pages(paging.MAX_SIZE), errors=(MALFORMED, *_MANAGED),
+        parameters=pages(paging.MAX_SIZE), errors=(MALFORMED, PERMISSION),
     ),
     Route(
         method="DELETE", path="/admin/connections/{connection_id}", name="removeConnection", tag="Administration",
         handler=administration.remove_connection, status=204, summary="End a connection of any application",
-        errors=(*_MANAGED, CONNECTION_NOT_FOUND),
+        errors=(PERMISSION, CONNECTION_NOT_FOUND),
     ),
     Route(
         method="GET", path="/admin/webhooks", name="listAllWebhooks", tag="Administration",
         handler=administration.list_all_webhooks, answer="AllWebhooks", summary="The webhooks of all applications",
-        errors=_MANAGED,
+        errors=(PERMISSION,),
     ),
     Route(
         method="GET", path="/admin/webhooks/{webhook_id}/deliveries", name="listAllDeliveries", tag="Administration",
@@ -201,16 +184,16 @@ OPERATOR_ROUTES: Final = (
             Parameter("filter[state]", "Only those that are pending, delivered or dead.", "dead", values=webhooks.STATES),
             *pages(paging.MAX_SIZE),
         ),
-        errors=(MALFORMED, *_MANAGED, WEBHOOK_NOT_FOUND),
+        errors=(MALFORMED, PERMISSION, WEBHOOK_NOT_FOUND),
     ),
     Route(
         method="POST", path="/admin/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver", name="redeliverAny",
         tag="Administration", handler=administration.redeliver_any, answer="Redelivery", status=202,
-        summary="Send an event of any application's webhook once more", errors=(*_MANAGED, WEBHOOK_NOT_FOUND),
+        summary="Send an event of any application's webhook once more", errors=(PERMISSION, WEBHOOK_NOT_FOUND),
     ),
     Route(
         method="GET", path="/admin/backup", name="downloadBackup", tag="Administration",
         handler=administration.download_backup, kind="application/vnd.sqlite3",
-        summary="Download the whole database as it is now", errors=_MANAGED,
+        summary="Download the whole database as it is now", errors=(PERMISSION,),
     ),
 )  # fmt: skip

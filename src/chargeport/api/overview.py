@@ -1,7 +1,7 @@
 """`GET /fleet`: all vehicles that an application may see, a page at a time: searched, filtered by state and sorted.
 
 A page that is sorted by name reads the signals of its own vehicles only. One that is filtered or sorted by what vehicles do
-needs a summary of all of them, which is kept for a while; what is shown is read anew.
+needs a summary of all of them, which is cached for a while; what is shown is read again.
 """
 
 import asyncio
@@ -57,9 +57,8 @@ async def list_fleet(request: Request) -> Response:
             fleet.prepare(grant, now)
     total, shown_vehicles = len(vehicles), vehicles[page.offset : page.offset + page.size]
     rows = await fleet.of(shown_vehicles, grant, now) if few is None else [few[vehicle.id] for vehicle in shown_vehicles]
-    meta = paging.meta(page, total) | {"asOf": iso(now), "states": counts}
-    links = paging.links(f"{request.base}/fleet", page, total, request.query)
-    body = encode({"data": [_shown(row) for row in rows], "meta": meta, "links": links})
+    data, path = list(map(_shown, rows)), f"{request.base}/fleet"
+    body = encode(paging.listed(path, data, page, total, request.query, asOf=iso(now), states=counts))
     return packed_answer(request.header(b"accept-encoding"), body, request.request_id)
 
 

@@ -15,8 +15,8 @@ MAX_NUMBER: Final = 1_000_000_000
 Query = tuple[tuple[str, str], ...]
 
 
-def is_asked(query: Query) -> bool:
-    """Tell whether the request names a page."""
+def names_page(query: Query) -> bool:
+    """Return whether the request names a page."""
     return any(name in (NUMBER, SIZE) for name, _ in query)
 
 
@@ -28,7 +28,7 @@ def requested_page(query: Query, *, default_size: int = 10, max_size: int = MAX_
 
 
 def only_filters(query: Query, *known: str) -> None:
-    """Refuse a filter that would be passed over: the answer would look filtered and not be. Raises Problem (400)."""
+    """Refuse an unknown filter: if it were ignored, the answer would look filtered and not be. Raises Problem (400)."""
     for name, _ in query:
         if name.startswith("filter[") and name not in known:
             these = f"use {', '.join(known)}" if known else "this list has none"
@@ -52,13 +52,13 @@ def meta(page: Page, total: int) -> dict[str, int]:
 
 
 def links(path: str, page: Page, total: int, query: Query) -> dict[str, Any]:
-    """Return links to this page and its neighbours; null where there is none. Other parameters are kept."""
+    """Return links to this page and its neighbours; null where there is none. Other parameters stay."""
     last = max(1, -(-total // page.size))
 
     def to(number: int) -> str:
-        kept = [(name, value) for name, value in query if name not in (NUMBER, SIZE)]
-        kept += [(NUMBER, str(number)), (SIZE, str(page.size))]
-        return path + "?" + "&".join(f"{quote(name)}={quote(value)}" for name, value in kept)
+        parameters = [(name, value) for name, value in query if name not in (NUMBER, SIZE)]
+        parameters += [(NUMBER, str(number)), (SIZE, str(page.size))]
+        return path + "?" + "&".join(f"{quote(name)}={quote(value)}" for name, value in parameters)
 
     return {
         "self": to(page.number),
@@ -67,6 +67,11 @@ def links(path: str, page: Page, total: int, query: Query) -> dict[str, Any]:
         "next": to(page.number + 1) if page.number < last else None,
         "prev": to(min(page.number - 1, last)) if page.number > 1 else None,
     }
+
+
+def listed(path: str, data: list[Any], page: Page, total: int, query: Query, **more: Any) -> dict[str, Any]:
+    """Return the document of a page of a list at `path`, a URL. `more` are further members of its `meta`."""
+    return {"data": data, "meta": meta(page, total) | more, "links": links(path, page, total, query)}
 
 
 def text(part: Any) -> str:

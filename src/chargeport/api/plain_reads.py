@@ -1,8 +1,8 @@
-"""The reads that most clients ask, from rows of the database to text with little between.
+"""The most frequent reads, from rows of the database to text with little between.
 
 A signal is plain where one source alone reported it, nothing can be against its value, and the reader may see all of it. Most
-are. What is not plain, and whatever ends in an error, is worked out by `Reads`, which answers these the same way:
-`tests/api/test_fast_path_equals_router.py` holds the two equal, byte for byte.
+are. What is not plain, and whatever ends in an error, is answered by `Reads`, which gives the same answers:
+`tests/api/test_fast_path_equals_router.py` checks that the two are equal, byte for byte.
 """
 
 from collections.abc import Callable, Sequence
@@ -37,7 +37,7 @@ class _Series(NamedTuple):
 
 
 class PlainReads:
-    """Writes documents of signals. `chosen` works out what is effective of signals that are not plain."""
+    """Writes documents of signals. `chosen` computes what is effective of signals that are not plain."""
 
     def __init__(self, readings: Immediate, chosen: Chosen) -> None:
         self._readings = readings
@@ -108,7 +108,7 @@ class PlainReads:
         return elements
 
     def _forget(self) -> None:
-        """Look up anew for how long values stand."""
+        """Look up again for how long values are valid."""
         self._freshness, self._known = self._readings.freshness, {}
 
     def _note(self, number: int) -> _Series:

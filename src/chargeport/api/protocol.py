@@ -1,12 +1,12 @@
 """HTTP on one connection: uvicorn's protocol, with the fast path for plain signal reads and with an end to everything.
 
 What ASGI adds to a request (a scope, a task, two messages) costs more than a read itself. Where the parser has just finished
-the head of a plain read on an idle connection, the fast path's answer is written at once. Every other request goes on to the
-router.
+the head of a plain read on an idle connection, the fast path's answer is written immediately. Every other request is passed to
+the router.
 
 uvicorn trusts its clients. Here a head is bounded in bytes and time, trailers are counted and never merged into the headers, a
 request that names two hosts or two tokens is refused, requests sent ahead of their answers wait as bytes, and whatever is wrong
-gets one answer in our own words before the connection closes. The base class is not part of uvicorn's documented interface:
+gets one answer of ours before the connection closes. The base class is not part of uvicorn's documented interface:
 pyproject.toml bounds its version above.
 """
 
@@ -22,16 +22,15 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from chargeport.api.app import WebApp
 from chargeport.api.client_transport import ClientTransport
 from chargeport.api.closing_answers import EarlyAnswer, refusal_bytes
-from chargeport.api.fast_path import Head
+from chargeport.api.fast_path import Head, RepeatedHead
 from chargeport.api.handover import Handover
 from chargeport.api.head_rules import NOT_PLAIN, check_head, check_trailer, check_unfinished
-from chargeport.api.repeated_head import RepeatedHead
 from chargeport.errors import MALFORMED, TOO_SLOW, Problem
 from chargeport.tls import set_client_names
 from chargeport.wire.errors import as_problem
 
 HEAD_WITHIN_S: Final = 10
-PORTION: Final = 8_192  # bytes parsed at once: so few requests can be sent ahead of their answers as objects
+PORTION: Final = 8_192  # bytes parsed at a time: so few requests can be sent ahead of their answers as objects
 MAX_WAITING_BYTES: Final = 262_144  # sent ahead and not parsed: one read of the loop
 
 _SPECIAL: Final = re.compile(rb"[%?#]")
@@ -99,7 +98,7 @@ class FastPathProtocol(HttpToolsProtocol):
         return not self.transport.is_closing()
 
     def shutdown(self) -> None:
-        """Close the connection at once if it is idle, since the server stops; else after the answer."""
+        """Close the connection immediately if it is idle, since the server stops; else after the answer."""
         if self._is_idle():
             self.transport.close_now()
         else:
@@ -352,12 +351,12 @@ class FastPathProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def _is_idle(self) -> bool:
-        """Tell whether every request has been answered."""
+        """Return whether every request has been answered."""
         cycle: RequestResponseCycle | None = self.cycle
         return cycle is None or cycle.response_complete
 
     def _refuse(self, problem: Problem) -> None:
-        """Answer in our own words what is no request, once what was asked before it is answered, and close."""
+        """Answer what is no request with an error of ours, after the requests before it, and close."""
         if self._wrong is not None or self.transport.is_closing():
             return
         self._wrong, self._waiting = problem, b""

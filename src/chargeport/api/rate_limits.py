@@ -22,7 +22,7 @@ STREAMS: Final = "streams"
 
 
 class TokenBuckets:
-    """A bucket for each application: it holds `quota` tokens and gets as many within a window."""
+    """A bucket for each application: it has `quota` tokens and gets as many within a window."""
 
     def __init__(self, sort: Sort, quota: int) -> None:
         self._sort = sort
@@ -47,7 +47,7 @@ class TokenBuckets:
 
 
 class Allowance:
-    """What one request takes of its application's bucket, and the headers of its answer that say so."""
+    """What one request takes of its application's bucket, and the headers of its answer about it."""
 
     __slots__ = ("_buckets", "headers")
 

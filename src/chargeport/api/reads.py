@@ -9,7 +9,7 @@ import xxhash
 
 from chargeport.api import paging, signal_filters
 from chargeport.api.access import Access
-from chargeport.api.instants import AT, asked_at
+from chargeport.api.instants import AT, requested_at
 from chargeport.api.plain_reads import PlainReads
 from chargeport.api.rate_limits import Allowance
 from chargeport.api.response import Response, answer
@@ -30,7 +30,7 @@ from chargeport.wire.envelope import View, iso, listed
 _NO_USER: Final = "The header sc-user-id is missing: name a user of the application, as GET /v3/connections lists them."
 
 
-class Ask(msgspec.Struct, frozen=True):
+class ReadRequest(msgspec.Struct, frozen=True):
     """What a read needs of its request."""
 
     vehicle_id: str
@@ -60,32 +60,32 @@ class Reads:
         self.have_to_wait = immediate is None and faults is None
         self._plain = None if strict or immediate is None else PlainReads(immediate, self.chosen)
 
-    async def answer(self, ask: Ask, allowance: Allowance | None = None) -> Response:
+    async def answer(self, read: ReadRequest, allowance: Allowance | None = None) -> Response:
         """Return the answer to a read of one signal or of all. Raises Problem.
 
         With `allowance` the request is counted, also against its application's limit; without, its grant was counted before.
         """
         now = self._clock.now()
-        grant = self._access.remembered(ask.authorization, now) or await self._access.grant(ask.authorization)
+        grant = self._access.remembered(read.authorization, now) or await self._access.grant(read.authorization)
         if allowance is not None:
             self._requests[grant.client_id] += 1
             allowance.take(grant.client_id)
-        self.check_user(ask.user_id)
-        if ask.user_id is None and grant.sees_all:
+        self.check_user(read.user_id)
+        if read.user_id is None and grant.sees_all:
             permissions = grant.permissions
         else:
-            user_id = None if ask.user_id is None else ask.user_id.decode("latin-1")
-            permissions = await self._access.permissions(grant, ask.vehicle_id, user_id)
+            user_id = None if read.user_id is None else read.user_id.decode("latin-1")
+            permissions = await self._access.permissions(grant, read.vehicle_id, user_id)
         if self._faults is not None:
-            async with self._faults.met(ask.vehicle_id, ask.code):
-                return conditional((await self._document(ask, permissions, now)).encode(), ask)
-        return conditional((await self._document(ask, permissions, now)).encode(), ask)
+            async with self._faults.met(read.vehicle_id, read.code):
+                return conditional((await self._document(read, permissions, now)).encode(), read)
+        return conditional((await self._document(read, permissions, now)).encode(), read)
 
     def usual(self, vehicle_id: str, signal: Signal | None, base: str, authorization: bytes | None) -> bytes | None:
         """Return the body of the most frequent reads; None where it is another one, or ends in an error: see `answer`.
 
         One signal or all (None), as they are now, for an application that sees every vehicle and whose token was looked up a
-        moment ago; of a store that answers at once.
+        moment ago; of a store that answers without waiting.
         """
         plain = self._plain
         if plain is None:
@@ -104,60 +104,62 @@ class Reads:
         self._requests[grant.client_id] += 1
         return found.encode()
 
-    async def document(self, ask: Ask, permissions: frozenset[Permission]) -> str:
+    async def document(self, read: ReadRequest, permissions: frozenset[Permission]) -> str:
         """Return the body alone, for a reader with these permissions. Raises Problem."""
-        return await self._document(ask, permissions, self._clock.now())
+        return await self._document(read, permissions, self._clock.now())
 
-    async def _document(self, ask: Ask, permissions: frozenset[Permission], now: int) -> str:
-        at = asked_at(ask.query, now) if ask.query else None
-        if ask.code is None:
-            return await self._all(ask, permissions, at, now)
-        vehicle, found = await self._known(ask, permissions, at, now)
-        return View(vehicle, permissions, ask.base, PROVENANCE).single(found)
+    async def _document(self, read: ReadRequest, permissions: frozenset[Permission], now: int) -> str:
+        at = requested_at(read.query, now) if read.query else None
+        if read.code is None:
+            return await self._all(read, permissions, at, now)
+        vehicle, found = await self._known(read, permissions, at, now)
+        return View(vehicle, permissions, read.base, PROVENANCE).single(found)
 
-    async def known(self, ask: Ask, permissions: frozenset[Permission]) -> tuple[Vehicle, Effective]:
+    async def known(self, read: ReadRequest, permissions: frozenset[Permission]) -> tuple[Vehicle, Effective]:
         """Return the vehicle and the effective value of the signal that is asked for. Raises Problem (403, 404)."""
-        return await self._known(ask, permissions, None, self._clock.now())
+        return await self._known(read, permissions, None, self._clock.now())
 
-    async def _known(self, ask: Ask, permissions: frozenset[Permission], at: int | None, now: int) -> tuple[Vehicle, Effective]:
-        code = ask.code or ""
+    async def _known(
+        self, read: ReadRequest, permissions: frozenset[Permission], at: int | None, now: int
+    ) -> tuple[Vehicle, Effective]:
+        code = read.code or ""
         signal = BY_CODE.get(code)
         if signal is None:
-            await self.vehicle(ask.vehicle_id)
+            await self.vehicle(read.vehicle_id)
             raise Problem(SIGNAL_NOT_FOUND, f"{code[:80]!r} is no signal of this server: /docs lists the codes.")
         found = await (
-            self._store.readings.signal(ask.vehicle_id, signal)
+            self._store.readings.signal(read.vehicle_id, signal)
             if at is None
-            else self._store.history.series_at(ask.vehicle_id, at)
+            else self._store.history.series_at(read.vehicle_id, at)
         )
         if found is None:
             raise _no_vehicle()
         if signal.permission not in permissions:
             raise Problem(PERMISSION, f"Reading {code} needs the permission {signal.permission}.")
-        source = signal_filters.source(ask.query) if ask.query else None
+        source = signal_filters.source(read.query) if read.query else None
         series = found.known_of(signal) if source is None else of_source(found.series, source)
         counts = effective(signal, series, self._store.readings.ranks, now if at is None else at)
         if counts is None:
             raise Problem(SIGNAL_NOT_FOUND, _never(code, at, source))
         return found.vehicle, counts
 
-    async def _all(self, ask: Ask, permissions: frozenset[Permission], at: int | None, now: int) -> str:
+    async def _all(self, read: ReadRequest, permissions: frozenset[Permission], at: int | None, now: int) -> str:
         found = await (
-            self._store.readings.signals(ask.vehicle_id) if at is None else self._store.history.series_at(ask.vehicle_id, at)
+            self._store.readings.signals(read.vehicle_id) if at is None else self._store.history.series_at(read.vehicle_id, at)
         )
         if found is None:
             raise _no_vehicle()
-        chosen = self.chosen(found, selected(ask.query), permissions, now if at is None else at)
-        view = View(found.vehicle, permissions, ask.base, PROVENANCE)
-        path = f"{ask.base}/v3/vehicles/{ask.vehicle_id}/signals"
-        page = paging.requested_page(ask.query, default_size=max(len(chosen), 1), max_size=paging.MAX_SIZE)
+        chosen = self.chosen(found, selected(read.query), permissions, now if at is None else at)
+        view = View(found.vehicle, permissions, read.base, PROVENANCE)
+        path = f"{read.base}/v3/vehicles/{read.vehicle_id}/signals"
+        page = paging.requested_page(read.query, default_size=max(len(chosen), 1), max_size=paging.MAX_SIZE)
         shown = chosen[page.offset : page.offset + page.size]
-        if paging.is_asked(ask.query):
-            meta, links = paging.meta(page, len(chosen)), paging.links(path, page, len(chosen), ask.query)
+        if paging.names_page(read.query):
+            meta, links = paging.meta(page, len(chosen)), paging.links(path, page, len(chosen), read.query)
         else:
-            meta, links = paging.single_page(len(chosen)), {"self": path + _of_then(ask.query, at)}
-        elements = self.elements(view, ask.vehicle_id, shown)
-        return listed(elements, paging.text(meta), paging.text(links), found.vehicle, ask.base)
+            meta, links = paging.single_page(len(chosen)), {"self": path + _of_then(read.query, at)}
+        elements = self.elements(view, read.vehicle_id, shown)
+        return listed(elements, paging.text(meta), paging.text(links), found.vehicle, read.base)
 
     def chosen(
         self, found: VehicleSeries, selection: Selection, permissions: frozenset[Permission], at: int
@@ -189,12 +191,12 @@ class Reads:
         return vehicle
 
 
-def conditional(body: bytes, ask: Ask) -> Response:
+def conditional(body: bytes, read: ReadRequest) -> Response:
     """Return the body with its ETag; without the body if the client has it already."""
     tag = etag(body)
-    if ask.if_none_match is not None and _matches(ask.if_none_match, tag):
-        return answer(304, b"", ask.request_id, (b"etag", tag))
-    return answer(200, body, ask.request_id, (b"etag", tag))
+    if read.if_none_match is not None and _matches(read.if_none_match, tag):
+        return answer(304, b"", read.request_id, (b"etag", tag))
+    return answer(200, body, read.request_id, (b"etag", tag))
 
 
 def etag(body: bytes) -> bytes:
@@ -203,7 +205,7 @@ def etag(body: bytes) -> bytes:
 
 
 def _matches(wanted: bytes, tag: bytes) -> bool:
-    """Tell whether If-None-Match names the tag (RFC 9110, 13.1.2: compared weakly)."""
+    """Return whether If-None-Match names the tag (RFC 9110, 13.1.2: compared weakly)."""
     tags = [each.strip().removeprefix(b"W/") for each in wanted.split(b",")]
     return tag in tags or tags == [b"*"]
 

@@ -1,6 +1,6 @@
 """What the routes of charging sessions answer, as types: the OpenAPI document has their schemas.
 
-The rows are those of files and commands, too, with the same names; a test holds every answer to these types.
+The rows are those of files and commands, too, with the same names; a test checks every answer against these types.
 """
 
 from typing import Annotated, Final

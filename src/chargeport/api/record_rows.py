@@ -1,12 +1,18 @@
-"""The charging sessions of some vehicles as rows, as far as the caller may see them and they fit what he asks for."""
+"""Charging sessions as rows, as far as the caller may see them and they fit the filters; and as CSV and Parquet files."""
 
-from collections.abc import Sequence
-from typing import Any, Final
+import csv
+import io
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, BinaryIO, Final
 
 from chargeport.api import instants, paging
 from chargeport.api.request import Request
-from chargeport.derivation.record_fields import fields, shown_of
-from chargeport.errors import MALFORMED, Problem
+from chargeport.api.response import Header
+from chargeport.derivation.record_fields import fields, flat, shown_of
+from chargeport.errors import MALFORMED, ChargeportError, Problem
+from chargeport.ingest.cells import escape_formula
+from chargeport.ingest.parquet import FLAG, INTEGER, NUMBER, TEXT, ParquetFile
 from chargeport.signals.definition import Permission
 from chargeport.wire.envelope import iso
 
@@ -18,6 +24,25 @@ BY_TIME, BY_VEHICLE = "time", "vehicle"
 ORDERS: Final = (BY_TIME, BY_VEHICLE)
 
 Row = dict[str, Any]
+
+Sink = Callable[[list[Row]], None]
+FILE_TYPES: Final = ("text/csv", "application/vnd.apache.parquet")
+FILE_KINDS: Final[dict[str, Header]] = {
+    "csv": (b"content-type", f"{FILE_TYPES[0]}; charset=utf-8".encode()),
+    "parquet": (b"content-type", FILE_TYPES[1].encode()),
+}
+FILE_NAME: Final = "charging-sessions.{}"
+GROUP: Final = 8_192  # rows of Parquet that are written at a time
+COLUMNS: Final = {
+    "id": TEXT, "started_at": TEXT, "ended_at": TEXT, "is_open": FLAG, "duration_s": INTEGER,
+    "energy_added_kwh": NUMBER, "energy_drawn_kwh": NUMBER, "energy_method": TEXT, "is_estimated": FLAG,
+    "energy_low_kwh": NUMBER, "energy_high_kwh": NUMBER, "start_soc_percent": NUMBER, "end_soc_percent": NUMBER,
+    "charging_type": TEXT, "max_power_w": NUMBER, "odometer_km": NUMBER, "meter_start_kwh": NUMBER,
+    "meter_end_kwh": NUMBER, "is_public": FLAG, "note": TEXT, "rules": TEXT, "vehicle_id": TEXT,
+    "place_name": TEXT, "place_address": TEXT, "place_latitude": NUMBER, "place_longitude": NUMBER,
+    "cost_amount": NUMBER, "cost_currency": TEXT, "sources": TEXT, "made_of": TEXT,
+}  # fmt: skip
+"""What `flat` makes of a row, with the type that Parquet keeps it in."""
 
 
 def parameters_of(request: Request) -> dict[str, str]:
@@ -56,3 +81,32 @@ def _fits(row: Row, parameters: dict[str, str]) -> bool:
         return False
     place = (row["place"] or {}).get("name") or ""
     return parameters.get(PLACE, place) == place and parameters.get(TYPE, row["charging_type"]) == row["charging_type"]
+
+
+@contextmanager
+def opened_file(form: str, output: BinaryIO) -> Iterator[Sink]:
+    """Open a sink that writes rows of records. Raises Problem (400) where the form needs a package that is missing."""
+    if form == "parquet":
+        try:
+            table = ParquetFile(output, COLUMNS, GROUP)
+        except ChargeportError as error:  # a package is missing
+            raise Problem(MALFORMED, f"{FORM}: {error}") from None
+        yield lambda rows: table.add(map(_fields, rows))
+        table.close()
+    else:
+        output.write((",".join(COLUMNS) + "\r\n").encode())
+        yield lambda rows: _write_lines(output, rows)
+
+
+def _write_lines(output: BinaryIO, rows: list[Row]) -> None:
+    text = io.StringIO(newline="")
+    csv.DictWriter(text, list(COLUMNS)).writerows(
+        {name: escape_formula(value) for name, value in flat(row).items()} for row in rows
+    )
+    output.write(text.getvalue().encode())
+
+
+def _fields(row: Row) -> tuple[object, ...]:
+    """Return a row of the Parquet file, in the order of its columns."""
+    found = flat(row)
+    return tuple(found.get(name) for name in COLUMNS)

@@ -9,12 +9,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from msgspec import Meta
 
-from chargeport.api import cursors, instants, paging, record_files, visible
+from chargeport.api import cursors, instants, paging, record_rows
 from chargeport.api.record_rows import BY_VEHICLE, FORM, ORDER, VEHICLE, Row, parameters_of, rows_of
 from chargeport.api.records_by_vehicle import list_by_vehicle
 from chargeport.api.request import Request
-from chargeport.api.request_body import read_body
+from chargeport.api.request_body import json_body
 from chargeport.api.response import Header, Response, answer, json_answer, packed_answer
+from chargeport.api.vehicles import AT_ONCE
 from chargeport.derivation import record_changes
 from chargeport.derive.records.edits import Annotate, Change, Edit, Merge, Remove, Seen, Split, without_place
 from chargeport.errors import MALFORMED, PERMISSION, VEHICLE_NOT_FOUND, ChargeportError, NotFoundError, Problem
@@ -51,16 +52,15 @@ async def list_records(request: Request) -> Response:
         way_out = f"name those you want in {VEHICLE}, or ask with {ORDER}={BY_VEHICLE}"
         raise Problem(MALFORMED, f"{len(vehicles)} vehicles are more than {MAX_VEHICLES}: {way_out}.")
     rows = list[Row]()
-    for start in range(0, len(vehicles), visible.AT_ONCE):
-        rows += await rows_of(request, [vehicle.id for vehicle in vehicles[start : start + visible.AT_ONCE]], parameters)
+    for start in range(0, len(vehicles), AT_ONCE):
+        rows += await rows_of(request, [vehicle.id for vehicle in vehicles[start : start + AT_ONCE]], parameters)
     rows.sort(key=lambda row: str(row["started_at"]), reverse=True)
     if form != "json":
         whose = vehicles[0].id if len(vehicles) == 1 else ""
         await request.context.store.audit.add(Act.EXPORTED, whose, f"{len(rows)} records as {form}")
         return _file(request, form, rows)
-    meta = paging.meta(page, len(rows)) | {"totals": _totals(rows, zone)}
-    links = paging.links(f"{request.base}/records", page, len(rows), request.query)
-    body = encode({"data": rows[page.offset : page.offset + page.size], "meta": meta, "links": links})
+    data, path, totals = rows[page.offset : page.offset + page.size], f"{request.base}/records", _totals(rows, zone)
+    body = encode(paging.listed(path, data, page, len(rows), request.query, totals=totals))
     return packed_answer(request.header(b"accept-encoding"), body, request.request_id)
 
 
@@ -84,11 +84,7 @@ def _shown_edit(body: str, *, sees_places: bool) -> Any:
 async def change_records(request: Request) -> Response:
     """Keep a person's change of a vehicle's sessions."""
     found = await _of_path(request, Permission.MANAGE)
-    raw = await read_body(request, MAX_BYTES)
-    try:
-        wish = msgspec.json.decode(raw, type=Wish)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Problem(MALFORMED, f"The body is no change of a session: {error}.") from None
+    wish: Wish = await json_body(request, Wish, MAX_BYTES, wrong="The body is no change of a session")
     try:
         number = await _kept(request, found, wish)
     except (ChargeportError, NotFoundError) as error:
@@ -290,7 +286,7 @@ def _sum(rows: Iterable[Row]) -> dict[str, Any]:
 def _file(request: Request, form: str, rows: list[Row]) -> Response:
     """Return the rows as a file to keep."""
     output = io.BytesIO()
-    with record_files.opened(form, output) as sink:
+    with record_rows.opened_file(form, output) as sink:
         sink(rows)
-    named: Header = (b"content-disposition", f'attachment; filename="{record_files.NAME.format(form)}"'.encode())
-    return answer(200, output.getvalue(), request.request_id, named, kind=record_files.KINDS[form])
+    named: Header = (b"content-disposition", f'attachment; filename="{record_rows.FILE_NAME.format(form)}"'.encode())
+    return answer(200, output.getvalue(), request.request_id, named, kind=record_rows.FILE_KINDS[form])

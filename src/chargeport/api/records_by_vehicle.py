@@ -1,6 +1,7 @@
 """`GET /records?order=vehicle`: the sessions of any number of vehicles, by vehicle and begin, in pages by cursor or as a file.
 
-A page goes on behind a session of a vehicle, and a file is made while it is sent: in memory are the sessions of a few vehicles.
+A page continues behind a session of a vehicle, and a file is made while it is sent: in memory are the sessions of a few
+vehicles.
 """
 
 import asyncio
@@ -8,13 +9,14 @@ from collections.abc import AsyncGenerator
 from contextlib import ExitStack, aclosing
 from typing import BinaryIO, Final, NamedTuple, cast
 
-from chargeport.api import cursors, instants, paging, record_files, visible
+from chargeport.api import cursors, instants, paging, record_rows
 from chargeport.api.cursors import Begun
-from chargeport.api.growing_file import GrowingFile
+from chargeport.api.downloads import GrowingFile
 from chargeport.api.history import url
 from chargeport.api.record_rows import FORM, VEHICLE, Row, rows_of
 from chargeport.api.request import Request
 from chargeport.api.response import Response, file_answer, packed_answer
+from chargeport.api.vehicles import AT_ONCE, visible_vehicles
 from chargeport.errors import MALFORMED, Problem
 from chargeport.store.audit import Act
 from chargeport.wire.encoding import encode
@@ -69,10 +71,10 @@ async def _ids(request: Request, named: list[str] | None, after: str) -> AsyncGe
     """Give the ids of the wanted vehicles behind one, a few at a time."""
     if named is not None:
         rest = [vehicle_id for vehicle_id in named if vehicle_id > after]
-        for start in range(0, len(rest), visible.AT_ONCE):
-            yield rest[start : start + visible.AT_ONCE]
+        for start in range(0, len(rest), AT_ONCE):
+            yield rest[start : start + AT_ONCE]
         return
-    async with aclosing(visible.vehicles(request, after)) as few:
+    async with aclosing(visible_vehicles(request, after)) as few:
         async for vehicles in few:
             yield [vehicle.id for vehicle, _ in vehicles]
 
@@ -99,7 +101,7 @@ def _begun(row: Row) -> Begun:
 async def _file(request: Request, vehicles: Vehicles, form: str) -> Response:
     """Return a file of all sessions that is made while it is sent."""
     output, stack = GrowingFile(), ExitStack()
-    sink = stack.enter_context(record_files.opened(form, cast("BinaryIO", output)))
+    sink = stack.enter_context(record_rows.opened_file(form, cast("BinaryIO", output)))
     if request.raw.method != "HEAD":
         await request.context.store.audit.add(Act.EXPORTED, "", f"records as {form}")
 
@@ -113,4 +115,4 @@ async def _file(request: Request, vehicles: Vehicles, form: str) -> Response:
         yield output.taken()
 
     accepted = None if form == "parquet" else request.header(b"accept-encoding")
-    return file_answer(parts(), request.request_id, record_files.NAME.format(form), record_files.KINDS[form], accepted)
+    return file_answer(parts(), request.request_id, record_rows.FILE_NAME.format(form), record_rows.FILE_KINDS[form], accepted)

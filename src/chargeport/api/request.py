@@ -9,10 +9,10 @@ from starlette.requests import Request as StarletteRequest
 from chargeport.api.access import Access
 from chargeport.api.body_budget import BodyBudget
 from chargeport.api.consents import Consents
+from chargeport.api.cursors import Positions
 from chargeport.api.downloads import Downloads
 from chargeport.api.fleet import Fleet
 from chargeport.api.guesses import Guesses
-from chargeport.api.positions import Positions
 from chargeport.api.rate_limits import Allowance
 from chargeport.api.reads import Reads
 from chargeport.api.sign_in import SignIn
@@ -99,7 +99,7 @@ class AppContext(msgspec.Struct, frozen=True):
 
 
 class Caller(NamedTuple):
-    """Who asks, before anything was shown: an address, the count of what was wrong, and what the request may take."""
+    """The caller, before a token was shown: an address, the count of what was wrong, and what the request may take."""
 
     address: str
     guesses: Guesses
@@ -129,7 +129,7 @@ class Request:
         return str(self.raw.path_params[name])
 
     def header(self, name: bytes) -> bytes | None:
-        """Return a header's value: the last one if it stands there twice, as in the fast path."""
+        """Return a header's value: the last one if it is there twice, as in the fast path."""
         found = None
         for key, value in self.raw.scope["headers"]:
             if key == name:

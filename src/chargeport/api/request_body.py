@@ -1,9 +1,10 @@
-"""Reading a request's body: bounded, whether it is packed or not."""
+"""Reading a request's body: bounded, whether it is compressed or not; and bodies in Smartcar's form."""
 
 import asyncio
 import zlib
-from typing import Final
+from typing import Any, Final, Generic, TypeVar
 
+import msgspec
 from starlette.requests import ClientDisconnect
 
 from chargeport.api.body_budget import Held
@@ -15,6 +16,10 @@ MAX_MEMBERS: Final = 64  # of one gzip body: each costs a copy of what follows i
 BODY_WITHIN_S: Final = 60  # 8 MiB at a megabit a second
 
 _GZIP: Final = zlib.MAX_WBITS | 16
+
+_UNEXPECTED: Final = "The body is not what is wanted here"
+
+T = TypeVar("T")
 
 
 async def read_body(request: Request, max_bytes: int) -> bytes:
@@ -79,3 +84,45 @@ def unpacked(body: bytes, max_bytes: int) -> bytes:
 
 def _too_large(max_bytes: int) -> Problem:
     return Problem(TOO_LARGE, f"The body is larger than {max_bytes} bytes: send it in parts.")
+
+
+class Attributes(msgspec.Struct, frozen=True, rename="camel"):
+    """The `data.attributes` of a body. Unknown members are ignored, as Smartcar does."""
+
+
+class Data(msgspec.Struct, Generic[T], frozen=True):
+    """The `data` of a body."""
+
+    attributes: T
+
+
+class Body(msgspec.Struct, Generic[T], frozen=True):
+    """A whole body."""
+
+    data: Data[T]
+
+
+async def attributes(request: Request, form: type[T], max_bytes: int) -> T:
+    """Return the `data.attributes` of the request's body. Raises Problem (400, 413)."""
+    what = 'The body is not {"data": {"attributes": …}} as wanted here'
+    body: Body[T] = await json_body(request, Body[form], max_bytes, wrong=what)  # type: ignore[valid-type]
+    return body.data.attributes
+
+
+async def json_body(
+    request: Request,
+    form: Any,
+    max_bytes: int,
+    *,
+    wrong: str = "The body is not what is wanted here",
+    may_be_empty: bool = False,
+) -> Any:
+    """Return the body, JSON of the type `form`. Raises Problem (400, 413), whose detail begins with `wrong`.
+
+    With `may_be_empty` an empty body is an object without members.
+    """
+    body = await read_body(request, max_bytes)
+    try:
+        return msgspec.json.decode(body or (b"{}" if may_be_empty else b""), type=form)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Problem(MALFORMED, f"{wrong}: {error}.") from None

@@ -1,5 +1,6 @@
-"""What is sent back: status, headers and body, the same for every way a request can come in."""
+"""Responses: status, headers and body, the same for every transport of requests; and streams of parts."""
 
+import asyncio
 import itertools
 import re
 import uuid
@@ -9,13 +10,15 @@ from contextlib import aclosing
 from typing import Any, Final
 
 import msgspec
+from starlette.responses import Response as StarletteResponse
+from starlette.types import Receive, Scope, Send
 
 from chargeport.wire.encoding import encode
 
 Header = tuple[bytes, bytes]
 
 JSON: Final[Header] = (b"content-type", b"application/json")
-# A client may keep an answer but must ask whether it still holds: the ETag makes that cheap.
+# A client may store an answer but must revalidate it: the ETag makes that cheap.
 _ALWAYS: Final[tuple[Header, ...]] = (
     (b"cache-control", b"private, no-cache"),
     (b"vary", b"authorization, host, sc-user-id"),
@@ -29,7 +32,7 @@ _STREAMED: Final[tuple[Header, ...]] = (
     *_ALWAYS[1:],
     (b"x-accel-buffering", b"no"),
 )
-_BODILESS: Final = (204, 304)  # these say nothing of a body: what stood here would describe another answer's (RFC 9110, 8.6)
+_BODILESS: Final = (204, 304)  # these have no headers about a body: they would describe that of another answer (RFC 9110, 8.6)
 
 
 _GZIP: Final = re.compile(rb"(?:^|[\s,])(?:x-)?gzip(?!\s*;\s*q=0(?:\.0*)?(?:[\s,]|$))")
@@ -39,7 +42,7 @@ _SMALL_GZIP_FORM: Final = 16 + 12  # a window of 4 kB: 32 kB of memory for each 
 
 
 class Response(msgspec.Struct, frozen=True):
-    """A whole response; or, where there are `parts`, the beginning of one that goes on until they end."""
+    """A whole response; or, where there are `parts`, the beginning of one that lasts until they end."""
 
     status: int
     headers: list[Header]
@@ -61,7 +64,7 @@ def answer(status: int, body: bytes, request_id: str, *headers: Header, kind: He
 
 
 def takes_gzip(accepted: bytes | None) -> bool:
-    """Tell whether a client that sent this Accept-Encoding reads gzip.
+    """Return whether a client that sent this Accept-Encoding reads gzip.
 
     >>> takes_gzip(b"gzip, deflate, br"), takes_gzip(b"br;q=1, gzip;q=0"), takes_gzip(None)
     (True, False, False)
@@ -110,9 +113,43 @@ def file_answer(
 
 
 async def _gzipped_parts(parts: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    """Yield each part compressed so that it can be read at once. Events resemble each other: they take a tenth."""
+    """Yield each part compressed so that it can be read immediately. Events resemble each other: they take a tenth."""
     packing = zlib.compressobj(6, zlib.DEFLATED, _SMALL_GZIP_FORM, 5)
     async with aclosing(parts):
         async for part in parts:
             yield packing.compress(part) + packing.flush(zlib.Z_SYNC_FLUSH)
     yield packing.flush()
+
+
+class EndlessResponse(StarletteResponse):
+    """Sends an answer's parts, each when the client has room for it. Starlette's own needs twice the tasks for that."""
+
+    def __init__(self, answer: Response) -> None:
+        self._answer = answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it all, or stop when the client has gone."""
+        await send({"type": "http.response.start", "status": self._answer.status, "headers": self._answer.headers})
+        if scope["method"] != "HEAD":
+            try:
+                await self._send_parts(receive, send)
+            except TimeoutError:  # made by `_hang_up`: there is nobody to answer
+                return
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _send_parts(self, receive: Receive, send: Send) -> None:
+        assert self._answer.parts is not None  # noqa: S101  (what makes it an endless one)
+        async with asyncio.timeout(None) as connected, aclosing(self._answer.parts) as parts:
+            listening = asyncio.create_task(_hang_up(receive, connected))
+            try:
+                async for part in parts:
+                    await send({"type": "http.response.body", "body": part, "more_body": True})
+            finally:
+                listening.cancel()
+
+
+async def _hang_up(receive: Receive, connected: asyncio.Timeout) -> None:
+    """End the sending when the client disconnects."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    connected.reschedule(0)

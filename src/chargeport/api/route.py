@@ -1,4 +1,4 @@
-"""What a row of the table of routes says."""
+"""The rows of the table of routes."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
@@ -40,9 +40,10 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that the server answers.
 
     `answer` names the schema of the 200 in `api.schemas`; `body` that of the request. `kind` is the media type, `files` are
-    those of the same answer as a file. `or_accepted` says that the answer may come with 202, too, `redirects` that it may be a
-    303. With `has_own_faults` the handler itself meets the faults of a simulator. `limit` says which of an application's rate
-    limits it counts for.
+    those of the same answer as a file. `or_accepted`: the answer may come with 202, too, `redirects` that it may be a
+    303. `errors` are those of the route itself, without those of a token (unless it is `open`) and of reading a body. With
+    `has_own_faults` the handler itself applies the faults of a simulator. `limit`: which of an application's rate limits it
+    counts for.
     """
 
     method: str

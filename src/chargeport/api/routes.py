@@ -12,12 +12,10 @@ from chargeport.api import (
     connections,
     cursors,
     fast_path,
-    fleet_signals,
-    health,
     history,
     ingest,
-    ingest_dialect,
     instants,
+    monitoring,
     paging,
     session,
     signal_filters,
@@ -60,7 +58,6 @@ _CONDITIONAL: Final = (USER, _IF_NONE_MATCH)
 _PAGE: Final = Parameter(
     session.MARK.decode(), "Any value: forms and scripts of other sites can't send this header.", "1", "header", required=True
 )
-_VEHICLE: Final = (UNAUTHORIZED, VEHICLE_NOT_FOUND)
 _AT: Final = Parameter(
     instants.AT,
     "The answer as it was at this time: ISO 8601, or milliseconds since 1970.",
@@ -103,13 +100,13 @@ ROUTES: Final = (
         method="POST", path="/oauth2/token", name="issueToken", tag="Access", handler=tokens.issue_token, open=True,
         summary="Get a bearer token", answer="Token", body="TokenRequest",
         detail="Client credentials as JSON, as a form, or by HTTP Basic with only grant_type in the body.",
-        errors=(MALFORMED, UNAUTHORIZED, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA),
+        errors=(MALFORMED, UNAUTHORIZED),
     ),
     Route(
         method="POST", path="/oauth/token", name="issueTokenByCode", tag="Access", handler=tokens.issue_token, open=True,
         summary="Get a bearer token, as Smartcar's SDKs do", answer="Token", body="TokenRequest",
         detail="The same as /oauth2/token.",
-        errors=(MALFORMED, UNAUTHORIZED, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA),
+        errors=(MALFORMED, UNAUTHORIZED),
     ),
     Route(
         method="GET", path="/oauth/authorize", name="showConnect", tag="Access", handler=authorize.show, open=True,
@@ -126,32 +123,32 @@ ROUTES: Final = (
     Route(
         method="GET", path="/vehicles", name="listVehicles", tag="Vehicles", handler=vehicles.list_vehicles, v3=True,
         summary="List the application's vehicles", answer="VehicleList", parameters=pages(vehicles.MAX_SIZE),
-        errors=(MALFORMED, UNAUTHORIZED),
+        errors=(MALFORMED,),
     ),
     Route(
         method="GET", path="/vehicles/{vehicle_id}", name="getVehicle", tag="Vehicles", handler=vehicles.read_vehicle,
-        v3=True, summary="Read one vehicle", answer="VehicleDocument", parameters=(USER,), errors=_VEHICLE,
+        v3=True, summary="Read one vehicle", answer="VehicleDocument", parameters=(USER,), errors=(VEHICLE_NOT_FOUND,),
     ),
     Route(
         method="GET", path=fast_path.ALL, name="listSignals", tag="Signals", handler=signals.read_signals, v3=True,
         has_own_faults=True,
         summary="Read all signals of a vehicle",
         detail="Every signal that has a value or a known error, sorted by code, on one page unless a page is asked for.",
-        answer="SignalList", errors=(MALFORMED, MISSING_PARAMETER, *_VEHICLE),
+        answer="SignalList", errors=(MALFORMED, MISSING_PARAMETER, VEHICLE_NOT_FOUND),
         parameters=(
             *_FILTERS, *pages(paging.MAX_SIZE), _AT, _SOURCE, *_CONDITIONAL,
         ),
     ),
     Route(
         method="GET", path="/signals", name="listFleetSignals", tag="Signals", v3=True,
-        handler=fleet_signals.list_fleet_signals, summary="Read the signals of all vehicles", answer="FleetSignals",
+        handler=signals.list_fleet_signals, summary="Read the signals of all vehicles", answer="FleetSignals",
         detail="What counts now of each vehicle that the application may see, by vehicle id and code, in pages of vehicles:"
         " follow `links.next` until it is null. A vehicle without any of the signals is passed over; a page may be short.",
         parameters=(
             *_FILTERS,
             Parameter(
                 paging.SIZE,
-                f"Vehicles on a page, {fleet_signals.DEFAULT_SIZE} unless said otherwise, {fleet_signals.MAX_SIZE} at most.",
+                f"Vehicles on a page, {signals.DEFAULT_SIZE} unless said otherwise, {signals.MAX_SIZE} at most.",
                 "100", minimum=1, maximum=paging.MAX_NUMBER,
             ),
             Parameter(
@@ -160,7 +157,7 @@ ROUTES: Final = (
             ),
             _SOURCE, USER,
         ),
-        errors=(MALFORMED, MISSING_PARAMETER, UNAUTHORIZED),
+        errors=(MALFORMED, MISSING_PARAMETER),
     ),
     Route(
         method="GET", path=fast_path.ONE, name="getSignal", tag="Signals", handler=signals.read_signal, v3=True,
@@ -168,7 +165,7 @@ ROUTES: Final = (
         summary="Read one signal",
         detail="A signal that has no value to show as true is answered with status ERROR and the reason, and the last body.",
         answer="SignalDocument", parameters=(_AT, _SOURCE, *_CONDITIONAL),
-        errors=(MALFORMED, *_VEHICLE, PERMISSION, SIGNAL_NOT_FOUND),
+        errors=(MALFORMED, VEHICLE_NOT_FOUND, PERMISSION, SIGNAL_NOT_FOUND),
     ),
     Route(
         method="GET", path=f"{fast_path.ONE}/values", name="listValues", tag="Signals", handler=signals.read_values, v3=True,
@@ -177,7 +174,7 @@ ROUTES: Final = (
         " what it was like in stretches of that length, aligned to 1970 in UTC: numbers weighted by the time for which they"
         " held and were not stale, of flags and texts the fraction of that time, of documents the last one. Stretches in which"
         " nothing held are left out; of one that a bound cuts only the part that was asked for counts.",
-        answer="ValueList", errors=(MALFORMED, *_VEHICLE, PERMISSION, SIGNAL_NOT_FOUND),
+        answer="ValueList", errors=(MALFORMED, VEHICLE_NOT_FOUND, PERMISSION, SIGNAL_NOT_FOUND),
         parameters=(
             Parameter(
                 history.FROM, "Observed from then on: ISO 8601, or milliseconds since 1970.", "2026-05-01T00:00:00Z",
@@ -205,7 +202,7 @@ ROUTES: Final = (
         handler=vehicles.read_coverage, summary="Read what each signal can tell", answer="Coverage", parameters=(USER,),
         detail=f"For all {len(CATALOGUE)} signals: age and source of the value, or the reason why there is none."
         " Beside it what each source says, and why it does not count.",
-        errors=_VEHICLE,
+        errors=(VEHICLE_NOT_FOUND,),
     ),
     Route(
         method="GET", path="/connections", name="listConnections", tag="Connections", v3=True,
@@ -216,21 +213,21 @@ ROUTES: Final = (
         parameters=(
             Parameter("filter[userId]", "Only this user's.", "7d0f5c1e-2a67-4f0b-9f61-0c5d3b1e8a01"),
             Parameter("filter[user.externalId]", "Only those of the user whom you call so.", "owner-1"),
-            Parameter("filter[vehicleId]", "Only to this vehicle.", "0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11"),
+            Parameter("filter[vehicleId]", "Only to this vehicle.", VEHICLE_ID),
             Parameter("filter[vehicle.mode]", "Only vehicles of this mode: live or simulated.", "live"),
             *pages(paging.MAX_SIZE), USER,
         ),
-        errors=(MALFORMED, UNAUTHORIZED),
+        errors=(MALFORMED,),
     ),
     Route(
         method="GET", path="/connections/{connection_id}", name="getConnection", tag="Connections", v3=True,
         handler=connections.read_connection, summary="Read one connection", answer="ConnectionDocument",
-        errors=(UNAUTHORIZED, CONNECTION_NOT_FOUND),
+        errors=(CONNECTION_NOT_FOUND,),
     ),
     Route(
         method="DELETE", path="/connections/{connection_id}", name="deleteConnection", tag="Connections", v3=True,
         handler=connections.delete_connection, summary="End a connection", status=204,
-        errors=(UNAUTHORIZED, ACCESS_DENIED, CONNECTION_NOT_FOUND),
+        errors=(ACCESS_DENIED, CONNECTION_NOT_FOUND),
     ),
     Route(
         method="GET", path="/compatible-vehicles", name="listCompatibleVehicles", tag="Vehicles", v3=True, open=True,
@@ -248,7 +245,7 @@ ROUTES: Final = (
     Route(
         method="DELETE", path="/users/{user_id}", name="deleteUser", tag="Connections", v3=True,
         handler=connections.delete_user, summary="End all connections of a user", status=204,
-        errors=(UNAUTHORIZED, ACCESS_DENIED, USER_NOT_FOUND),
+        errors=(ACCESS_DENIED, USER_NOT_FOUND),
     ),
     *WEBHOOK_ROUTES,
     *OPERATOR_ROUTES,
@@ -281,32 +278,30 @@ ROUTES: Final = (
             ),
             USER,
         ),
-        errors=(MALFORMED, *_VEHICLE, PERMISSION),
+        errors=(MALFORMED, VEHICLE_NOT_FOUND, PERMISSION),
     ),
     Route(
         method="POST", path="/ingest/readings", name="ingestReadings", tag="Ingest", handler=ingest.ingest_readings,
         limit=INGEST,
         summary="Send readings", answer="IngestResult", body="Readings",
         detail="An array, one object, or one object a line; gzip is taken. Answered once everything accepted is on disk.",
-        errors=(MALFORMED, UNAUTHORIZED, PERMISSION, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA, NOTHING_ACCEPTED),
+        errors=(MALFORMED, PERMISSION, NOTHING_ACCEPTED),
     ),
     Route(
         method="POST", path="/ingest/smartcar", name="ingestSmartcar", tag="Ingest", handler=smartcar.ingest_smartcar,
         open=True, summary="Take in Smartcar's webhooks", answer="SmartcarAnswer", body="SmartcarEvent", or_accepted=True,
         detail="Set as callback at Smartcar: VERIFY is answered, VEHICLE_STATE and VEHICLE_ERROR are taken where SC-Signature"
         " is right, answered once they are on disk. Events in test mode are answered (202) and not stored.",
-        errors=(MALFORMED, UNAUTHORIZED, INVALID_PATH, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA),
+        errors=(MALFORMED, UNAUTHORIZED, INVALID_PATH),
     ),
     Route(
-        method="POST", path="/ingest/{dialect}", name="ingestDialect", tag="Ingest", handler=ingest_dialect.ingest_dialect,
+        method="POST", path="/ingest/{dialect}", name="ingestDialect", tag="Ingest", handler=ingest.ingest_dialect,
         limit=INGEST,
         summary="Send what a system says in its own words", answer="IngestResult", body="Payload",
         detail="A payload as the system itself writes it, in one of our dialects or one of your own. What is not understood is"
         " kept, and listed in `rejected`.",
-        parameters=(Parameter(ingest_dialect.VEHICLE, "The car, if the payload names none: id, VIN or alias.", VEHICLE_ID),),
-        errors=(
-            MALFORMED, UNAUTHORIZED, PERMISSION, INVALID_PATH, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA, NOTHING_ACCEPTED,
-        ),
+        parameters=(Parameter(ingest.VEHICLE, "The car, if the payload names none: id, VIN or alias.", VEHICLE_ID),),
+        errors=(MALFORMED, PERMISSION, INVALID_PATH, NOTHING_ACCEPTED),
     ),
     *CONTROL_ROUTES,
     Route(
@@ -314,7 +309,7 @@ ROUTES: Final = (
         body="Credentials", summary="Sign a person in to the page", parameters=(_PAGE,),
         detail='`{"link": …}` of a one-time link, or `{"name": …, "password": …}`; sets a cookie. Needs the header'
         " X-Chargeport-Page and the page's own origin. For browsers: programs use POST /oauth2/token.",
-        errors=(MALFORMED, UNAUTHORIZED, ACCESS_DENIED, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA, RATE_LIMITED),
+        errors=(MALFORMED, UNAUTHORIZED, ACCESS_DENIED, RATE_LIMITED),
     ),
     Route(
         method="DELETE", path="/session", name="signOut", tag="Page", handler=session.sign_out, open=True, status=204,
@@ -326,10 +321,10 @@ ROUTES: Final = (
         summary="Get the page a token for its session, or for a share link",
         detail='`access_token` is null where nobody is signed in; `permissions` is what it may do here.'
         ' `{"share": …}` of a share link gives one that reads its car.',
-        errors=(MALFORMED, UNAUTHORIZED, ACCESS_DENIED, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA, RATE_LIMITED),
+        errors=(MALFORMED, UNAUTHORIZED, ACCESS_DENIED, RATE_LIMITED),
     ),
     Route(
-        method="GET", path="/healthz", name="getHealth", tag="Operation", handler=health.healthz, open=True,
+        method="GET", path="/healthz", name="getHealth", tag="Operation", handler=monitoring.healthz, open=True,
         summary="Is the process alive?", answer="Health",
     ),
     Route(

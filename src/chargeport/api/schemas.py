@@ -13,10 +13,10 @@ from chargeport.api import (
     webhook_documents,
 )
 from chargeport.api.administration import ApplicationWish
-from chargeport.api.attributes import Body
 from chargeport.api.commands import Daily, Limit, Weekly, Workweek
 from chargeport.api.reading_schemas import item_schemas
 from chargeport.api.records import Wish
+from chargeport.api.request_body import Body
 from chargeport.api.session import Credentials, TokenWish
 from chargeport.api.simulator import ClockWish, ExpiryWish, ScenarioWish
 from chargeport.api.smartcar import VERIFY
@@ -30,8 +30,7 @@ from chargeport.signals.definition import Kind, Signal
 from chargeport.simulation.actions import ACTIONS
 from chargeport.simulation.faults import BELONGS, OF_ANSWERS, OF_EVENTS, Fault
 from chargeport.taxonomy import SMARTCAR_KINDS
-from chargeport.wire import access, documents
-from chargeport.wire.schemas import schemas as of_documents
+from chargeport.wire import access, documents, errors
 
 Schema = dict[str, Any]
 _NULL: Final[Schema] = {"type": "null"}
@@ -88,6 +87,7 @@ _OTHERS: Final[dict[str, Schema]] = {
 }  # fmt: skip
 
 _ANSWERS: Final = (
+    *documents.ANSWERS, *access.ANSWERS, *errors.ANSWERS,
     *administration_documents.ANSWERS, *command_documents.ANSWERS, *fleet_documents.ANSWERS, *record_documents.ANSWERS,
     *simulator_documents.ANSWERS, *webhook_documents.ANSWERS,
 )  # fmt: skip
@@ -109,13 +109,13 @@ def schemas() -> dict[str, Schema]:
     types = [body_type(signal) for signal in CATALOGUE if signal.kind is Kind.DOCUMENT]
     bodies = {documents.BODIES[signal.code]: body_schema(signal) for signal in CATALOGUE}
     actions = {"SimulatorAction": {"anyOf": [ref(f"Action.{name}") for name in ACTIONS]}}
-    made = of_documents(*types, *_ANSWERS) | bodies | item_schemas() | _OTHERS | actions
-    made |= _requests() | _named({"KeptChange": Change}, "Kept")
+    _, answers = msgspec.json.schema_components([*_ANSWERS, *types], ref_template=f"{documents.REF}{{name}}")
+    made = answers | bodies | item_schemas() | _OTHERS | actions | _requests() | _named({"KeptChange": Change}, "Kept")
     return msgspec.json.decode(msgspec.json.encode(made), type=dict[str, Schema])  # enums and defaults as JSON has them
 
 
 def _requests() -> dict[str, Schema]:
-    """Return the schemas of bodies, with what no type says: which members go together."""
+    """Return the schemas of bodies, with the constraints that no type expresses: which members go together."""
     made = _named(REQUESTS, "Request")
     made["NewFault"] = _fault_schema(made.pop("Request.Fault"))
     scenario = made.pop("Request.ScenarioWish")

@@ -5,14 +5,14 @@ other site's script can send, from the same origin.
 """
 
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final
 from urllib.parse import urlsplit
 
 import msgspec
 
 from chargeport.api.guesses import LINK, PASSWORD
 from chargeport.api.request import Request
-from chargeport.api.request_body import read_body
+from chargeport.api.request_body import json_body
 from chargeport.api.response import Header, Response, answer, json_answer
 from chargeport.api.sign_in import SESSION_MS, TOKEN_LIFE_S, Guest, PageToken
 from chargeport.errors import ACCESS_DENIED, MALFORMED, Problem
@@ -24,8 +24,6 @@ TLS_COOKIE: Final = f"__Host-{COOKIE}"  # browsers take it from this host alone 
 MARK: Final = b"x-chargeport-page"
 MAX_BYTES: Final = 8192
 _NO_STORE: Final[Header] = (b"pragma", b"no-cache")
-
-T = TypeVar("T")
 
 
 class Credentials(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,7 +43,7 @@ class TokenWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 async def sign_in(request: Request) -> Response:
     """Begin a session, and set its cookie."""
     _check_origin(request)
-    credentials = await _body(request, Credentials)
+    credentials: Credentials = await json_body(request, Credentials, MAX_BYTES, may_be_empty=True)
     if credentials.link is not None:
         secret, session = await _by_link(request, credentials.link)
     elif credentials.name is not None and credentials.password is not None:
@@ -58,7 +56,7 @@ async def sign_in(request: Request) -> Response:
 async def page_token(request: Request) -> Response:
     """Issue a token of a few minutes for the session of the cookie, or for a share link; null where nobody is signed in."""
     _check_origin(request)
-    wish = await _body(request, TokenWish)
+    wish: TokenWish = await json_body(request, TokenWish, MAX_BYTES, may_be_empty=True)
     people = request.context.sign_in
     headers = [_NO_STORE]
     user = None
@@ -89,7 +87,7 @@ async def sign_out(request: Request) -> Response:
 
 
 async def signed_in(request: Request, secret: str) -> tuple[PageSession, bool] | None:
-    """Return what `SignIn.session` does; what is done for this request from then on is the person's deed."""
+    """Return what `SignIn.session` does; what is done for this request from then on is audited as the person's."""
     found = await request.context.sign_in.session(secret)
     if found is not None:
         act_as(Actor(f"user:{found[0].user}", request.caller.address, request.context.clock.now))
@@ -116,20 +114,12 @@ def _check_origin(request: Request) -> None:
 
 
 def is_foreign(request: Request) -> bool:
-    """Tell whether a browser says that another site's page sends this."""
+    """Return whether the headers say that another site's page sends this."""
     site, origin = request.header(b"sec-fetch-site"), request.header(b"origin")
     if site is not None:  # sent to addresses of https alone, and this machine's
         return site != b"same-origin"
     own = {urlsplit(request.base).netloc.encode(), request.header(b"host")}
     return origin is not None and origin.partition(b"://")[2] not in own
-
-
-async def _body(request: Request, kind: type[T]) -> T:
-    """Return the body, as JSON of this kind. Raises Problem (400, 413)."""
-    try:
-        return msgspec.json.decode(await read_body(request, MAX_BYTES) or b"{}", type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Problem(MALFORMED, f"The body is not what is wanted here: {error}.") from None
 
 
 def _guest(request: Request) -> Guest:

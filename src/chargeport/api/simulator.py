@@ -1,4 +1,4 @@
-"""`/simulator/…`: the control of simulated cars and of the clock that they live by, where a simulator runs."""
+"""`/simulator/…`: the control of simulated cars and their clock, where a simulator runs."""
 
 from typing import Annotated, Any, Final
 
@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from chargeport.api.instants import INSTANT_PATTERN, MILLISECONDS, instant
 from chargeport.api.request import Request
-from chargeport.api.request_body import read_body
+from chargeport.api.request_body import json_body
 from chargeport.api.response import Response, answer, json_answer
 from chargeport.errors import INVALID_PATH, MALFORMED, Problem
 from chargeport.signals.definition import Permission
@@ -57,7 +57,7 @@ async def read_simulator(request: Request) -> Response:
 async def set_clock(request: Request) -> Response:
     """Set the clock forward, then let it run or stand still; the answer comes when all that happens until then is stored."""
     controlled = await simulation(request)
-    wish = await body_of(request, ClockWish)
+    wish = await json_body(request, ClockWish, MAX_BYTES, may_be_empty=True)
     if wish.speed is not None and wish.is_frozen is not None:
         raise Problem(MALFORMED, "Name speed or isFrozen, not both: speed 0 stands still, isFrozen false is speed 1.")
     if wish.at is not None and wish.advance_seconds is not None:
@@ -80,7 +80,7 @@ async def read_simulated_vehicle(request: Request) -> Response:
 async def control_vehicle(request: Request) -> Response:
     """Do something to a simulated car; the answer comes when what it reports of it is stored."""
     controlled = await simulation(request)
-    body = await body_of(request, dict[str, Any])
+    body = await json_body(request, dict[str, Any], MAX_BYTES, may_be_empty=True)
     state = await controlled.act(request.path("vehicle_id"), request.path("action"), body)
     return json_answer(200, state, request.request_id)
 
@@ -93,7 +93,9 @@ async def list_faults(request: Request) -> Response:
 async def add_fault(request: Request) -> Response:
     """Begin a fault."""
     controlled = await simulation(request)
-    return json_answer(201, controlled.faults.add(await body_of(request, dict[str, Any])), request.request_id)
+    return json_answer(
+        201, controlled.faults.add(await json_body(request, dict[str, Any], MAX_BYTES, may_be_empty=True)), request.request_id
+    )
 
 
 async def clear_faults(request: Request) -> Response:
@@ -119,7 +121,7 @@ async def list_scenarios(request: Request) -> Response:
 async def play_scenario(request: Request) -> Response:
     """Begin a ready scenario, or one that the body brings along."""
     controlled = await simulation(request)
-    wish = await body_of(request, ScenarioWish)
+    wish = await json_body(request, ScenarioWish, MAX_BYTES, may_be_empty=True)
     if (wish.name is None) == (wish.toml is None):
         raise Problem(MALFORMED, "Name a ready scenario (name), or send one (toml): one of the two.")
     running = await controlled.play(parsed(wish.toml) if wish.toml is not None else ready(wish.name or ""))
@@ -130,7 +132,7 @@ async def play_scenario(request: Request) -> Response:
 async def expire_tokens(request: Request) -> Response:
     """End the tokens of one application, or of all, the caller's too."""
     await simulation(request)
-    wish = await body_of(request, ExpiryWish)
+    wish = await json_body(request, ExpiryWish, MAX_BYTES, may_be_empty=True)
     ended = await request.context.access.expire_tokens(wish.client_id)
     return json_answer(200, {"expired": ended}, request.request_id)
 
@@ -142,11 +144,3 @@ async def simulation(request: Request) -> Simulation:
         raise Problem(INVALID_PATH, _NOWHERE)
     await request.allowed(Permission.CONTROL_SIMULATOR)
     return request.context.simulation
-
-
-async def body_of(request: Request, kind: Any) -> Any:
-    """Return the body as JSON of this kind; an empty one is an object without members. Raises Problem (400, 413)."""
-    try:
-        return msgspec.json.decode(await read_body(request, MAX_BYTES) or b"{}", type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Problem(MALFORMED, f"The body is not what is wanted here: {error}.") from None

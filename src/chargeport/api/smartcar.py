@@ -1,7 +1,7 @@
 """`POST /ingest/smartcar`: Smartcar's own webhooks in. VERIFY is answered, everything else must be signed.
 
 What is signed and how: docs.smartcar.com, payload and callback verification; recorded payloads agree. The signature is of the
-raw bytes and is checked before anything is decoded. A challenge is signed for anybody who asks, with the key that events are
+raw bytes and is checked before anything is decoded. A challenge is signed for any client, with the key that events are
 signed with: so none is signed that could be an event itself.
 """
 
@@ -14,8 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from chargeport.api.guesses import SIGNATURE, WrongCredentialError
-from chargeport.api.ingest import answer
-from chargeport.api.ingest_dialect import delivery
+from chargeport.api.ingest import answer, delivery
 from chargeport.api.request import Request
 from chargeport.api.request_body import read_body
 from chargeport.api.response import Response, json_answer
@@ -40,19 +39,19 @@ class _Event(msgspec.Struct, frozen=True, rename="camel"):
     """What is looked at here; the dialect reads the rest, and whatever it can't read is an issue and no lost delivery."""
 
     event_type: Any = None
-    event_name: Any = None  # of the older form, in which the challenge stands in `payload`
+    event_name: Any = None  # of the older form, in which the challenge is in `payload`
     data: Any = None
     payload: Any = None
     meta: Any = None
 
     @property
     def is_verify(self) -> bool:
-        """Whether Smartcar asks if this is the application's server."""
+        """Whether Smartcar verifies that this is the application's server."""
         return VERIFY in (self.event_type, str(self.event_name).upper())
 
 
 async def ingest_smartcar(request: Request) -> Response:
-    """Answer a VERIFY; store an event whose signature is right: 200 once it is on disk, or kept as an issue."""
+    """Answer a VERIFY; store an event whose signature is right: 200 once it is on disk, or stored as an issue."""
     key = request.context.settings.smartcar.management_token
     if not key:
         raise Problem(INVALID_PATH, "Smartcar's webhooks are not taken here: set [smartcar] management_token.")
@@ -66,7 +65,7 @@ async def ingest_smartcar(request: Request) -> Response:
         raise Problem(MALFORMED, "The body is no webhook of Smartcar's: a JSON object is wanted.")
     if str(_member(event.meta, "mode")).upper() == "TEST":  # made up by Smartcar: understood, and not stored
         return json_answer(202, {"accepted": 0, "superseded": 0, "unchanged": 0, "rejected": []}, request.request_id)
-    # What could not be stored is kept as an issue, to be replayed: sent again it would only be kept again.
+    # What could not be understood is stored as an issue, to be replayed: sent again it would only be stored again.
     return answer(request, await _stored(request, event, body), is_accepted=True)
 
 
@@ -100,10 +99,10 @@ async def _stored(request: Request, event: _Event, body: bytes) -> Batch:
     pipeline, vehicle = request.context.pipeline, _member(event.data, "vehicle")
     if event.event_type not in EVENTS:
         name = _member(vehicle, "id")
-        kept = delivery(request, DIALECT, body, name if isinstance(name, str) else None)
+        delivered = delivery(request, DIALECT, body, name if isinstance(name, str) else None)
         batch = pipeline.batch()
         detail = f"events of this type are not known: {' and '.join(EVENTS)} are"
-        batch.add_issues(0, issue_of(kept, f"eventType {event.event_type}", Rule.NOT_ALLOWED, detail))
+        batch.add_issues(0, issue_of(delivered, f"eventType {event.event_type}", Rule.NOT_ALLOWED, detail))
         return await pipeline.write(batch)
     if request.context.settings.smartcar.auto_register:
         await _register(request.context.store, vehicle, request.context.clock.now())

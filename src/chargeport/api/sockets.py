@@ -21,7 +21,7 @@ _TOO_LARGE: Final = 1009
 
 
 class Connect(Protocol):
-    """Serves one connection until it ends; `over_tls` says whether nobody could read it on its way here.
+    """Serves one connection until it ends; `over_tls`: whether it was encrypted from the client on.
 
     `certified` are the names in the certificate that the client showed.
     """
@@ -51,7 +51,7 @@ def watched(kind: Any) -> Any:
 
 
 class _Watched(asyncio.Protocol):
-    """What the protocol for websockets gets in front: it says when its connection is gone, and logs no query and no header.
+    """A wrapper of the protocol for websockets: it reports when its connection is gone, and logs no query and no header.
 
     A handshake that was refused counts as complete: else the protocol logs each refusal as an error of ours.
 
@@ -139,7 +139,7 @@ class _Watched(asyncio.Protocol):
             self.handshake_complete = True
 
     def handle_close(self, event: Any) -> None:
-        """Close once both sides have said so: nothing more comes, and over TLS a client can't see that our side has ended."""
+        """Close once both sides have closed: nothing more comes, and over TLS a client can't see that our side has ended."""
         super().handle_close(event)  # type: ignore[misc]  # the protocol behind has it
         self.transport.close_now()
 
@@ -153,7 +153,7 @@ class _Watched(asyncio.Protocol):
 
 
 class _WithoutQuery(logging.LoggerAdapter[logging.Logger]):
-    """Logs paths without their query, where tokens stand; and single connections, as of HTTP, at the level debug only."""
+    """Logs paths without their query, which has tokens; and single connections, as of HTTP, at the level debug only."""
 
     @property
     def level(self) -> int:

@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from chargeport.api import events
 from chargeport.api.events import ending_event, signal_event
 from chargeport.api.follower import Follower
 from chargeport.api.request import AppContext, Request
@@ -22,21 +23,20 @@ from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Permission, Signal
 from chargeport.signals.state import stale_at
 from chargeport.store.records import Change, Grant
-from chargeport.wire import events
 from chargeport.wire.errors import as_problem
 
 MAX_VEHICLES: Final = 1000  # named in one request
 VEHICLES: Final = "vehicles"
 BEGINNING: Final = "0"  # in place of an id
-PART_BYTES: Final = 65_536  # sent at once: as much as waits in the server for a client that does not read
+PART_BYTES: Final = 65_536  # sent at a time: as much as waits in the server for a client that does not read
 
 _POSITION: Final = attrgetter("position")
 
 
 class StreamSelection(msgspec.Struct, frozen=True):
-    """What a client asked for: None stands for all that it may see.
+    """What a client selected: None is all that it may see.
 
-    `user_id` narrows it to a user's connections; `vehicle_list`: whether to say when the list of vehicles changes.
+    `user_id` narrows it to a user's connections; `vehicle_list`: whether to send an event when the list of vehicles changes.
     """
 
     vehicles: frozenset[str] | None
@@ -45,7 +45,7 @@ class StreamSelection(msgspec.Struct, frozen=True):
     vehicle_list: bool = False
 
     def has(self, vehicle_id: str, signal: Signal) -> bool:
-        """Tell whether it asked for this signal of this car, be it reported or derived."""
+        """Return whether the client selected this signal of this car, be it reported or derived."""
         if self.vehicles is not None and vehicle_id not in self.vehicles:
             return False
         return self.signals is None or signal.code in self.signals
@@ -91,7 +91,7 @@ class Stream:
         """Yield what is sent, in parts; each is asked for when the client has room for it."""
         follower = self._follower
         self._tail.join(follower)
-        if self._tail.streams_of(follower.grant.client_id) > self._most:  # several asked at once
+        if self._tail.streams_of(follower.grant.client_id) > self._most:  # several were opened at the same time
             follower.end(_too_many(self._most))
         try:
             follower.sent_at = self._clock.now()
@@ -134,7 +134,7 @@ class Stream:
         return b"".join(parts)
 
     async def _event(self, change: Change) -> bytes | None:
-        """Return the change as an event; None where the client did not ask for it or may not see it."""
+        """Return the change as an event; None where the client did not select it or may not see it."""
         permissions = await self._permissions(change.vehicle_id, change.signal)
         if permissions is None:
             return None
@@ -155,7 +155,7 @@ class Stream:
         return ending_event(ending, self._base, places=Permission.READ_CHARGE_LOCATIONS in permissions)
 
     async def _permissions(self, vehicle_id: str, signal: Signal) -> frozenset[Permission] | None:
-        """Return what the client may see of the car; None if it did not ask for the signal or may not see that."""
+        """Return what the client may see of the car; None if it did not select the signal or may not see it."""
         if not self._selection.has(vehicle_id, signal):
             return None
         permissions = await self._tail.permits.of(self._follower.grant, vehicle_id, self._selection.user_id)
@@ -219,7 +219,7 @@ def _signals(request: Request) -> frozenset[str] | None:
 async def _check(request: Request, grant: Grant, selection: StreamSelection) -> None:
     """Refuse a stream of what the client may not see. Raises Problem (403, 404).
 
-    A client that follows the list of vehicles is told of one that went by that list: there such a vehicle is left out.
+    A client that follows the list of vehicles learns of one that is gone from that list: there such a vehicle is left out.
     """
     granted = [grant.permissions]
     if selection.vehicles is not None:

@@ -2,7 +2,7 @@
 
     store ── changes after a position ──▶ Tail ── wakes those who want one of them ──▶ streams
 
-It hears the doorbell, and looks by itself every second, for another process does not ring here. The newest changes stay in
+It waits for the doorbell, and looks by itself every second, for another process does not ring here. The newest changes stay in
 memory, within bounds, so that a thousand streams read the store once. Who is further behind reads the store itself, in small
 portions. Beside the feed go *notices* of live values whose time has run out: nothing is stored then, so they have no position
 of their own, and are sent to those who listen at that moment.
@@ -20,10 +20,9 @@ from typing import Final
 import msgspec
 
 from chargeport import tasks
-from chargeport.api.access import Access
+from chargeport.api.access import Access, Permits
 from chargeport.api.follower import Follower
-from chargeport.api.permission_cache import Permits
-from chargeport.bus.memory import Doorbell
+from chargeport.bus.shared import Doorbell
 from chargeport.clock import Clock
 from chargeport.errors import UNAVAILABLE, Problem, StoreError
 from chargeport.settings import LimitSettings
@@ -33,11 +32,11 @@ from chargeport.store.protocols import Store
 from chargeport.store.records import Change, Page
 
 POLL_S: Final = 1.0  # how late the changes that another process wrote may be noticed
-PORTION: Final = 200  # changes read at once: about a millisecond, in which nobody else is served
-MAX_CHANGES: Final = 10_000  # kept in memory: some seconds of a busy server, or the time of a restart
+PORTION: Final = 200  # changes read at a time: about a millisecond, in which nobody else is served
+MAX_CHANGES: Final = 10_000  # in memory: some seconds of a busy server, or the time of a restart
 MAX_TEXT: Final = 32 * 1024 * 1024  # characters of the texts and documents among them
 SHARE: Final = 2  # an application has one in so many of the server's connections for its streams, at most
-MAX_NOTICES: Final = 10_000  # kept in memory; whoever is further behind goes by `staleAt`
+MAX_NOTICES: Final = 10_000  # in memory; whoever is further behind goes by `staleAt`
 LOOK_MS: Final = 1_000  # how often tokens are looked at again
 HEARTBEAT_MS: Final = 15_000  # well below the 30 s to 60 s after which proxies close a silent connection
 
@@ -123,7 +122,7 @@ class Tail:
                 self._followers.pop(vehicle_id, None)
 
     def share(self, connections: int) -> None:
-        """Leave half of the server's connections to others, however few there are and whatever the setting says."""
+        """Leave half of the server's connections to others, whatever the setting is."""
         self.most_of_one = min(self.most_of_one, max(1, connections // SHARE))
 
     def streams_of(self, client_id: str) -> int:
@@ -154,7 +153,7 @@ class Tail:
         return list(islice(self._notices, max(0, after + 1 - self._notices[0].number), None))
 
     def has_more(self, follower: Follower) -> bool:
-        """Tell whether there is anything that this stream has not looked at."""
+        """Return whether there is anything that this stream has not looked at."""
         lists = follower.vehicle_lists
         return follower.position < self.position or follower.noticed < self.noticed or lists not in (None, self.vehicle_lists)
 
@@ -192,7 +191,7 @@ class Tail:
         self._endings.stop()
 
     async def _start(self) -> None:
-        """Skip what is too old to be kept; who needs it reads the store."""
+        """Skip what is too old for the memory; a stream that needs it reads the store."""
         oldest = await self._store.readings.position() - MAX_CHANGES
         if oldest > self.position:
             self._changes, self._text = [], 0
@@ -225,7 +224,7 @@ class Tail:
             endings = await self._endings.look()
         except StoreError:
             raise
-        except Exception:  # noqa: BLE001  (whatever it was: the feed goes on)
+        except Exception:  # noqa: BLE001  (whatever it was: the feed continues)
             _log.exception("ends of live values can't be sent; the next attempt follows")
             return
         before = self.noticed

@@ -1,5 +1,7 @@
-"""The application's vehicles: the list, one of them, and what each of its signals can tell."""
+"""The vehicles that a token may see: the list, one of them, the state of each of its signals; and all, in portions."""
 
+import asyncio
+from collections.abc import AsyncGenerator
 from typing import Any, Final
 
 import msgspec
@@ -13,7 +15,7 @@ from chargeport.signals.definition import Permission, Signal
 from chargeport.signals.effective import Ranks, Why, effective
 from chargeport.signals.flags import has_value
 from chargeport.signals.state import State
-from chargeport.store.records import VehicleSeries
+from chargeport.store.records import Vehicle, VehicleSeries, user_uuid_of
 from chargeport.wire.envelope import body as body_text
 from chargeport.wire.envelope import iso, vehicle_resource
 from chargeport.wire.provenance import shown
@@ -21,6 +23,11 @@ from chargeport.wire.status import ERROR_STATUSES
 
 DEFAULT_SIZE: Final = 50
 MAX_SIZE: Final = 1000
+
+PORTION: Final = 100
+AT_ONCE: Final = 20  # before others have their turn: the signals of so many take some milliseconds
+Visible = tuple[Vehicle, frozenset[Permission]]
+"""A vehicle, and what the caller may do with it."""
 
 
 async def list_vehicles(request: Request) -> Response:
@@ -107,3 +114,31 @@ def _provenance(state: State, now: int) -> dict[str, Any]:
         return {"source": source}
     age_s = max(0, now - state.observed_at) // 1000
     return {"oemUpdatedAt": iso(state.observed_at), "ageSeconds": age_s, "source": source}
+
+
+async def visible_vehicles(request: Request, after: str = "", at_once: int = AT_ONCE) -> AsyncGenerator[list[Visible], None]:
+    """Give the vehicles behind an id, by id, so many at a time or fewer; with `sc-user-id` those of that user.
+
+    Others have their turn meanwhile. Raises Problem (401).
+    """
+    grant, user_id, store = await request.grant(), request.user_id, request.context.store
+    of_user = None if user_id is None else user_uuid_of(user_id)
+    is_own = of_user in (None, user_uuid_of(grant.client_id))
+    while True:
+        found = await store.vehicles.vehicles_after(
+            after,
+            PORTION,
+            connected_to=grant.client_id if grant.connected_only or not is_own else None,
+            user_uuid=grant.user_uuid if is_own else of_user,
+            not_ended_by=grant.client_id if grant.has_ended else None,
+        )
+        for start in range(0, len(found), at_once):
+            await asyncio.sleep(0)
+            few = found[start : start + at_once]
+            allowed = await request.context.access.permissions_on(
+                await request.grant(), [vehicle.id for vehicle in few], user_id
+            )
+            yield [(vehicle, allowed[vehicle.id]) for vehicle in few if vehicle.id in allowed]
+        if len(found) < PORTION:
+            return
+        after = found[-1].id

@@ -1,6 +1,6 @@
 """What the routes of webhooks and subscriptions take and answer, as types: the OpenAPI document has their schemas.
 
-The answers are written as mappings; a test holds every one of them to these types.
+The answers are written as mappings; a test checks each of them against these types.
 """
 
 from typing import Annotated, Any, Final, Literal
@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from chargeport.api.attributes import Attributes
+from chargeport.api.request_body import Attributes
 from chargeport.store.webhooks import MAX_NAME, MAX_URI, EventState
 from chargeport.wire.documents import Code, Counts, Document, Instant, Linkage, PageLinks, SelfLink
 

@@ -3,16 +3,12 @@
 from typing import Final
 
 from chargeport.api import paging, webhooks
-from chargeport.api.route import USER, Parameter, Route, pages
+from chargeport.api.route import USER, VEHICLE_ID, Parameter, Route, pages
 from chargeport.errors import (
     ACCESS_DENIED,
     CONFLICT,
     MALFORMED,
     SUBSCRIPTION_NOT_FOUND,
-    TOO_LARGE,
-    TOO_SLOW,
-    UNAUTHORIZED,
-    UNSUPPORTED_MEDIA,
     VEHICLE_NOT_FOUND,
     WEBHOOK_NOT_FOUND,
 )
@@ -28,7 +24,7 @@ WEBHOOK_ROUTES: Final = (
             Parameter("filter[autoSubscribe]", "Only those that are subscribed to every vehicle, or are not.", "true"),
             *pages(paging.MAX_SIZE),
         ),
-        errors=(MALFORMED, UNAUTHORIZED, ACCESS_DENIED),
+        errors=(MALFORMED, ACCESS_DENIED),
     ),
     Route(
         method="POST", path="/webhooks", name="createWebhook", tag="Webhooks", v3=True, handler=webhooks.create_webhook,
@@ -36,27 +32,27 @@ WEBHOOK_ROUTES: Final = (
         detail='The body is {"data": {"attributes": {"name", "callbackUri", "errorCallbackUri", "triggers", "data",'
         ' "autoSubscribe", "isEnabled"}}}: `triggers` and `data` are codes of signals. Its receiver is sent a VERIFY, and'
         " nothing else before that is answered.",
-        errors=(MALFORMED, UNAUTHORIZED, ACCESS_DENIED, CONFLICT, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA),
+        errors=(MALFORMED, ACCESS_DENIED, CONFLICT),
     ),
     Route(
         method="GET", path="/webhooks/{webhook_id}", name="getWebhook", tag="Webhooks", v3=True,
         handler=webhooks.read_webhook, summary="Read one webhook", answer="WebhookDocument",
-        errors=(UNAUTHORIZED, ACCESS_DENIED, WEBHOOK_NOT_FOUND),
+        errors=(ACCESS_DENIED, WEBHOOK_NOT_FOUND),
     ),
     Route(
         method="PATCH", path="/webhooks/{webhook_id}", name="updateWebhook", tag="Webhooks", v3=True,
         handler=webhooks.update_webhook, summary="Change a webhook", answer="WebhookDocument", body="ChangedWebhook",
-        errors=(MALFORMED, UNAUTHORIZED, ACCESS_DENIED, WEBHOOK_NOT_FOUND, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA),
+        errors=(MALFORMED, ACCESS_DENIED, WEBHOOK_NOT_FOUND),
     ),
     Route(
         method="DELETE", path="/webhooks/{webhook_id}", name="deleteWebhook", tag="Webhooks", v3=True,
         handler=webhooks.delete_webhook, summary="Remove a webhook", status=204,
-        errors=(UNAUTHORIZED, ACCESS_DENIED, WEBHOOK_NOT_FOUND),
+        errors=(ACCESS_DENIED, WEBHOOK_NOT_FOUND),
     ),
     Route(
         method="POST", path="/webhooks/{webhook_id}/verify", name="verifyWebhook", tag="Webhooks", v3=True,
         handler=webhooks.verify_webhook, summary="Send a VERIFY now", answer="VerifiedWebhook",
-        errors=(UNAUTHORIZED, ACCESS_DENIED, WEBHOOK_NOT_FOUND),
+        errors=(ACCESS_DENIED, WEBHOOK_NOT_FOUND),
     ),
     Route(
         method="GET", path="/webhooks/{webhook_id}/deliveries", name="listDeliveries", tag="Webhooks", v3=True,
@@ -65,25 +61,25 @@ WEBHOOK_ROUTES: Final = (
             Parameter("filter[state]", "Only those that are pending, delivered or dead.", "dead", values=webhooks.STATES),
             *pages(paging.MAX_SIZE),
         ),
-        errors=(MALFORMED, UNAUTHORIZED, ACCESS_DENIED, WEBHOOK_NOT_FOUND),
+        errors=(MALFORMED, ACCESS_DENIED, WEBHOOK_NOT_FOUND),
     ),
     Route(
         method="POST", path="/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver", name="redeliver", tag="Webhooks",
         v3=True, handler=webhooks.redeliver, summary="Send an event once more", answer="Redelivery", status=202,
-        errors=(UNAUTHORIZED, ACCESS_DENIED, WEBHOOK_NOT_FOUND),
+        errors=(ACCESS_DENIED, WEBHOOK_NOT_FOUND),
     ),
     Route(
         method="POST", path="/webhooks/{webhook_id}/redeliver", name="redeliverGivenUp", tag="Webhooks", v3=True,
         handler=webhooks.redeliver_given_up, summary="Send the events that were given up once more", answer="Redelivery",
         body="Span", status=202, detail='{"data": {"attributes": {"from", "to"}}}: those made between these instants.',
-        errors=(MALFORMED, UNAUTHORIZED, ACCESS_DENIED, WEBHOOK_NOT_FOUND, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA),
+        errors=(MALFORMED, ACCESS_DENIED, WEBHOOK_NOT_FOUND),
     ),
     Route(
         method="POST", path="/management-token", name="rotateManagementToken", tag="Webhooks", v3=True,
         handler=webhooks.rotate_key, summary="Renew the token that webhooks are signed with", answer="RenewedManagementToken",
         body="Overlap", status=201, detail='The body is {"data": {"attributes": {"overlapInSeconds"}}}: the one before stays'
         " valid for so long, by default a day. Who refuses a signature with 401 or 403 is sent the other one at once.",
-        errors=(MALFORMED, UNAUTHORIZED, ACCESS_DENIED, TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA),
+        errors=(MALFORMED, ACCESS_DENIED),
     ),
     Route(
         method="GET", path="/subscriptions", name="listSubscriptions", tag="Webhooks", v3=True,
@@ -91,30 +87,27 @@ WEBHOOK_ROUTES: Final = (
         answer="SubscriptionList",
         parameters=(
             Parameter("filter[webhookId]", "Only of this webhook.", "0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11"),
-            Parameter("filter[vehicleId]", "Only to this vehicle.", "0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11"),
+            Parameter("filter[vehicleId]", "Only to this vehicle.", VEHICLE_ID),
             Parameter("filter[userId]", "Only of this user's vehicles.", "7d0f5c1e-2a67-4f0b-9f61-0c5d3b1e8a01"),
             *pages(paging.MAX_SIZE), USER,
         ),
-        errors=(MALFORMED, UNAUTHORIZED, ACCESS_DENIED),
+        errors=(MALFORMED, ACCESS_DENIED),
     ),
     Route(
         method="POST", path="/subscriptions", name="createSubscription", tag="Webhooks", v3=True,
         handler=webhooks.create_subscription, summary="Subscribe a webhook to a vehicle", answer="SubscriptionDocument",
         body="NewSubscription", status=202,
         detail='The body is {"data": {"attributes": {"webhookId", "userId", "vehicleId"}}}.',
-        errors=(
-            MALFORMED, UNAUTHORIZED, ACCESS_DENIED, WEBHOOK_NOT_FOUND, VEHICLE_NOT_FOUND, CONFLICT, TOO_SLOW, TOO_LARGE,
-            UNSUPPORTED_MEDIA,
-        ),
+        errors=(MALFORMED, ACCESS_DENIED, WEBHOOK_NOT_FOUND, VEHICLE_NOT_FOUND, CONFLICT),
     ),
     Route(
         method="GET", path="/subscriptions/{subscription_id}", name="getSubscription", tag="Webhooks", v3=True,
         handler=webhooks.read_subscription, summary="Read one subscription", answer="SubscriptionDocument",
-        errors=(UNAUTHORIZED, ACCESS_DENIED, SUBSCRIPTION_NOT_FOUND),
+        errors=(ACCESS_DENIED, SUBSCRIPTION_NOT_FOUND),
     ),
     Route(
         method="DELETE", path="/subscriptions/{subscription_id}", name="deleteSubscription", tag="Webhooks", v3=True,
         handler=webhooks.delete_subscription, summary="End a subscription", status=204,
-        errors=(UNAUTHORIZED, ACCESS_DENIED, SUBSCRIPTION_NOT_FOUND),
+        errors=(ACCESS_DENIED, SUBSCRIPTION_NOT_FOUND),
     ),
 )  # fmt: skip

@@ -8,8 +8,8 @@ import msgspec
 from msgspec import Meta
 
 from chargeport.api import instants, paging
-from chargeport.api.attributes import Attributes, attributes
 from chargeport.api.request import Request
+from chargeport.api.request_body import Attributes, attributes
 from chargeport.api.response import Response, answer, json_answer
 from chargeport.errors import (
     CONFLICT,
@@ -22,7 +22,8 @@ from chargeport.errors import (
 )
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.store.records import Page, user_uuid_of
-from chargeport.store.webhooks import MAX_NAME, Attempt, Event, Subscription, Webhook, WebhookFields
+from chargeport.store.webhooks import MAX_NAME, NEVER, Attempt, Event, Subscription, Webhook, WebhookFields
+from chargeport.wire.encoding import without_none
 from chargeport.wire.envelope import iso
 
 MAX_BYTES: Final = 65_536
@@ -30,7 +31,6 @@ MAX_WEBHOOKS: Final = 100  # of an application
 STATES: Final = ("pending", "delivered", "dead")
 OVERLAP_S: Final = 86_400  # for which the management token before stays valid
 MAX_OVERLAP_S: Final = 30 * 86_400
-_ALWAYS: Final = 1 << 53
 _FILTERS: Final = {
     "filter[webhookId]": "webhook", "filter[webhook.id]": "webhook", "filter[webhook_id]": "webhook",
     "filter[vehicleId]": "vehicle", "filter[vehicle.id]": "vehicle", "filter[vehicle_id]": "vehicle",
@@ -129,7 +129,7 @@ async def verify_webhook(request: Request) -> Response:
     outcome = await request.context.webhooks.verify(webhook)
     found = await _owned(request)
     attributes = {"isVerified": outcome.error is None, "status": outcome.status, "error": outcome.error}
-    body = {"data": resource(found, request.base), "meta": {"verification": _without_none(attributes)}}
+    body = {"data": resource(found, request.base), "meta": {"verification": without_none(attributes)}}
     return json_answer(200, body, request.request_id)
 
 
@@ -158,7 +158,7 @@ async def redeliver(request: Request) -> Response:
 async def sent_again(request: Request, webhook: Webhook) -> Response:
     """Send an event again of a webhook that was found already."""
     event_id, now = request.path("delivery_id"), request.context.clock.now()
-    again = await request.context.store.webhooks.redeliver(webhook.id, [event_id], 0, _ALWAYS, now)
+    again = await request.context.store.webhooks.redeliver(webhook.id, [event_id], 0, NEVER, now)
     if not again:
         raise Problem(WEBHOOK_NOT_FOUND, "The webhook has no event with this id.")
     request.context.webhooks.wake()
@@ -171,7 +171,7 @@ async def redeliver_given_up(request: Request) -> Response:
     given = await attributes(request, Span, MAX_BYTES)
     times = (("from", given.from_), ("to", given.to))
     start, end = (None if at is None else instants.instant(name, str(at)) for name, at in times)
-    count = await request.context.store.webhooks.redeliver(webhook.id, None, start or 0, _ALWAYS if end is None else end, now)
+    count = await request.context.store.webhooks.redeliver(webhook.id, None, start or 0, NEVER if end is None else end, now)
     request.context.webhooks.wake()
     body = {"meta": {"message": "The events are sent again.", "totalCount": count}}
     return json_answer(202, body, request.request_id)
@@ -279,7 +279,7 @@ def delivery(event: Event, attempts: Sequence[Attempt]) -> dict[str, Any]:
             "state": event.state,
             "nextAttemptAt": None if event.due_at is None else iso(event.due_at),
             "attempts": [
-                _without_none(
+                without_none(
                     {
                         "deliveryId": attempt.id,
                         "attemptedAt": iso(attempt.started_at),
@@ -356,13 +356,4 @@ async def _fields(request: Request, known: dict[str, Any]) -> WebhookFields:
 
 
 def _page(request: Request, path: str, data: list[dict[str, Any]], page: Page, total: int) -> Response:
-    body = {
-        "data": data,
-        "meta": paging.meta(page, total),
-        "links": paging.links(f"{request.base}/{path}", page, total, request.query),
-    }
-    return json_answer(200, body, request.request_id)
-
-
-def _without_none(members: dict[str, Any]) -> dict[str, Any]:
-    return {name: member for name, member in members.items() if member is not None}
+    return json_answer(200, paging.listed(f"{request.base}/{path}", data, page, total, request.query), request.request_id)

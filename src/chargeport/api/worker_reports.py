@@ -1,6 +1,6 @@
-"""What the workers of one server tell each other: how they are and what they have counted, each in a file, once a second.
+"""Reports of the workers of one server to each other: their state and counts, each in a file, once a second.
 
-Whoever is asked for `/metrics` or `/readyz` answers for all. A worker that takes the place of one that died goes on with its
+Whoever is asked for `/metrics` or `/readyz` answers for all. A worker that replaces one that died continues with its
 counts, but for those of its last second.
 """
 
@@ -51,7 +51,7 @@ class Report(msgspec.Struct):
     waiting: int = 0
 
     def is_gone(self, now_s: float) -> bool:
-        """Return whether the worker has ended, or has told nothing for long."""
+        """Return whether the worker has ended, or has not reported for long."""
         return now_s - self.at_s > GONE_S or not _lives(self.pid)
 
     @property

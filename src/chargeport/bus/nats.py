@@ -28,32 +28,15 @@ class NatsLine:
 
     async def listen(self, on_ring: Callable[[], None]) -> None:
         """Listen until the connection is lost; then raise LineError."""
-        import nats
         from nats.errors import Error
 
         is_lost = asyncio.Event()
-
-        async def ended() -> None:
-            is_lost.set()
 
         async def ring(message: "Msg") -> None:
             if message.data != self._own_id:
                 on_ring()
 
-        async def failed(_error: Exception) -> None:
-            """Leave it to `ended`."""
-
-        try:
-            client = await nats.connect(
-                self._servers,
-                allow_reconnect=False,
-                connect_timeout=TIMEOUT_S,
-                disconnected_cb=ended,
-                closed_cb=ended,
-                error_cb=failed,
-            )
-        except (OSError, TimeoutError, Error) as error:
-            raise LineError(str(error) or type(error).__name__) from error
+        client = await self._connected(is_lost)
         try:
             await client.subscribe(SUBJECT, cb=ring)
             self.client = client
@@ -65,6 +48,29 @@ class NatsLine:
             self.client = None
             await client.close()
         raise LineError("the connection was lost")
+
+    async def _connected(self, is_lost: asyncio.Event) -> "Client":
+        """Connect; `is_lost` is set once the connection ends. Raises LineError."""
+        import nats
+        from nats.errors import Error
+
+        async def ended() -> None:
+            is_lost.set()
+
+        async def failed(_error: Exception) -> None:
+            """Leave it to `ended`."""
+
+        try:
+            return await nats.connect(
+                self._servers,
+                allow_reconnect=False,
+                connect_timeout=TIMEOUT_S,
+                disconnected_cb=ended,
+                closed_cb=ended,
+                error_cb=failed,
+            )
+        except (OSError, TimeoutError, Error) as error:
+            raise LineError(str(error) or type(error).__name__) from error
 
     async def ring(self) -> None:
         """Publish a ring."""

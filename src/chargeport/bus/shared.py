@@ -1,20 +1,47 @@
-"""The doorbell between processes: what one stores wakes the others, over a line that may break."""
+"""The doorbell: it wakes the tasks of a process that wait for a write, and over a line those of other processes.
+
+A ring carries no data, and a line may break: each process also polls the store, so a lost ring costs latency, never data. The
+line between the workers of one server is here; those over a database and over NATS are in modules of their own.
+"""
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Final, Protocol
 
 from chargeport import tasks
-from chargeport.bus.memory import Doorbell
 from chargeport.clock import Clock
 
 PAUSE_S: Final = 0.01  # between two rings: many commits are one ring
 RETRY_S: Final = 2.0  # before a broken line is connected again; until then each process polls the store every second
 CHECK_S: Final = 1.0  # between checks whether a line is broken: a client does not report every loss
-
 _log = logging.getLogger("chargeport.bus")
+
+DRAINED_BYTES: Final = 64  # a ring has none
+
+
+class Doorbell:
+    """Wake the tasks that wait for a write to the store. A lost ring costs latency, never data."""
+
+    def __init__(self) -> None:
+        self._rung = asyncio.Event()
+
+    def ring(self) -> None:
+        """Wake all current waiters."""
+        self._rung.set()
+        self._rung = asyncio.Event()
+
+    async def wait(self, timeout_s: float) -> bool:
+        """Wait for a ring, for at most `timeout_s`; return whether it rang."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._rung.wait()
+        except TimeoutError:
+            return False
+        return True
 
 
 class LineError(Exception):
@@ -84,3 +111,42 @@ class SharedDoorbell(Doorbell):
             except Exception:  # noqa: BLE001  (without this task the process would wake no other)
                 _log.exception("a ring for other processes is lost, they see what was stored within a second")
             await self._clock.sleep(PAUSE_S)
+
+
+class SiblingLine:
+    """`Line` between workers that share a folder."""
+
+    def __init__(self, folder: Path, number: int) -> None:
+        self._folder = folder
+        self._own = folder / f"{number}.bell"
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+
+    async def listen(self, on_ring: Callable[[], None]) -> None:
+        """Listen until cancelled."""
+        loop = asyncio.get_running_loop()
+
+        def drain() -> None:
+            with suppress(BlockingIOError):
+                while True:
+                    self._socket.recv(DRAINED_BYTES)
+            on_ring()
+
+        try:
+            self._own.unlink(missing_ok=True)  # of the worker that had the number before
+            self._socket.bind(str(self._own))
+        except OSError as error:
+            raise LineError(error.strerror or str(error)) from error
+        loop.add_reader(self._socket, drain)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            loop.remove_reader(self._socket)
+            self._socket.close()
+
+    async def ring(self) -> None:
+        """Send a ring to the others. A full queue already has one; a worker that is gone reads the store when it starts."""
+        for bell in self._folder.glob("*.bell"):
+            if bell != self._own:
+                with suppress(OSError):
+                    self._socket.sendto(b"", str(bell))

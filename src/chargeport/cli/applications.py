@@ -6,11 +6,11 @@ import typer
 
 from chargeport.api.access import TOKEN_LIFE_S, Access
 from chargeport.cli import typed
-from chargeport.cli.ages import ago
 from chargeport.cli.database import with_store
 from chargeport.cli.finding import application_with
 from chargeport.cli.options import ClientId, Database, Json, Label, Permissions
-from chargeport.cli.output import console, print_facts, print_json, print_table, say
+from chargeport.cli.output import console, print_done, print_facts, print_json, print_table, say
+from chargeport.cli.times import ago
 from chargeport.clock import SystemClock
 from chargeport.errors import NotFoundError
 from chargeport.signals.definition import READS, USUAL, Permission
@@ -132,10 +132,9 @@ def revoke(*, client_id: ClientId, database: Database = None, as_json: Json = Fa
         await store.access.revoke_application(client_id, SystemClock().now())
 
     with_store(database, end)
-    if as_json:
-        print_json({"client_id": client_id, "revoked": True})
-    else:
-        say(f"{client_id} is revoked; its tokens end within a second.")
+    print_done(
+        {"client_id": client_id, "revoked": True}, f"{client_id} is revoked; its tokens end within a second.", as_json=as_json
+    )
 
 
 @group.command("encrypt")

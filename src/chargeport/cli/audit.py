@@ -2,42 +2,44 @@
 
 import csv
 import sys
+from functools import partial
 from typing import Annotated, Any, Final
 
 import typer
 
 from chargeport.cli import typed
 from chargeport.cli.database import with_store
-from chargeport.cli.local_clock import local
+from chargeport.cli.finding import every
 from chargeport.cli.options import Database, Json
 from chargeport.cli.output import print_json, print_table
+from chargeport.cli.times import local
 from chargeport.ingest.cells import escape_formula
 from chargeport.store.audit import Act, AuditEntry, AuditFilter
-from chargeport.store.protocols import Store
-from chargeport.store.records import Page
 from chargeport.wire.envelope import iso
 
 FIELDS: Final = ("number", "at", "last_at", "count", "act", "actor", "address", "subject", "detail")
-PAGE: Final = 1000
+
+ActorName = Annotated[
+    str | None,
+    typer.Option("--actor", metavar="NAME", help="A client id, user:NAME, shell:NAME or server.", show_default=False),
+]
+Subject = Annotated[str | None, typer.Option("--subject", metavar="ID", help="Only what was done to this.", show_default=False)]
+From = Annotated[
+    int | None,
+    typer.Option("--from", parser=typed.instant, metavar="TIME", help="Done then or later (UTC).", show_default=False),
+]
+To = Annotated[
+    int | None, typer.Option("--to", parser=typed.instant, metavar="TIME", help="Done before that.", show_default=False)
+]
 
 
 def audit(
     *,
     act: Annotated[Act | None, typer.Option("--act", help="Only this.", show_default=False, show_choices=False)] = None,
-    actor: Annotated[
-        str | None,
-        typer.Option("--actor", metavar="NAME", help="A client id, user:NAME, shell:NAME or server.", show_default=False),
-    ] = None,
-    subject: Annotated[
-        str | None, typer.Option("--subject", metavar="ID", help="Only what was done to this.", show_default=False)
-    ] = None,
-    start: Annotated[
-        int | None,
-        typer.Option("--from", parser=typed.instant, metavar="TIME", help="Done then or later (UTC).", show_default=False),
-    ] = None,
-    end: Annotated[
-        int | None, typer.Option("--to", parser=typed.instant, metavar="TIME", help="Done before that.", show_default=False)
-    ] = None,
+    actor: ActorName = None,
+    subject: Subject = None,
+    start: From = None,
+    end: To = None,
     limit: Annotated[int, typer.Option(min=0, help="At most so many entries; 0 for all.")] = 50,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print a table of comma-separated values.")] = False,
     database: Database = None,
@@ -45,7 +47,7 @@ def audit(
 ) -> None:
     """Show who did what, when and from where, newest first. Requests, tokens and wrong credentials are counted by day."""
     selection = AuditFilter(act, actor, subject, start, end)
-    entries = with_store(database, lambda store: _entries(store, selection, limit))
+    entries = with_store(database, lambda store: every(partial(store.audit.entries, selection), limit))
     if as_json:
         print_json([_fields(entry) for entry in entries])
     elif as_csv:
@@ -59,20 +61,6 @@ def audit(
         ]
         columns = ("when", "act", "actor", "address", "subject", "detail", "count")
         print_table(columns, rows, "Nothing was done yet that fits.", spare=("count", "address", "detail"))
-
-
-async def _entries(store: Store, selection: AuditFilter, limit: int) -> list[AuditEntry]:
-    """Return the newest entries, at most `limit`; 0: all."""
-    entries: list[AuditEntry] = []
-    number = 1
-    while True:
-        page, total = await store.audit.entries(selection, Page(number, PAGE))
-        entries += page
-        if limit and len(entries) >= limit:
-            return entries[:limit]
-        if not page or len(entries) >= total:
-            return entries
-        number += 1
 
 
 def _fields(entry: AuditEntry) -> dict[str, Any]:

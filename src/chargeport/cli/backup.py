@@ -7,8 +7,7 @@ import typer
 
 from chargeport.cli.database import audit_in, existing, file_for
 from chargeport.cli.options import Database, Json
-from chargeport.cli.output import print_json, say
-from chargeport.cli.progress import progress
+from chargeport.cli.output import print_done, print_json, progress, say
 from chargeport.store.audit import Act
 
 if TYPE_CHECKING:
@@ -32,10 +31,9 @@ def backup(
     with progress("Backing up") as show:
         contents = back_up(source, file, show, force=force)
     audit_in(source, Act.EXPORTED, "backup of the whole database")
-    if as_json:
-        print_json(_fields(contents) | {"file": str(file)})
-    else:
-        say(f"{file} is a whole copy of {source}: {_described(contents)}.")
+    print_done(
+        _fields(contents) | {"file": str(file)}, f"{file} is a whole copy of {source}: {_described(contents)}.", as_json=as_json
+    )
 
 
 def restore(

@@ -32,7 +32,7 @@ class Status(StrEnum):
 
 
 class Check(msgspec.Struct, frozen=True):
-    """What was looked at, how it stands, what was found and what to do."""
+    """The subject of a check, its status, what was found, and what to do."""
 
     name: str
     status: Status

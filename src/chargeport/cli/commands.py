@@ -5,13 +5,12 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from chargeport.cli.ages import ago
 from chargeport.cli.applications import names
 from chargeport.cli.database import with_store
-from chargeport.cli.finding import fleet, vehicle_called
+from chargeport.cli.finding import called, fleet, vehicle_called
 from chargeport.cli.options import Database, Json
 from chargeport.cli.output import print_json, print_table
-from chargeport.cli.vehicle_texts import called
+from chargeport.cli.times import ago
 from chargeport.clock import SystemClock
 from chargeport.store.command_log import KeptCommand
 from chargeport.store.protocols import Store

@@ -6,19 +6,17 @@ from typing import Annotated, Any
 import typer
 
 from chargeport.cli import typed
-from chargeport.cli.ages import ago
 from chargeport.cli.applications import names, permissions_shown
 from chargeport.cli.database import with_store
-from chargeport.cli.finding import application_with, every, vehicle_called
-from chargeport.cli.options import Database, Json, Permissions
-from chargeport.cli.output import print_json, print_table, say
-from chargeport.cli.vehicle_texts import described
+from chargeport.cli.finding import application_with, described, every, vehicle_called
+from chargeport.cli.options import App, Database, Json, Permissions
+from chargeport.cli.output import print_done, print_json, print_table
+from chargeport.cli.times import ago
 from chargeport.clock import SystemClock
 from chargeport.errors import NotFoundError
 from chargeport.store.protocols import Store
 from chargeport.store.records import Connection
 
-App = Annotated[str, typer.Option("--app", metavar="CLIENT_ID", help="The application.", show_default=False)]
 User = Annotated[
     str,
     typer.Option("--user", parser=typed.label, metavar="USER", help="Whose vehicle it is, in your words.", show_default=False),
@@ -52,10 +50,7 @@ def add(
         return await store.access.add_connection(new)
 
     made = with_store(database, connect)
-    if as_json:
-        print_json(_fields(made))
-    else:
-        say(made.id)
+    print_done(_fields(made), made.id, as_json=as_json)
 
 
 @group.command("list")
@@ -98,10 +93,7 @@ def remove(
         raise NotFoundError(
             f"No connection has the id {typed.quoted(connection_id)}: chargeport connection list shows those there are."
         )
-    if as_json:
-        print_json({"id": connection_id, "removed": True})
-    else:
-        say(f"{connection_id} is gone.")
+    print_done({"id": connection_id, "removed": True}, f"{connection_id} is gone.", as_json=as_json)
 
 
 def _fields(connection: Connection) -> dict[str, Any]:

@@ -6,13 +6,12 @@ from typing import Annotated, Any, Final, NamedTuple
 import typer
 
 from chargeport.cli import rows
-from chargeport.cli.ages import ago
 from chargeport.cli.database import with_store
-from chargeport.cli.finding import every
+from chargeport.cli.finding import described, every
 from chargeport.cli.options import Database, Json
 from chargeport.cli.output import print_json, print_table, say
 from chargeport.cli.signals import known_of
-from chargeport.cli.vehicle_texts import described
+from chargeport.cli.times import ago
 from chargeport.clock import SystemClock
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.signals.definition import Permission, Signal

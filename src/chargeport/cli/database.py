@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from chargeport import config
 from chargeport.cli import configuration
+from chargeport.errors import StoreError
 from chargeport.store import backends, urls
 from chargeport.store.audit import Act, Actor, act_as, record
 from chargeport.store.health import unlogged
@@ -39,7 +40,7 @@ def existing(command: str, database: str | None, instead: str) -> Path:
 @asynccontextmanager
 async def opened(database: str | None, *, create: bool = False) -> AsyncIterator[Store]:
     """Open the store, and close it at the end. Without `create`, a missing one is not made. Raises StartError."""
-    from chargeport.runtime import preference
+    from chargeport.runtime import fleet
     from chargeport.staleness import cadence
 
     settings = configuration.settings()
@@ -47,7 +48,7 @@ async def opened(database: str | None, *, create: bool = False) -> AsyncIterator
     with unlogged():
         store = backends.open_store(resolved(database), create=create, encryption=config.encryption(settings))
         try:
-            preference.prefer(store.readings, settings)
+            fleet.apply_order(store.readings, settings)
             await cadence.follow(store)
             yield store
         finally:
@@ -63,7 +64,7 @@ def person() -> Actor:
 
 
 def audit_in(file: Path, act: Act, detail: str) -> None:
-    """Record a deed in a database file that is not opened as a store, unless its schema is older than the log.
+    """Record an act in a database file that is not opened as a store, unless its schema is older than the log.
 
     Raises StoreError.
     """
@@ -77,6 +78,17 @@ def audit_in(file: Path, act: Act, detail: str) -> None:
                     record(connection, act, "", detail, who=person())
     finally:
         connection.close()
+
+
+async def rewritten(store: Store, erased: str) -> bool:
+    """Write the file anew once something is erased; return whether no byte of it is left. Raises StoreError.
+
+    `erased` names what was erased in the error.
+    """
+    try:
+        return await store.vehicles.wipe()
+    except StoreError as error:
+        raise StoreError(f"{erased} is erased, but the file could not be written anew: {error}") from error
 
 
 def with_store(database: str | None, work: Callable[[Store], Awaitable[T]], *, create: bool = False) -> T:

@@ -1,19 +1,23 @@
-"""`chargeport demo`: a server with simulated cars, ready to be asked."""
+"""`chargeport demo`: a server with simulated cars, and how to query it."""
 
 import asyncio
+import shlex
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
+import msgspec
 import typer
 
 from chargeport import config
 from chargeport.cli import log_lines, page_address, typed
 from chargeport.cli.finding import every
 from chargeport.cli.options import Json
+from chargeport.cli.output import console, print_json, say
+from chargeport.cli.page_address import ELSEWHERE, sign_in_url
 from chargeport.errors import StartError
-from chargeport.installation import with_flag
+from chargeport.installation import program, with_flag
 from chargeport.settings import Settings
 from chargeport.store.protocols import Store
 
@@ -21,27 +25,31 @@ if TYPE_CHECKING:
     from chargeport.clock import SimulatedClock
     from chargeport.simulation.scenario import Scenario
 
+LISTED: Final = 12  # cars; a fleet of hundreds would push the rest off the screen
+
+DemoFile = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="Keep the data here, for the next time; else they are gone.", show_default=False),
+]
+ScenarioName = Annotated[
+    str | None,
+    typer.Option("--scenario", metavar="NAME|FILE", help="A ready scenario, or one of yours (TOML).", show_default=False),
+]
+ClockAt = Annotated[
+    int | None,
+    typer.Option("--at", parser=typed.instant, metavar="TIME", help="What the clock shows to begin with.", show_default=False),
+]
+
 
 def demo(
     *,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 for any that is free.")] = 8080,
-    database: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="Keep the data here, for the next time; else they are gone.", show_default=False),
-    ] = None,
+    database: DemoFile = None,
     vehicles: Annotated[int, typer.Option(min=1, max=5000, help="How many cars.")] = 6,
     speed: Annotated[float, typer.Option(parser=typed.speed, metavar="X", help="How many times faster than life.")] = 1.0,
-    scenario: Annotated[
-        str | None,
-        typer.Option("--scenario", metavar="NAME|FILE", help="A ready scenario, or one of yours (TOML).", show_default=False),
-    ] = None,
-    at: Annotated[
-        int | None,
-        typer.Option(
-            "--at", parser=typed.instant, metavar="TIME", help="What the clock shows to begin with.", show_default=False
-        ),
-    ] = None,
+    scenario: ScenarioName = None,
+    at: ClockAt = None,
     frozen: Annotated[bool, typer.Option("--frozen", help="Let the clock stand still until it is set forward.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -55,7 +63,7 @@ def demo(
     try:
         url = database or f"sqlite:///{folder}/demo.db"
         flags = {("database", "url"): url, ("server", "host"): host, ("server", "port"): port}
-        # Webhooks of a demo that only this machine can ask may go to this machine.
+        # Webhooks of a demo that only this machine can reach may go to this machine.
         flags |= {("webhooks", "allow_private_targets"): is_loopback(host)}
         if frozen:  # the same at every run
             flags |= {("staleness", "learn"): False, ("webhooks", "retry_jitter"): 0}
@@ -73,7 +81,6 @@ def demo(
 async def _demo(settings: Settings, clock: "SimulatedClock", count: int, scenario: "Scenario | None", as_json: bool) -> None:
     from chargeport import demo as hosted
     from chargeport import web
-    from chargeport.cli import demo_words
     from chargeport.dashboard import page
     from chargeport.service import Service
     from chargeport.store.urls import database_file
@@ -89,7 +96,7 @@ async def _demo(settings: Settings, clock: "SimulatedClock", count: int, scenari
             pages = page.handlers(lambda: hosted.visitor_token(service, visitor))
             if not page.is_loopback(settings.server.host):
                 facts["sign_in"] = await hosted.guest_link(service)
-            say = lambda url: demo_words.announce(url, facts, file, as_json)  # noqa: E731
+            say = lambda url: announce(url, facts, file, as_json)  # noqa: E731
             await web.serve(
                 service.app(pages), listening, say, "warning", stopping=service.stop_answers, limits=settings.limits
             )
@@ -108,3 +115,59 @@ async def refuse_other_cars(store: Store, database: str) -> None:
             f"The database {database} has {cars} not simulated, and simulated ones do not belong among them: name a new file"
             f" with {with_flag('--database demo.db')}, or leave it out; chargeport serve serves this one."
         )
+
+
+def announce(url: str, facts: dict[str, Any], database: Path, as_json: bool) -> None:
+    """Print where the demo is, and how to query it."""
+    guest = facts.pop("sign_in", None)
+    if as_json:
+        print_json({"url": url} | facts)
+        return
+    console().print(f"\nChargeport answers at {url}", style="bold", soft_wrap=True)
+    say(f"The cars are on that page, the API is explained at {url}/docs\n")
+    if guest is not None:
+        say(f"From another device, once: {sign_in_url(url, guest)}\n{ELSEWHERE}\n")
+    cars = facts["vehicles"]
+    for car in cars[:LISTED]:
+        say(f"  {car['id']}  {car['make']} {car['model']} {car['year']}")
+    if len(cars) > LISTED:
+        say(f"  and {len(cars) - LISTED} more")
+    say(f"\nToken: {facts['token']}")
+    say(f"client_id {facts['client_id']}")
+    say(f"client_secret {facts['client_secret']}")
+    say("\nIn another terminal, on the command line:", "bold")
+    for line in _commands(facts["vehicles"][0]["id"], database):
+        say(line)
+    say("\nOver HTTP:", "bold")
+    for title, line in _requests(url, facts):
+        say(f"# {title}", "dim")
+        say(line)
+    say(f"\nAnother port or more cars: {with_flag('--port 9000 --vehicles 20')}. Ctrl-C stops it.")
+
+
+def _commands(first: str, database: Path) -> tuple[str, ...]:
+    us = program()
+    return (
+        f"export CHARGEPORT_DATABASE={shlex.quote(str(database.absolute()))}",
+        f"{us} vehicle list",
+        f"{us} signals {first}",
+        f"{us} history {first} wattage",
+        f"{us} records {first}",
+        f"{us} watch {first}",
+        f"{us} simulator unplug {first}",
+    )
+
+
+def _requests(url: str, facts: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Return requests with their titles; each can be pasted by itself, however long its line is."""
+    first = facts["vehicles"][0]["id"]
+    vehicle = f"{url}/v3/vehicles/{first}"
+    bearer = f"-H 'Authorization: Bearer {facts['token']}'"
+    reading = {"vehicle": first, "signal": "charge-amperagerequested", "body": {"value": 13}}
+    post = f"{url}/ingest/readings -H 'Content-Type: application/json' -d '{msgspec.json.encode(reading).decode()}'"
+    return (
+        ("All signals of the first car:", f"curl -s {bearer} {vehicle}/signals"),
+        ("Its power, now:", f"curl -s {bearer} {vehicle}/signals/charge-wattage"),
+        ("Which signals it has, and why not the others:", f"curl -s {bearer} {vehicle}/coverage"),
+        ("Send a reading:", f"curl -s {bearer} {post}"),
+    )

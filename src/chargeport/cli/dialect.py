@@ -8,7 +8,7 @@ import typer
 
 from chargeport.cli.options import Json
 from chargeport.cli.output import print_json, print_table, say
-from chargeport.cli.values import in_words
+from chargeport.cli.rows import in_words
 from chargeport.clock import SystemClock
 from chargeport.dialects import user
 from chargeport.dialects.all import ALL

@@ -76,7 +76,7 @@ def _port(settings: Settings) -> Check:
 
 
 def _answers(server: ServerSettings) -> bool:
-    """Tell whether a Chargeport listens there already."""
+    """Return whether a Chargeport listens there already."""
     everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  (what a setting may say)
     host = everywhere.get(server.host, server.host)
     connection = http.client.HTTPConnection(host, server.port, timeout=ANSWER_WITHIN_S)

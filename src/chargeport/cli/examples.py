@@ -99,7 +99,7 @@ EXAMPLES: Final = {
     "repair clock": "chargeport repair clock",
     "demo": "chargeport demo --vehicles 20 --speed 10",
 }
-"""By the command's full name. What stands for an id is a variable of the shell."""
+"""By the command's full name. An id is a variable of the shell."""
 
 
 def add(part: typer.Typer, group: str = "") -> None:

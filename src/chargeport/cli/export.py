@@ -11,9 +11,8 @@ import typer
 from chargeport.cli import typed
 from chargeport.cli.database import with_store
 from chargeport.cli.finding import vehicle_called
-from chargeport.cli.options import Database, Json
-from chargeport.cli.output import print_json, say
-from chargeport.cli.progress import progress
+from chargeport.cli.options import Database, From, Json, Signals, To
+from chargeport.cli.output import print_json, progress, say
 from chargeport.cli.signals import named
 from chargeport.errors import ChargeportError, StartError
 from chargeport.store.audit import Act
@@ -26,31 +25,26 @@ SUFFIXES: Final[dict[str, Format]] = {
     ".ndjson": "ndjson", ".jsonl": "ndjson", ".json": "ndjson", ".csv": "csv", ".parquet": "parquet",
 }  # fmt: skip
 
+Vehicles = Annotated[
+    list[str] | None,
+    typer.Option("--vehicle", metavar="VEHICLE", help="Only this one; may be repeated.", show_default=False),
+]
+Form = Annotated[
+    Format | None, typer.Option("--format", help="Else what the file's name says, else ndjson.", show_default=False)
+]
+Bare = Annotated[bool, typer.Option("--bare", help="NDJSON that POST /ingest/readings takes: no receivedAt, no source.")]
+
 
 def export(
     *,
     file: Annotated[str, typer.Argument(metavar="FILE", help="Where to; - for standard output.", show_default=False)],
-    vehicles: Annotated[
-        list[str] | None,
-        typer.Option("--vehicle", metavar="VEHICLE", help="Only this one; may be repeated.", show_default=False),
-    ] = None,
-    signals: Annotated[
-        list[str] | None, typer.Option("--signal", metavar="CODE", help="Only this one; may be repeated.", show_default=False)
-    ] = None,
-    start: Annotated[
-        int | None,
-        typer.Option("--from", parser=typed.instant, metavar="TIME", help="Observed then or later (UTC).", show_default=False),
-    ] = None,
-    end: Annotated[
-        int | None, typer.Option("--to", parser=typed.instant, metavar="TIME", help="Observed before that.", show_default=False)
-    ] = None,
-    form: Annotated[
-        Format | None, typer.Option("--format", help="Else what the file's name says, else ndjson.", show_default=False)
-    ] = None,
+    vehicles: Vehicles = None,
+    signals: Signals = None,
+    start: From = None,
+    end: To = None,
+    form: Form = None,
     sightings: Annotated[bool, typer.Option("--sightings", help="Every time that an unchanged value was seen.")] = False,
-    bare: Annotated[
-        bool, typer.Option("--bare", help="NDJSON that POST /ingest/readings takes: no receivedAt, no source.")
-    ] = False,
+    bare: Bare = False,
     database: Database = None,
     as_json: Json = False,
 ) -> None:

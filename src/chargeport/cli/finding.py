@@ -1,7 +1,7 @@
-"""Finding what a command was given a name of, and going through lists that come in pages."""
+"""Vehicles and applications that a command names: how they are found, how they are described, and lists in pages."""
 
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from chargeport.cli.typed import quoted
 from chargeport.errors import NotFoundError
@@ -13,6 +13,17 @@ LEAST_TYPED: Final = 4  # characters of a name or an id that is not written whol
 SHOWN: Final = 3
 
 T = TypeVar("T")
+
+ERASED: Final = {
+    "latest": "latest values", "history": "runs of history", "sessions": "charging sessions", "edits": "edits of sessions",
+    "connections": "connections", "names": "names", "issues": "issues",
+    "hours": "hours of older history", "events": "events for webhooks", "audited": "mentions in the audit log",
+    "notes": "notes of sources", "commands": "commands",
+}  # fmt: skip
+UNWIPED: Final = "Bytes of it may stay in the file's free space until something is erased without --no-rewrite."
+TRACES: Final = (
+    "Somebody reads an older state of the database: bytes of it stay in the log until that ends and the server stops."
+)
 
 
 async def vehicle_called(store: Store, name: str) -> Vehicle:
@@ -35,7 +46,7 @@ async def vehicle_called(store: Store, name: str) -> Vehicle:
 
 
 def _is_meant(vehicle: Vehicle, typed_name: str) -> bool:
-    """Tell whether what was typed means a vehicle's make and model, or its id."""
+    """Return whether what was typed means a vehicle's make and model, or its id."""
     if len(typed_name) < LEAST_TYPED:
         return False
     names = (vehicle.model or "", " ".join(part for part in (vehicle.make, vehicle.model) if part))
@@ -57,13 +68,38 @@ async def application_with(store: Store, client_id: str) -> Application:
     return found[0]
 
 
-async def every(ask: Callable[[Page], Awaitable[tuple[list[T], int]]]) -> list[T]:
-    """Return all entries of a list, whatever its length."""
+async def every(page_of: Callable[[Page], Awaitable[tuple[list[T], int]]], limit: int = 0) -> list[T]:
+    """Return all entries of a list, whatever its length, or at most `limit`; 0: all."""
     found: list[T] = []
     number = 1
     while True:
-        part, total = await ask(Page(number, PAGE_SIZE))
+        part, total = await page_of(Page(number, PAGE_SIZE))
         found += part
-        if not part or len(found) >= total:
-            return found
+        if not part or len(found) >= total or (limit and len(found) >= limit):
+            return found[: limit or None]
         number += 1
+
+
+def described(vehicle: Vehicle) -> str:
+    """Return make, model and year of a vehicle, as far as they are known."""
+    return " ".join(str(part) for part in (vehicle.make, vehicle.model, vehicle.year) if part) or "a vehicle"
+
+
+def called(vehicle: Vehicle) -> str:
+    """Return its name in as few words as there are: make and model, else VIN, else id."""
+    return " ".join(part for part in (vehicle.make, vehicle.model) if part) or vehicle.vin or vehicle.id
+
+
+def recognised(vehicle: Vehicle) -> str:
+    """Return what a person recognises it by: what it is, and its VIN, else its first alias, else its id."""
+    return f"{described(vehicle)} ({vehicle.vin or next(iter(vehicle.aliases), vehicle.id)})"
+
+
+def fields(vehicle: Vehicle) -> dict[str, Any]:
+    """Return what is known of the vehicle itself."""
+    from chargeport.wire.envelope import iso
+
+    return {
+        "id": vehicle.id, "vin": vehicle.vin, "aliases": list(vehicle.aliases), "make": vehicle.make, "model": vehicle.model,
+        "year": vehicle.year, "powertrain": vehicle.powertrain, "mode": vehicle.mode, "created_at": iso(vehicle.created_at),
+    }  # fmt: skip

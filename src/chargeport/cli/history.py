@@ -5,21 +5,17 @@ from typing import Annotated, Any, Final
 import msgspec
 import typer
 
-from chargeport.api import values
 from chargeport.api.aggregation import MAX_BUCKETS, Bucket, buckets
-from chargeport.api.history import RAW, HistorySelection, Page, document, grid_of
+from chargeport.api.history import RAW, HistorySelection, Page, bucket_json, change_json, document, grid_of
 from chargeport.api.instants import duration_ms
-from chargeport.cli import typed
-from chargeport.cli.ages import long
 from chargeport.cli.database import with_store
-from chargeport.cli.finding import vehicle_called
-from chargeport.cli.local_clock import local
-from chargeport.cli.options import Database, Json, VehicleName
+from chargeport.cli.finding import described, vehicle_called
+from chargeport.cli.options import Database, From, Json, To, VehicleName
 from chargeport.cli.output import NOTHING, console, print_json, print_table, say
 from chargeport.cli.plot import LABEL, WIDEST, levels, plot
+from chargeport.cli.rows import in_words, with_unit
 from chargeport.cli.signals import named
-from chargeport.cli.values import in_words, with_unit
-from chargeport.cli.vehicle_texts import described
+from chargeport.cli.times import local, long
 from chargeport.clock import SystemClock
 from chargeport.errors import Problem
 from chargeport.signals.definition import Kind, Permission, Signal
@@ -27,12 +23,12 @@ from chargeport.signals.sweep import Step
 from chargeport.store.effective_history import EffectiveHistory
 from chargeport.store.protocols import Store
 from chargeport.store.records import RunStart, Vehicle
+from chargeport.store.retention_policy import DAY_MS
 from chargeport.wire.provenance import shown
 from chargeport.wire.status import ERROR_STATUSES
 
 MAX_LIMIT: Final = 10_000
-PORTION: Final = 1000  # changes read at once
-DAY_MS: Final = 86_400_000
+PORTION: Final = 1000  # changes read at a time
 
 
 def _step(text: str) -> int | None:
@@ -44,13 +40,6 @@ def _step(text: str) -> int | None:
 
 
 Code = Annotated[str, typer.Argument(metavar="CODE", help="The signal, such as charge-voltage or voltage.", show_default=False)]
-From = Annotated[
-    int | None,
-    typer.Option("--from", parser=typed.instant, metavar="TIME", help="Observed then or later (UTC).", show_default=False),
-]
-To = Annotated[
-    int | None, typer.Option("--to", parser=typed.instant, metavar="TIME", help="Observed before that.", show_default=False)
-]
 Resolution = Annotated[
     int | None,
     typer.Option(
@@ -170,10 +159,6 @@ def _changes(signal: Signal, found: Found, now: int) -> list[tuple[str | None, .
     ]
 
 
-def _source(step: Step) -> str | None:
-    return shown(step.state.source, step.state.rule)
-
-
 def _value(signal: Signal, step: Step) -> str:
     return NOTHING if step.value is None else in_words(signal, step.value)
 
@@ -225,8 +210,8 @@ def _figures(signal: Signal, bucket: Bucket) -> list[str]:
 def _document(found: Found, signal: Signal, selection: HistorySelection) -> str:
     """Return the API's document of what is shown, for a reader who may see everything, with links from the server's root."""
     everything = frozenset(Permission)
-    shown = [values.change(signal, step, everything) for step in found.steps]
+    shown = [change_json(signal, step, everything) for step in found.steps]
     if selection.step_ms is not None:
-        shown = [values.bucket(signal, bucket, selection.step_ms, everything) for bucket in found.buckets]
+        shown = [bucket_json(signal, bucket, selection.step_ms, everything) for bucket in found.buckets]
     path = f"/v3/vehicles/{found.vehicle.id}/signals/{signal.code}/values"
     return document(Page(shown, None), signal, selection, path, ())

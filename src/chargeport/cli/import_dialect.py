@@ -1,4 +1,4 @@
-"""`chargeport import --dialect`: rows of another system's file, read as messages of a source that says the same.
+"""`chargeport import --dialect`: rows of another system's file, read as messages of such a source.
 
 A row is a delivery: an object of its columns, which the dialect takes apart as it would any other.
 """
@@ -85,7 +85,7 @@ def _own_time(dialect: Dialect, table: Mapping[str, Any]) -> str | None:
 
 
 class _Part(NamedTuple):
-    """What is written at once: a batch, the row of each of its messages, and what was rejected so far, by line and row."""
+    """What is written together: a batch, the row of each of its messages, and what was rejected so far, by line and row."""
 
     batch: Batch
     rows: list[RawRow]

@@ -14,8 +14,7 @@ from chargeport.cli.database import with_store
 from chargeport.cli.finding import vehicle_called
 from chargeport.cli.local_times import zone as zone_called
 from chargeport.cli.options import Database, Json
-from chargeport.cli.output import print_json, say
-from chargeport.cli.progress import progress
+from chargeport.cli.output import print_json, progress, say
 from chargeport.clock import SystemClock
 from chargeport.errors import ChargeportError, StartError
 from chargeport.settings import Settings
@@ -25,12 +24,29 @@ from chargeport.store.protocols import Store
 
 if TYPE_CHECKING:
     from chargeport.cli.import_dialect import Form
+    from chargeport.cli.importer import Importer, Plan
 
 STDIN: Final = "-"
 SOURCE: Final = "import"  # of readings that name none
 
 SHOWN_UNKNOWN: Final = 20  # names of columns that are printed
 
+ReadingsFile = Annotated[
+    str, typer.Argument(metavar="FILE", help="NDJSON, CSV or JSON; - for standard input.", show_default=False)
+]
+SourceName = Annotated[
+    str | None, typer.Option(parser=typed.label, metavar="NAME", help="Say that all comes from here.", show_default=False)
+]
+OfVehicle = Annotated[
+    str | None, typer.Option(metavar="VEHICLE", help="Take all as this one's, whatever the file says.", show_default=False)
+]
+CreateVehicles = Annotated[
+    bool, typer.Option("--create-vehicles", help="Make unknown vehicles known that are named by a UUID or a VIN.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Check everything, store nothing.")]
+ReportFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write all rejections there, one a line (NDJSON).", show_default=False)
+]
 DialectName = Annotated[
     str | None,
     typer.Option(
@@ -59,21 +75,12 @@ _PARQUET: Final = b"PAR1"
 
 def import_readings(
     *,
-    file: Annotated[str, typer.Argument(metavar="FILE", help="NDJSON, CSV or JSON; - for standard input.", show_default=False)],
-    source: Annotated[
-        str | None,
-        typer.Option(parser=typed.label, metavar="NAME", help="Say that all comes from here.", show_default=False),
-    ] = None,
-    vehicle: Annotated[
-        str | None, typer.Option(metavar="VEHICLE", help="Take all as this one's, whatever the file says.", show_default=False)
-    ] = None,
-    create_vehicles: Annotated[
-        bool, typer.Option("--create-vehicles", help="Make unknown vehicles known that are named by a UUID or a VIN.")
-    ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, store nothing.")] = False,
-    report: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write all rejections there, one a line (NDJSON).", show_default=False)
-    ] = None,
+    file: ReadingsFile,
+    source: SourceName = None,
+    vehicle: OfVehicle = None,
+    create_vehicles: CreateVehicles = False,
+    dry_run: DryRun = False,
+    report: ReportFile = None,
     dialect: DialectName = None,
     time: TimeColumn = None,
     zone: Zone = None,
@@ -85,9 +92,7 @@ def import_readings(
 
     Exits with 1 when a row was rejected, or when nothing in the file was known to the dialect.
     """
-    from chargeport.cli.import_dialect import DialectImporter
     from chargeport.cli.importer import Importer, Plan
-    from chargeport.ingest.pipeline import Pipeline
 
     settings = configuration.settings()
     form = _form(settings, dialect, time, zone, time_format)
@@ -97,17 +102,7 @@ def import_readings(
         plan = Plan(
             SOURCE, source, car, create_vehicles=create_vehicles, dry_run=dry_run, max_future_s=settings.ingest.max_future_s
         )
-        if not dry_run:
-            await store.audit.add(Act.IMPORTED, car or "", "readings of a file")
-        with _input(file) as (stream, share), _report(report) as tell, progress("Importing") as show:
-            clock = SystemClock()
-            known = {} if form is None else {form.dialect.name: form.dialect}
-            pipeline = Pipeline(store, clock, known, max_future_s=plan.max_future_s)
-            importer = (
-                Importer(pipeline, clock, plan, tell) if form is None else DialectImporter(pipeline, clock, plan, tell, form)
-            )
-            await importer.import_all(stream, lambda: show(share()))
-        return importer
+        return await _imported(store, file, plan, form, report)
 
     done = with_store(database, run)
     if as_json:
@@ -116,6 +111,26 @@ def import_readings(
         _print(done.document(), dry_run)
     if done.rejected or (done.unknown and not sum(done.counts.values())):
         raise typer.Exit(1)
+
+
+async def _imported(store: Store, file: str, plan: "Plan", form: "Form | None", report: Path | None) -> "Importer":
+    """Import the rows of a file; return the importer, which has the counts. Raises StartError, ChargeportError."""
+    from chargeport.cli.import_dialect import DialectImporter
+    from chargeport.cli.importer import Importer
+    from chargeport.ingest.pipeline import Pipeline
+
+    if not plan.dry_run:
+        await store.audit.add(Act.IMPORTED, plan.vehicle or "", "readings of a file")
+    clock = SystemClock()
+    known = {} if form is None else {form.dialect.name: form.dialect}
+    pipeline = Pipeline(store, clock, known, max_future_s=plan.max_future_s)
+    with _input(file) as (stream, share), _report(report) as write, progress("Importing") as show:
+        if form is None:
+            importer = Importer(pipeline, clock, plan, write)
+        else:
+            importer = DialectImporter(pipeline, clock, plan, write, form)
+        await importer.import_all(stream, lambda: show(share()))
+    return importer
 
 
 def _form(

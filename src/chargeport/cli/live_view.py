@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from chargeport import tasks
 from chargeport.api.fleet import Row, name_of, row_of
-from chargeport.cli.ages import ago
-from chargeport.cli.fitting import cut
-from chargeport.cli.output import NOTHING, console, printable
+from chargeport.cli.output import NOTHING, console, cut, printable
+from chargeport.cli.times import ago
 from chargeport.clock import Clock
 from chargeport.signals.definition import Permission
 from chargeport.store.protocols import Store

@@ -1,7 +1,7 @@
 """Times that a file has without their zone, as instants: exactly, also in the nights when clocks are changed.
 
-In autumn one hour of local time comes twice. Which of the two a row is of, the rows around it tell: the clock runs backwards
-between the two, or the rows go on from the one before or on to the one after. Where neither tells, nobody can know.
+In autumn one hour of local time comes twice. Which of the two a row is of follows from the rows around it: the clock runs
+backwards between the two, or the rows continue from the one before or to the one after. Otherwise it can't be known.
 """
 
 import re
@@ -27,7 +27,7 @@ At = int | Violation | None
 
 
 class _Twice(NamedTuple):
-    """The two instants that one local time stands for, in ms."""
+    """The two instants that one local time can mean, in ms."""
 
     first: int
     second: int

@@ -1,4 +1,4 @@
-"""What the log looks like: a record is one line, whatever text of others stands in it, and a traceback is indented below it."""
+"""The form of the log: a record is one line, whatever text it quotes, and a traceback is indented below it."""
 
 import logging
 import textwrap

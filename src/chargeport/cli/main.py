@@ -1,4 +1,4 @@
-"""`chargeport`: the commands, put together. An error of ours is one sentence and a non-zero exit, never a traceback."""
+"""`chargeport`: the command line. An error of ours is one sentence and a non-zero exit, never a traceback."""
 
 import importlib
 import os

@@ -67,7 +67,7 @@ def mcp(
 
 
 def server_of(client: "Client") -> "MCPServer[None]":
-    """Return the MCP server, which asks with this client. Raises ChargeportError where its packages are missing."""
+    """Return the MCP server, which sends requests with this client. Raises ChargeportError where its packages are missing."""
     try:
         from mcp.server.mcpserver import MCPServer
     except ImportError:

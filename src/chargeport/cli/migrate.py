@@ -6,8 +6,7 @@ import typer
 
 from chargeport.cli.database import audit_in, resolved
 from chargeport.cli.options import Database, Json
-from chargeport.cli.output import print_json, say
-from chargeport.cli.progress import progress
+from chargeport.cli.output import print_json, progress, say
 from chargeport.errors import SettingError
 from chargeport.store import backends, urls
 from chargeport.store.audit import Act
@@ -86,6 +85,6 @@ def _copied(source: str, target: str) -> dict[str, int]:
 def _distributed(url: str) -> list[str]:
     import asyncio
 
-    from chargeport.store.postgres.distribution import distribute
+    from chargeport.store.postgres.migrations import distribute
 
     return asyncio.run(distribute(url))

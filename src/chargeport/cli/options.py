@@ -20,6 +20,16 @@ Database = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Host = Annotated[str | None, typer.Option("--host", help="Address to listen on.", show_default=False)]
 Port = Annotated[int | None, typer.Option("--port", help="Port to listen on; 0 for any that is free.", show_default=False)]
+From = Annotated[
+    int | None,
+    typer.Option("--from", parser=typed.instant, metavar="TIME", help="Observed then or later (UTC).", show_default=False),
+]
+To = Annotated[
+    int | None, typer.Option("--to", parser=typed.instant, metavar="TIME", help="Observed before that.", show_default=False)
+]
+Signals = Annotated[
+    list[str] | None, typer.Option("--signal", metavar="CODE", help="Only this one; may be repeated.", show_default=False)
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Rewrite = Annotated[
     bool,
@@ -36,6 +46,7 @@ Permissions = Annotated[
         help=f"May be repeated: {', '.join(Permission)}.",
     ),
 ]
+App = Annotated[str, typer.Option("--app", metavar="CLIENT_ID", help="The application.", show_default=False)]
 ClientId = Annotated[
     str, typer.Argument(metavar="CLIENT_ID", help="The application, as app list shows it.", show_default=False)
 ]

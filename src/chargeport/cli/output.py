@@ -1,19 +1,19 @@
-"""What commands print: tables for people, one JSON document for programs, complaints on standard error.
+"""The output of commands: tables for people, one JSON document for programs, errors and progress on standard error.
 
 Rich is loaded when something is printed for people: programs, which ask for JSON, do not wait for it.
 """
 
 import sys
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 import typer
 
-from chargeport.cli.fitting import GAP, LEAST, cut, fit, wrapped
 from chargeport.errors import ChargeportError
 
 if TYPE_CHECKING:
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 NOTHING: Final = "—"  # what is not known; never 0, never no
 PIPED_WIDTH: Final = 4000  # in a pipe a table has one line a row, however long
+
+GAP: Final = 2  # blanks between two columns
+LEAST: Final = 8  # what is left of a column that is cut
+FIRM: Final = frozenset({"time", "start", "end", "from", "VIN"})  # half of one of these is of no use
 
 
 @cache
@@ -52,6 +56,14 @@ def print_json(value: Any) -> None:
     sys.stdout.flush()
 
 
+def print_done(document: Any, sentence: str, *, as_json: bool) -> None:
+    """Print the result of a command: one JSON document for a program, a sentence for a person."""
+    if as_json:
+        print_json(document)
+    else:
+        say(sentence)
+
+
 def print_table(
     columns: Sequence[str],
     rows: Iterable[Iterable[Any]],
@@ -63,7 +75,7 @@ def print_table(
     """Print a table, or the sentence `empty` where there are no rows.
 
     In a terminal that is too narrow, columns in `short` are cut to so many characters, those in `spare` left out, the first one
-    first, then long cells of the widest ones go on below. In a pipe a row is a line, and all of it is printed.
+    first, then long cells of the widest ones are wrapped. In a pipe a row is a line, and all of it is printed.
     """
     cells = [[shown(cell) for cell in row] for row in rows]
     if not cells:
@@ -90,7 +102,7 @@ def print_table(
 
 
 def print_facts(facts: Mapping[str, Any]) -> None:
-    """Print the facts of one thing, a line each, uncut for copying. A sentence goes on below where a line is too short."""
+    """Print the facts of one thing, a line each, uncut for copying. A long sentence is wrapped."""
     width = max(map(len, facts))
     room = console().width - width - 2
     for name, value in facts.items():
@@ -111,9 +123,91 @@ def printable(text: str) -> str:
 
 
 def confirm(question: str, *, yes: bool) -> bool:
-    """Ask whether to go on; `yes` is the answer where nobody can be asked. Raises ChargeportError where there is none."""
+    """Ask whether to continue; `yes` is the answer where nobody can be asked. Raises ChargeportError where there is none."""
     if yes:
         return True
     if not sys.stdin.isatty():
         raise ChargeportError("Nobody can be asked here whether to go on: say --yes if you mean it.")
     return typer.confirm(question, err=True)
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[float], None]]:
+    """Call it with the share that is done, 0 to 1. It is on standard error: what is piped on stays clean."""
+    terminal = console(errors=True)
+    if not terminal.is_terminal:
+        yield lambda _: None
+        return
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=terminal, transient=True) as shown:
+        task = shown.add_task(what, total=1.0)
+        yield lambda share: shown.update(task, completed=share)
+
+
+class Plan(NamedTuple):
+    """The columns that are shown, by index, each with its width; and the names of those that are left out."""
+
+    widths: dict[int, int]
+    left_out: list[str]
+
+
+def fit(
+    columns: Sequence[str], widths: Sequence[int], room: int, spare: Sequence[str] = (), short: Mapping[str, int] | None = None
+) -> Plan:
+    """Plan what fits: cut the columns in `short`, then leave out those in `spare`, then narrow the widest.
+
+    The first column is what the next command will want, so it is cut only where `short` says how much of it is enough.
+
+    >>> fit(("id", "make", "note"), (36, 4, 20), 80)
+    Plan(widths={0: 36, 1: 4, 2: 20}, left_out=[])
+    >>> fit(("id", "make", "note"), (36, 4, 20), 50, spare=["note"])
+    Plan(widths={0: 36, 1: 4}, left_out=['note'])
+    >>> fit(("id", "make", "note"), (36, 4, 20), 60)
+    Plan(widths={0: 36, 1: 4, 2: 16}, left_out=[])
+    >>> fit(("id", "make", "note"), (36, 4, 20), 40, short={"id": 8})
+    Plan(widths={0: 8, 1: 4, 2: 20}, left_out=[])
+    """
+    shown = dict(enumerate(widths))
+    for name, width in (short or {}).items():
+        if name in columns and _excess(shown, room) > 0:
+            index = columns.index(name)
+            shown[index] = min(shown[index], width)
+    left_out = []
+    for name in spare:
+        if name in columns and _excess(shown, room) > 0:
+            del shown[columns.index(name)]
+            left_out.append(name)
+    soft = [index for index in shown if index > 0 and columns[index] not in FIRM]
+    while (excess := _excess(shown, room)) > 0:
+        widest = max(soft, key=lambda index: shown[index], default=0)
+        if not soft or shown[widest] <= LEAST:
+            break
+        second = max((shown[index] for index in soft if index != widest), default=0)
+        shown[widest] = max(LEAST, shown[widest] - excess, min(shown[widest] - 1, second))
+    return Plan(shown, left_out)
+
+
+def cut(text: str, width: int, end: str = "…") -> str:
+    """Return the text on one line of this width; what is cut off is an ellipsis, or the `end` that is given.
+
+    >>> cut("a long sentence", 8), cut("short", 8), cut("455f1614-34aa", 8, "")
+    ('a long …', 'short', '455f1614')
+    """
+    line = " ".join(text.split("\n"))
+    return line if len(line) <= width else line[: max(0, width - len(end))] + end
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Return the text in lines of this width; a longer word is broken.
+
+    >>> wrapped("a long sentence", 8), wrapped("short", 8), wrapped("455f1614-34aa", 8)
+    (['a long', 'sentence'], ['short'], ['455f1614', '-34aa'])
+    """
+    line = " ".join(text.split("\n"))
+    return [line] if len(line) <= width else textwrap.wrap(line, width, break_on_hyphens=False)
+
+
+def _excess(shown: Mapping[int, int], room: int) -> int:
+    return sum(shown.values()) + GAP * (len(shown) - 1) - room

@@ -1,4 +1,4 @@
-"""Where the page is, for links that commands print: the server's own word, else what the settings say."""
+"""The address of the page, for links that commands print: as the server stored it, else as the settings say."""
 
 from typing import Final
 
@@ -22,7 +22,7 @@ async def page_address(store: Store) -> str:
 
 
 def sign_in_url(address: str, secret: str) -> str:
-    """Return the address of a one-time link. What comes behind # is not sent to any server, and so stands in no log."""
+    """Return the address of a one-time link. What comes behind # is not sent to any server, and so is in no log."""
     return f"{address}/#sign-in={secret}"
 
 

@@ -8,11 +8,10 @@ import typer
 
 from chargeport.cli import configuration
 from chargeport.cli.database import resolved, with_store
-from chargeport.cli.finding import vehicle_called
+from chargeport.cli.finding import ERASED, TRACES, recognised, vehicle_called
 from chargeport.cli.options import Database, Json, Yes
 from chargeport.cli.output import confirm, print_json, print_table, say
 from chargeport.cli.users import Removal, erase_user, whose_alone
-from chargeport.cli.vehicle_texts import ERASED, TRACES, recognised
 from chargeport.clock import SystemClock
 from chargeport.errors import StartError
 from chargeport.settings import Settings
@@ -30,6 +29,10 @@ OfVehicle = Annotated[
 ]
 OfUser = Annotated[
     str | None, typer.Option("--user", metavar="USER", help="A person, as user list shows them.", show_default=False)
+]
+
+Recordings = Annotated[
+    bool, typer.Option("--recordings", help="Delete the recordings of all sources, too: they do not tell who is in them.")
 ]
 
 
@@ -53,13 +56,11 @@ def export(
     async def run(store: Store) -> dict[str, int]:
         with beside(file) as partial:
             archive = Archive(partial)
-            if user is not None:
-                connections = await archive.add_person(store, user)
-                cars = [await vehicle_called(store, vehicle_id) for vehicle_id in await whose_alone(store, user, connections)]
-            else:
-                cars = [await vehicle_called(store, vehicle or "")]
+            connections = [] if user is None else await archive.add_person(store, user)
+            names = [vehicle or ""] if user is None else await whose_alone(store, user, connections)
+            cars = [await vehicle_called(store, name) for name in names]
             for car in cars:
-                await archive.add_vehicle(store, car, f"vehicles/{car.id}/" if user is not None else "")
+                await archive.add_vehicle(store, car, "" if user is None else f"vehicles/{car.id}/")
             archive.close(user or recognised(cars[0]), SystemClock().now())
             await store.audit.add(Act.EXPORTED, user or cars[0].id, "everything")
             partial.replace(file)
@@ -81,10 +82,7 @@ def erase(
     *,
     vehicle: OfVehicle = None,
     user: OfUser = None,
-    recordings: Annotated[
-        bool,
-        typer.Option("--recordings", help="Delete the recordings of all sources, too: they do not tell who is in them."),
-    ] = False,
+    recordings: Recordings = False,
     yes: Yes = False,
     database: Database = None,
     as_json: Json = False,
@@ -100,8 +98,7 @@ def erase(
     files = list(_recordings(settings))
 
     async def run(store: Store) -> tuple[Removal, list[str], bool] | None:
-        car = None if user is not None else await vehicle_called(store, vehicle or "")
-        removal = await Removal.of_user(store, user) if user is not None else Removal(None, [], [car] if car else [])
+        removal = await _removal(store, vehicle, user)
         names = list(removal.names())
         if not confirm(f"Erase {removal.described()}?", yes=yes):
             return None
@@ -113,20 +110,26 @@ def erase(
         say("Nothing was erased.")
         raise typer.Exit(1)
     removal, names, wiped = done
-    deleted = [file for file in files if recordings]
+    deleted, remaining = (files, []) if recordings else ([], files)
     for file in deleted:
         file.unlink(missing_ok=True)
-    traces = _traces(resolved(database), names, [file for file in files if not recordings])
     account: dict[str, Any] = {
         "user": user, "connections": len(removal.connections), "vehicles": removal.counts,
-        "recordings": list(map(str, deleted)), "rewritten": wiped, "traces": traces,
+        "recordings": list(map(str, deleted)), "rewritten": wiped, "traces": _traces(resolved(database), names, remaining),
     }  # fmt: skip
     if as_json:
         print_json(account)
     else:
-        _tell(account, [file for file in files if not recordings], is_file=not is_server(resolved(database)))
-    if traces or not wiped:
+        _report(account, remaining, is_file=not is_server(resolved(database)))
+    if account["traces"] or not wiped:
         raise typer.Exit(1)
+
+
+async def _removal(store: Store, vehicle: str | None, user: str | None) -> Removal:
+    """Return what is to be erased: a person with their vehicles, or a vehicle. Raises NotFoundError."""
+    if user is not None:
+        return await Removal.of_user(store, user)
+    return Removal(None, [], [await vehicle_called(store, vehicle or "")])
 
 
 def _check_one(vehicle: str | None, user: str | None) -> None:
@@ -134,7 +137,7 @@ def _check_one(vehicle: str | None, user: str | None) -> None:
         raise typer.BadParameter("name one: --vehicle VEHICLE or --user USER.")
 
 
-def _tell(account: dict[str, Any], kept: list[Path], *, is_file: bool) -> None:
+def _report(account: dict[str, Any], remaining: list[Path], *, is_file: bool) -> None:
     rows = [
         (vehicle_id, ERASED[kind], count)
         for vehicle_id, counts in account["vehicles"].items()
@@ -146,8 +149,8 @@ def _tell(account: dict[str, Any], kept: list[Path], *, is_file: bool) -> None:
         say(TRACES)
     for file in account["traces"]:
         say(f"A name of it is still in {file}.")
-    if kept:
-        say(f"{len(kept)} recordings stay: names are replaced in them. --recordings deletes all of them.")
+    if remaining:
+        say(f"{len(remaining)} recordings stay: names are replaced in them. --recordings deletes all of them.")
     if is_file and not account["traces"]:
         say("No name of it is left in the database's files. Backups, exports and logs elsewhere are not looked at.")
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from chargeport.api.aggregation import Grid, buckets
-from chargeport.cli.local_clock import local
-from chargeport.cli.values import with_unit
+from chargeport.cli.rows import with_unit
+from chargeport.cli.times import local
 from chargeport.signals.definition import Signal
 from chargeport.store.effective_history import EffectiveHistory
 

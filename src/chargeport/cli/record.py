@@ -7,12 +7,12 @@ import msgspec
 import typer
 
 from chargeport.cli import record_adding, typed
-from chargeport.cli.ages import ago
 from chargeport.cli.database import with_store
 from chargeport.cli.options import Database, Json, VehicleName
-from chargeport.cli.output import print_json, print_table, say
+from chargeport.cli.output import print_done, print_json, print_table
 from chargeport.cli.records import made_of
 from chargeport.cli.signals import states_of
+from chargeport.cli.times import ago
 from chargeport.clock import SystemClock
 from chargeport.derivation import record_changes
 from chargeport.derive.records.edits import Annotate, Edit, Merge, Remove, Seen, Split
@@ -153,7 +153,4 @@ def _add(database: str | None, name: str, ids: list[str], change: Callable[[list
 
 
 def _print_edit(number: int, as_json: bool) -> None:
-    if as_json:
-        print_json({"number": number})
-    else:
-        say(f"Kept as edit {number}; chargeport record undo takes it back.")
+    print_done({"number": number}, f"Kept as edit {number}; chargeport record undo takes it back.", as_json=as_json)

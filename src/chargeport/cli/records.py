@@ -5,20 +5,18 @@ import sys
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 
 import typer
 
 from chargeport.cli import configuration, typed
-from chargeport.cli.ages import long
 from chargeport.cli.database import with_store
-from chargeport.cli.finding import fleet
-from chargeport.cli.local_clock import local
+from chargeport.cli.finding import called, described, fleet
 from chargeport.cli.options import Database, Fleet, Json
 from chargeport.cli.output import console, print_json, print_table, say
 from chargeport.cli.plot import bars
 from chargeport.cli.signals import states_of
-from chargeport.cli.vehicle_texts import called, described
+from chargeport.cli.times import local, long
 from chargeport.clock import SystemClock
 from chargeport.derivation.record_fields import fields, flat, shown_of
 from chargeport.derivation.sessions import SessionDeriver
@@ -63,17 +61,11 @@ def records(
 
     Costs and places are those of the server's records, else what the places and tariffs of the settings say.
     """
-    settings = configuration.settings()
-
-    async def of(store: Store, found: VehicleSeries) -> list[dict[str, Any]]:
-        made = [record for record in await made_of(store, found, settings) if record.session.is_open or not only_open]
-        made = [record for record in made if (start or 0) <= record.session.started_at < (end or record.session.started_at + 1)]
-        shown, of_car = shown_of(found), {"vehicle_id": found.vehicle.id}
-        return [fields(record, shown.get(record.id), evidence=evidence) | of_car for record in made]
+    settings, wanted = configuration.settings(), _Wanted(start, end, only_open)
 
     async def look(store: Store) -> tuple[dict[str, Vehicle], list[dict[str, Any]]]:
         cars = await fleet(store) if vehicle is None else [(await states_of(store, vehicle)).vehicle]
-        rows = [row for car in cars for row in await of(store, await states_of(store, car.id))]
+        rows = [row for car in cars for row in await _rows(store, car.id, settings, wanted, evidence=evidence)]
         if file is not None:
             await store.audit.add(Act.EXPORTED, cars[0].id if len(cars) == 1 else "", f"{len(rows)} records as csv")
         return {car.id: car for car in cars}, sorted(rows, key=lambda row: str(row["started_at"]))
@@ -88,6 +80,27 @@ def records(
         _plot(rows)
         for row in rows if evidence else ():
             say(f"{row['id']}: {'; '.join(_fact_text(fact) for fact in row['evidence'])} (rules {row['rules']})")
+
+
+class _Wanted(NamedTuple):
+    """Which records are shown: those that began from `start` on and before `end`; with `only_open`, open ones alone."""
+
+    start: int | None
+    end: int | None
+    only_open: bool
+
+    def has(self, record: Record) -> bool:
+        started_at = record.session.started_at
+        is_in_time = (self.start is None or self.start <= started_at) and (self.end is None or started_at < self.end)
+        return is_in_time and (record.session.is_open or not self.only_open)
+
+
+async def _rows(store: Store, vehicle_id: str, settings: Settings, wanted: _Wanted, *, evidence: bool) -> list[dict[str, Any]]:
+    """Return the wanted records of a vehicle as rows."""
+    found = await states_of(store, vehicle_id)
+    shown = shown_of(found)
+    made = filter(wanted.has, await made_of(store, found, settings))
+    return [fields(record, shown.get(record.id), evidence=evidence) | {"vehicle_id": vehicle_id} for record in made]
 
 
 def _print(rows: list[dict[str, Any]], cars: dict[str, Vehicle], *, of_fleet: bool) -> None:

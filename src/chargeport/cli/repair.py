@@ -7,10 +7,9 @@ import msgspec
 import typer
 
 from chargeport.cli.database import with_store
-from chargeport.cli.finding import every
+from chargeport.cli.finding import every, recognised
 from chargeport.cli.options import Database, Json, Yes
 from chargeport.cli.output import confirm, print_json, print_table, say
-from chargeport.cli.vehicle_texts import recognised
 from chargeport.clock import CONFIRMED, Clock, SystemClock
 from chargeport.signals.instants import EPOCH, MILLISECOND
 from chargeport.store.audit import Act

@@ -1,12 +1,14 @@
-"""A signal of a car as one row of a table: what holds now, how old it is, who said so, and else why there is no value."""
+"""A signal of a car as one row of a table: its value, age and source, or why there is no value; and values with their units."""
 
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from chargeport.cli.ages import ago
+import msgspec
+
 from chargeport.cli.output import NOTHING, console, print_table
-from chargeport.cli.values import in_words
-from chargeport.signals.definition import Signal
+from chargeport.cli.times import ago
+from chargeport.signals import wire
+from chargeport.signals.definition import Kind, Signal, Value
 from chargeport.signals.effective import Effective, PassedOver, Ranks, Unavailability, effective
 from chargeport.signals.state import State
 from chargeport.store.records import Vehicle, VehicleSeries
@@ -16,11 +18,18 @@ from chargeport.wire.status import ERROR_STATUSES
 COLUMNS: Final = ("signal", "value", "age", "source", "why not")
 NARROW: Final = ("signal", "value", "age", "source, why not")
 NEVER: Final = "never reported"
-ROOM_FOR_ALL: Final = 110  # characters a line; below, the reason stands in the source's place
+ROOM_FOR_ALL: Final = 110  # characters a line; below, the reason replaces the source
 
-# What a signal can tell, as the API's coverage says it; the others are the reasons of absences.
+# States of a signal in the API's coverage; the others are the reasons of absences.
 SUCCESS: Final = "SUCCESS"
 NOT_REPORTED: Final = "NOT_REPORTED"
+
+_MAIN: Final = ("activeLimit", "capacity", "value")
+_ENTRIES: Final = {
+    "charge-chargelimits": "limits",
+    "charge-chargetimers": "timers",
+    "charge-chargerecords": "records",
+}
 
 
 class Known(NamedTuple):
@@ -50,7 +59,7 @@ class Row(NamedTuple):
 
 
 def row(signal: Signal, known: Known, now: int) -> Row:
-    """Return one signal at `now`. A value that no longer holds stands in the reason, never in the column of values."""
+    """Return one signal at `now`. A value that is no longer valid is in the reason, never in the column of values."""
     counts = known.of(signal, now)
     if counts is None:
         return Row(signal.code, NOTHING, why_not=NEVER)
@@ -74,7 +83,7 @@ def print_rows(rows: Iterable[Row], empty: str = "Nothing there.") -> None:
 
 
 def other_rows(signal: Signal, known: Known, now: int) -> list[Row]:
-    """Return what other sources report of the signal, and why each of them is not the effective one."""
+    """Return what other sources report of the signal, and why they are not effective."""
     counts = known.of(signal, now)
     return [] if counts is None else [_other(passed, now) for passed in counts.passed_over]
 
@@ -101,3 +110,32 @@ def _why_not(state: State, against: Unavailability) -> str:
     status = ERROR_STATUSES[against.reason]
     last = f" Last: {_last_value(state)}." if status.keeps_body and state.value is not None else ""
     return f"{against.reason}: {status.detail}{last}"
+
+
+def in_words(signal: Signal, value: Value) -> str:
+    """Return the value on one line."""
+    match signal.kind:
+        case Kind.FLAG:
+            return "yes" if value else "no"
+        case Kind.TEXT:
+            return str(value)
+        case Kind.DOCUMENT:
+            return _document(signal, msgspec.json.decode(str(value)))
+        case _:
+            return with_unit(value, signal)
+
+
+def with_unit(value: Any, signal: Signal) -> str:
+    """Return a number and the signal's unit, both as on the wire."""
+    return f"{wire.number(value)} {signal.unit}" if signal.unit else wire.number(value)
+
+
+def _document(signal: Signal, document: dict[str, Any]) -> str:
+    """Return the main number of a document, else the number of its entries."""
+    for member in _MAIN:
+        if isinstance(document.get(member), int | float):
+            return with_unit(document[member], signal)
+    if isinstance(document.get("latitude"), int | float) and isinstance(document.get("longitude"), int | float):
+        return f"{wire.number(document['latitude'])}, {wire.number(document['longitude'])}"
+    entries = document.get("values") or []
+    return f"{len(entries)} {_ENTRIES.get(signal.code, 'entries')}"

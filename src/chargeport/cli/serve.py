@@ -93,7 +93,7 @@ async def _serve(
 ) -> None:
     from chargeport import web
     from chargeport.api.worker_reports import WorkerReports
-    from chargeport.bus.siblings import SiblingLine
+    from chargeport.bus.shared import SiblingLine
     from chargeport.dashboard import page
     from chargeport.service import Service
 
@@ -120,7 +120,7 @@ async def _serve(
 
 
 def _handover(worker: "Worker | None", settings: Settings) -> "Handover | socket | None":
-    """Return where connections go on which more than reads is asked, or come from: to the one worker that writes to SQLite."""
+    """Return where connections with more than reads go, or come from: to the one worker that writes to SQLite."""
     from chargeport.api.handover import Handover
 
     if worker is None or urls.is_server(settings.database.url):
@@ -157,7 +157,7 @@ def _origins(settings: Settings) -> Iterator[str]:
 
 
 async def _first_steps(service: "Service", flags: str, address: str) -> AsyncIterator[str]:
-    """Give what a new server needs: the first person who looks at its page, and the first program that asks it."""
+    """Create what a new server needs: the first user of its page, and the first application."""
     secret = await service.sign_in.first_link()
     if secret is not None:
         yield "Sign in   once, within a day, by this link:"

@@ -1,25 +1,23 @@
 """`chargeport share`: links that show one car to whoever has them, read-only and without signing in."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
 from chargeport.cli import typed
-from chargeport.cli.ages import ago, long
 from chargeport.cli.database import with_store
-from chargeport.cli.finding import every, vehicle_called
+from chargeport.cli.finding import described, every, vehicle_called
 from chargeport.cli.options import Database, Json, VehicleName
-from chargeport.cli.output import print_json, print_table, say
+from chargeport.cli.output import print_done, print_json, print_table, say
 from chargeport.cli.page_address import ELSEWHERE, page_address, share_url
 from chargeport.cli.sign_in import people, say_aside
-from chargeport.cli.vehicle_texts import described
+from chargeport.cli.times import ago, long
 from chargeport.clock import SystemClock
 from chargeport.errors import NotFoundError
 from chargeport.store.protocols import Store
+from chargeport.store.retention_policy import DAY_MS
 from chargeport.store.sign_in import ShareLink
 from chargeport.wire.envelope import iso
-
-DAY_MS: Final = 86_400_000
 
 group = typer.Typer(help="Share links: one car on the page, read-only, for whoever has the link.", no_args_is_help=True)
 
@@ -83,10 +81,7 @@ def remove(
     """End a share link at once."""
     if not with_store(database, lambda store: people(store).end_share(share_id)):
         raise NotFoundError(f"No share link has the id {typed.quoted(share_id)}: chargeport share list shows those there are.")
-    if as_json:
-        print_json({"id": share_id, "removed": True})
-    else:
-        say(f"{share_id} shows nothing any more.")
+    print_done({"id": share_id, "removed": True}, f"{share_id} shows nothing any more.", as_json=as_json)
 
 
 def _left(link: ShareLink, now: int) -> str:

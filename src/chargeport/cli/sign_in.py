@@ -10,11 +10,11 @@ import typer
 from chargeport.api.access import Access
 from chargeport.api.sign_in import MAX_PASSWORD, MIN_PASSWORD, SignIn
 from chargeport.cli import typed
-from chargeport.cli.ages import ago
 from chargeport.cli.database import with_store
 from chargeport.cli.options import Database, Json
-from chargeport.cli.output import print_json, print_table, say
+from chargeport.cli.output import print_done, print_json, print_table, say
 from chargeport.cli.page_address import ELSEWHERE, page_address, sign_in_url
+from chargeport.cli.times import ago
 from chargeport.clock import SystemClock
 from chargeport.errors import ChargeportError, NotFoundError
 from chargeport.store.protocols import Store
@@ -58,10 +58,11 @@ def password(*, name: Name, database: Database = None, as_json: Json = False) ->
     with_store(database, check)
     chosen = _entered_password()
     with_store(database, lambda store: people(store).set_password(name, chosen))
-    if as_json:
-        print_json({"user": name, "password": "set"})
-    else:
-        say(f"{name} signs in with this password from now on; sessions that there were have ended.")
+    print_done(
+        {"user": name, "password": "set"},
+        f"{name} signs in with this password from now on; sessions that there were have ended.",
+        as_json=as_json,
+    )
 
 
 def sessions(
@@ -107,10 +108,7 @@ def _end(name: str | None, ids: list[str], end_all: bool, database: str | None, 
         return sum([await store.sign_in.end_sessions(session_id=session_id) for session_id in of])
 
     count = with_store(database, run)
-    if as_json:
-        print_json({"ended": count})
-    else:
-        say(f"{count} {'session' if count == 1 else 'sessions'} ended.")
+    print_done({"ended": count}, f"{count} {'session' if count == 1 else 'sessions'} ended.", as_json=as_json)
 
 
 async def _link(store: Store, name: str, hours: int) -> str:

@@ -1,17 +1,17 @@
-"""`chargeport signals`: what a car says, as a person would read it."""
+"""`chargeport signals`: the signals of a vehicle, or a line for each vehicle."""
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 import typer
 
-from chargeport.cli import fleet_signals, rows
+from chargeport.cli import rows
 from chargeport.cli.database import with_store
-from chargeport.cli.finding import vehicle_called
+from chargeport.cli.finding import called, described, fleet, vehicle_called
 from chargeport.cli.options import Database, Fleet, Json
-from chargeport.cli.output import print_facts, print_json, say
+from chargeport.cli.output import print_facts, print_json, print_table, say
+from chargeport.cli.times import ago
 from chargeport.cli.typed import quoted
-from chargeport.cli.vehicle_texts import described
 from chargeport.clock import SystemClock
 from chargeport.errors import NotFoundError
 from chargeport.signals.catalogue import BY_CODE, CATALOGUE
@@ -25,6 +25,13 @@ Code = Annotated[
     str | None, typer.Argument(metavar="[CODE]", help="One signal, such as charge-voltage or voltage.", show_default=False)
 ]
 
+OVERVIEW: Final = {
+    "status": BY_CODE["charge-detailedchargingstatus"], "battery": BY_CODE["tractionbattery-stateofcharge"],
+    "power": BY_CODE["charge-wattage"], "range": BY_CODE["tractionbattery-range"],
+}  # fmt: skip
+NO_VEHICLE: Final = "There is no vehicle yet: chargeport vehicle add makes one known."
+SHORT_ID: Final = 8
+
 
 def signals(*, vehicle: Fleet = None, code: Code = None, database: Database = None, as_json: Json = False) -> None:
     """Show the signals of a vehicle that have a value or a known error; with CODE one of them, whole.
@@ -32,7 +39,7 @@ def signals(*, vehicle: Fleet = None, code: Code = None, database: Database = No
     Without VEHICLE a line for each vehicle; with a CODE in its place that signal of each.
     """
     if vehicle is None or (code is None and is_code(vehicle)):
-        fleet_signals.show(None if vehicle is None else named(vehicle), database, as_json)
+        show_fleet(None if vehicle is None else named(vehicle), database, as_json)
         return
     signal = None if code is None else named(code)
     if as_json:
@@ -64,16 +71,16 @@ async def known_of(store: Store, name: str) -> rows.Known:
 async def _document(store: Store, name: str, signal: Signal | None) -> str:
     """Return the API's document, for a reader who may see everything, with links that start at the server's root."""
     from chargeport.api.access import Access
-    from chargeport.api.reads import Ask, Reads
+    from chargeport.api.reads import ReadRequest, Reads
 
     vehicle = await vehicle_called(store, name)
     clock = SystemClock()
-    ask = Ask(vehicle.id, signal.code if signal else None, base="", request_id="", authorization=None)
-    return await Reads(store, Access(store, clock), clock).document(ask, frozenset(Permission))
+    read = ReadRequest(vehicle.id, signal.code if signal else None, base="", request_id="", authorization=None)
+    return await Reads(store, Access(store, clock), clock).document(read, frozenset(Permission))
 
 
 def is_code(text: str) -> bool:
-    """Tell whether a text is a signal's code, with or without its group."""
+    """Return whether a text is a signal's code, with or without its group."""
     return text.lower() in BY_CODE or text.lower() in _BY_SHORT_NAME
 
 
@@ -100,3 +107,53 @@ def _print_one(signal: Signal, found: rows.Known, now: int) -> None:
     print_facts(facts)
     if signal.kind is Kind.DOCUMENT and state is not None and rows.status(counts) == rows.SUCCESS:
         say(msgspec.json.format(str(state.value), indent=2))
+
+
+def show_fleet(signal: Signal | None, database: str | None, as_json: bool) -> None:
+    """Print a line for each vehicle: of one signal, or of several."""
+    found, now = with_store(database, _found_fleet), SystemClock().now()
+    if as_json:
+        print_json([_fleet_fields(car, signal, now) for car in found])
+    elif signal is None:
+        table = [(car.vehicle.id, called(car.vehicle), *_overview(car, now), _received(car, now)) for car in found]
+        columns = ("vehicle", "name", *OVERVIEW, "last received")
+        print_table(columns, table, NO_VEHICLE, spare=("range", "vehicle"), short={"vehicle": SHORT_ID})
+    else:
+        lines = [(car.vehicle.id, called(car.vehicle), rows.row(signal, car, now)) for car in found]
+        table = [
+            (car, name, row.value, row.age, row.why_not if row.why_not.strip() else row.source) for car, name, row in lines
+        ]
+        columns = ("vehicle", "name", signal.code, "age", "source, why not")
+        print_table(columns, table, NO_VEHICLE, short={"vehicle": SHORT_ID})
+
+
+async def _found_fleet(store: Store) -> list[rows.Known]:
+    found = [await store.readings.signals(vehicle.id) or VehicleSeries(vehicle, {}) for vehicle in await fleet(store)]
+    return [rows.Known(series, store.readings.ranks) for series in found]
+
+
+def _overview(found: rows.Known, now: int) -> list[str]:
+    return [rows.row(signal, found, now).value for signal in OVERVIEW.values()]
+
+
+def _received(found: rows.Known, now: int) -> str | None:
+    """Return how long ago anything was last observed of a car; None if nothing was."""
+    observed = [
+        state.observed_at for states in found.found.series.values() for state in states if state.observed_at is not None
+    ]
+    return ago(max(observed, default=None), now)
+
+
+def _fleet_fields(found: rows.Known, signal: Signal | None, now: int) -> dict[str, Any]:
+    """Return a car with the value, age and reason of each signal that has any, or of the one that was asked for."""
+    shown = (signal,) if signal is not None else tuple(BY_CODE.values())
+    lines = [rows.row(signal, found, now) for signal in shown]
+    known = [line for line in lines if signal is not None or line.why_not != rows.NEVER]
+    return {
+        "id": found.vehicle.id, "vin": found.vehicle.vin, "name": called(found.vehicle),
+        "signals": [
+            {"code": line.code, "value": line.value, "age": line.age, "source": line.source,
+             "why_not": line.why_not.strip() or None}
+            for line in known
+        ],
+    }  # fmt: skip

@@ -12,8 +12,7 @@ import typer
 
 from chargeport import tasks
 from chargeport.cli.options import Database, Json
-from chargeport.cli.output import print_json, say
-from chargeport.cli.progress import progress
+from chargeport.cli.output import print_json, progress, say
 from chargeport.cli.simulate_targets import Acknowledged, HttpApi, Report, Target, target_of
 from chargeport.clock import SystemClock
 from chargeport.errors import ChargeportError
@@ -28,24 +27,24 @@ ARRIVAL_S: Final = 30
 AHEAD: Final = 4  # requests under way for each connection: the next one waits, so memory stays bounded
 SHOWN: Final = 5
 
+Url = Annotated[str, typer.Argument(metavar="URL", help="Where the load goes: http(s)://, mqtt(s):// or nats://.")]
+Token = Annotated[
+    str | None,
+    typer.Option("--token", envvar="CHARGEPORT_TOKEN", help="A bearer token; else one is made in the local database."),
+]
+Api = Annotated[str | None, typer.Option("--api", metavar="URL", help="The server's address for the check, behind a broker.")]
+
 
 def simulate(
-    url: Annotated[
-        str, typer.Argument(metavar="URL", help="Where the load goes: http(s)://, mqtt(s):// or nats://.")
-    ] = "http://127.0.0.1:8080",
+    url: Url = "http://127.0.0.1:8080",
     *,
     vehicles: Annotated[int, typer.Option("--vehicles", min=1, max=1_000_000, help="How many cars.")] = 100,
     rate: Annotated[float, typer.Option("--rate", min=0, help="Reports a second; 0: as fast as they are taken.")] = 100,
     seconds: Annotated[float, typer.Option("--seconds", min=1, max=DAY_S, help="For how long.")] = 30,
     batch: Annotated[int, typer.Option("--batch", min=1, max=1000, help="Reports in one HTTP request.")] = 20,
     links: Annotated[int, typer.Option("--connections", min=1, max=512, help="HTTP requests at the same time.")] = 16,
-    token: Annotated[
-        str | None,
-        typer.Option("--token", envvar="CHARGEPORT_TOKEN", help="A bearer token; else one is made in the local database."),
-    ] = None,
-    api: Annotated[
-        str | None, typer.Option("--api", metavar="URL", help="The server's address for the check, behind a broker.")
-    ] = None,
+    token: Token = None,
+    api: Api = None,
     source: Annotated[str, typer.Option("--source", help="The source's name there, behind a broker.")] = "generic",
     seed: Annotated[int, typer.Option("--seed", help="Another seed simulates other cars.")] = 1,
     database: Database = None,

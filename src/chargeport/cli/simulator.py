@@ -28,6 +28,28 @@ Token = Annotated[
 Car = Annotated[
     str, typer.Argument(metavar="VEHICLE", help="Its id, or the beginning of it, of its make or model.", show_default=False)
 ]
+FaultType = Annotated[
+    str | None, typer.Option("--type", metavar="TYPE", help="The error's type, such as VEHICLE_STATE.", show_default=False)
+]
+FaultCode = Annotated[
+    str | None, typer.Option("--code", metavar="CODE", help="Its code; else the usual one.", show_default=False)
+]
+WebhookFault = Annotated[
+    str | None, typer.Option("--webhook", help="Instead: DROP, REPEAT, DELAY or REORDER events.", show_default=False)
+]
+OnlyVehicle = Annotated[str | None, typer.Option("--vehicle", help="Only of this car.", show_default=False)]
+OnlySignal = Annotated[str | None, typer.Option("--signal", metavar="CODE", help="Only of this signal.", show_default=False)]
+Times = Annotated[int | None, typer.Option("--times", help="How often; else until --clear.", show_default=False)]
+After = Annotated[int | None, typer.Option("--after", help="How many requests or events it spares first.", show_default=False)]
+Delay = Annotated[
+    float | None, typer.Option("--delay", metavar="SECONDS", help="How late a delayed event is.", show_default=False)
+]
+RetryAfter = Annotated[
+    int | None, typer.Option("--retry-after", metavar="SECONDS", help="Retry-After of the answer.", show_default=False)
+]
+Latency = Annotated[
+    float | None, typer.Option("--latency", metavar="SECONDS", help="How late the answer is.", show_default=False)
+]
 SHORT_ID: Final = 8  # characters, which every command takes for the whole
 _CONNECTION: Final = {"url": Url, "token": Token, "database": Database, "as_json": Json}
 
@@ -80,12 +102,12 @@ def clock(
     as_json: Json = False,
 ) -> None:
     """Show the clock, after setting it forward, stopping it or letting it run where options say so."""
-    wish = {
+    body = {
         "advanceSeconds": None if advance is None else typed.seconds("--advance", advance),
         "at": None if at is None else typed.instant(at),
         "speed": speed,
     }
-    options = {name: value for name, value in wish.items() if value is not None}
+    options = {name: value for name, value in body.items() if value is not None}
     state = connected(url, token, database).post("/simulator/clock", options)
     if as_json:
         print_json(state)
@@ -96,33 +118,17 @@ def clock(
 @group.command("fault")
 def fault(
     *,
-    type_: Annotated[
-        str | None, typer.Option("--type", metavar="TYPE", help="The error's type, such as VEHICLE_STATE.", show_default=False)
-    ] = None,
-    code: Annotated[
-        str | None, typer.Option("--code", metavar="CODE", help="Its code; else the usual one.", show_default=False)
-    ] = None,
-    webhook: Annotated[
-        str | None, typer.Option("--webhook", help="Instead: DROP, REPEAT, DELAY or REORDER events.", show_default=False)
-    ] = None,
-    vehicle: Annotated[str | None, typer.Option("--vehicle", help="Only of this car.", show_default=False)] = None,
-    signal: Annotated[
-        str | None, typer.Option("--signal", metavar="CODE", help="Only of this signal.", show_default=False)
-    ] = None,
+    type_: FaultType = None,
+    code: FaultCode = None,
+    webhook: WebhookFault = None,
+    vehicle: OnlyVehicle = None,
+    signal: OnlySignal = None,
     rate: Annotated[float, typer.Option("--rate", help="Share of the requests or events that it hits.")] = 1.0,
-    times: Annotated[int | None, typer.Option("--times", help="How often; else until --clear.", show_default=False)] = None,
-    after: Annotated[
-        int | None, typer.Option("--after", help="How many requests or events it spares first.", show_default=False)
-    ] = None,
-    delay_s: Annotated[
-        float | None, typer.Option("--delay", metavar="SECONDS", help="How late a delayed event is.", show_default=False)
-    ] = None,
-    retry_after_s: Annotated[
-        int | None, typer.Option("--retry-after", metavar="SECONDS", help="Retry-After of the answer.", show_default=False)
-    ] = None,
-    latency_s: Annotated[
-        float | None, typer.Option("--latency", metavar="SECONDS", help="How late the answer is.", show_default=False)
-    ] = None,
+    times: Times = None,
+    after: After = None,
+    delay_s: Delay = None,
+    retry_after_s: RetryAfter = None,
+    latency_s: Latency = None,
     expire_tokens: Annotated[bool, typer.Option("--expire-tokens", help="Let all tokens expire now.")] = False,
     clear: Annotated[bool, typer.Option("--clear", help="Take all faults back first.")] = False,
     url: Url = None,
@@ -134,13 +140,13 @@ def fault(
     client = connected(url, token, database)
     if clear:
         client.send("DELETE", "/simulator/faults")
-    wish = {
+    body = {
         "type": type_, "code": code, "webhook": webhook, "signal": signal, "rate": rate, "times": times, "after": after,
         "vehicle": None if vehicle is None else _found(client, vehicle), "delaySeconds": delay_s,
         "retryAfterSeconds": retry_after_s, "latencySeconds": latency_s,
     }  # fmt: skip
     if (type_, webhook, latency_s) != (None,) * 3:
-        client.post("/simulator/faults", {name: value for name, value in wish.items() if value is not None})
+        client.post("/simulator/faults", {name: value for name, value in body.items() if value is not None})
     faults = client.get("/simulator/faults")["data"]
     if expire_tokens:  # last: the token of this command ends, too
         client.post("/simulator/tokens/expire")

@@ -6,12 +6,11 @@ import msgspec
 import typer
 
 from chargeport.cli import typed
-from chargeport.cli.database import with_store
-from chargeport.cli.finding import vehicle_called
-from chargeport.cli.options import Database, Json, Rewrite, Yes
+from chargeport.cli.database import rewritten, with_store
+from chargeport.cli.finding import TRACES, UNWIPED, recognised, vehicle_called
+from chargeport.cli.options import Database, From, Json, Rewrite, To, Yes
 from chargeport.cli.output import confirm, print_json, say
-from chargeport.cli.vehicle_texts import TRACES, UNWIPED, recognised
-from chargeport.errors import NotFoundError, StoreError
+from chargeport.errors import NotFoundError
 from chargeport.signals.instants import EPOCH, MILLISECOND
 from chargeport.store.protocols import Store
 from chargeport.store.records import Forgotten
@@ -28,14 +27,8 @@ def forget(
     vehicle: Annotated[
         str | None, typer.Option(metavar="VEHICLE", help="Only what it reported of this one.", show_default=False)
     ] = None,
-    start: Annotated[
-        int | None,
-        typer.Option("--from", parser=typed.instant, metavar="TIME", help="Observed then or later (UTC).", show_default=False),
-    ] = None,
-    end: Annotated[
-        int | None,
-        typer.Option("--to", parser=typed.instant, metavar="TIME", help="Observed before that.", show_default=False),
-    ] = None,
+    start: From = None,
+    end: To = None,
     yes: Yes = False,
     rewrite: Rewrite = True,
     database: Database = None,
@@ -47,18 +40,8 @@ def forget(
     """
 
     async def run(store: Store) -> tuple[Forgotten | None, bool]:
-        car = None if vehicle is None else await vehicle_called(store, vehicle)
-        what = f"of {'all vehicles' if car is None else recognised(car)}{_time(start, end)}"
-        if not confirm(f"Erase what {name} reported {what}?", yes=yes):
-            return None, False
-        found = await store.readings.forget(name, None if car is None else car.id, start, end)
-        if not any(msgspec.structs.asdict(found).values()):
-            hint = "chargeport coverage shows the sources"
-            raise NotFoundError(f"Nothing is stored that {typed.quoted(name)} reported {what}: {hint}.")
-        try:
-            return found, rewrite and await store.vehicles.wipe()
-        except StoreError as error:
-            raise StoreError(f"It is erased, but the file could not be written anew: {error}") from error
+        found = await _forget(store, name, vehicle, (start, end), yes=yes)
+        return found, found is not None and rewrite and await rewritten(store, "It")
 
     found, wiped = with_store(database, run)
     if found is None:
@@ -73,6 +56,21 @@ def forget(
     say("A running server computes the records again.")
     if not wiped:
         say(TRACES if rewrite else UNWIPED)
+
+
+async def _forget(
+    store: Store, name: str, vehicle: str | None, bounds: tuple[int | None, int | None], *, yes: bool
+) -> Forgotten | None:
+    """Erase the readings of a source, if confirmed; return their counts. Raises NotFoundError if there is nothing to erase."""
+    car = None if vehicle is None else await vehicle_called(store, vehicle)
+    what = f"of {'all vehicles' if car is None else recognised(car)}{_time(*bounds)}"
+    if not confirm(f"Erase what {name} reported {what}?", yes=yes):
+        return None
+    found = await store.readings.forget(name, None if car is None else car.id, *bounds)
+    if not any(msgspec.structs.asdict(found).values()):
+        hint = "chargeport coverage shows the sources"
+        raise NotFoundError(f"Nothing is stored that {typed.quoted(name)} reported {what}: {hint}.")
+    return found
 
 
 def _time(start: int | None, end: int | None) -> str:

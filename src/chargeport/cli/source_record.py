@@ -26,7 +26,7 @@ ASIDE: Final = "-recorder"
 """What the recorder's own name ends in: beside the running server it must not take its place at a broker."""
 OWN_NAMES: Final = ("client_id", "group", "durable")  # of settings that say by which name a broker knows us
 MAX_CARS: Final = 10_000  # whose names are looked for in everything; each costs a search in each message
-FOR_NOW: Final = {"mqtt": {"session_expiry_s": 0}}  # nothing is to be kept for us once we are gone
+FOR_NOW: Final = {"mqtt": {"session_expiry_s": 0}}  # the broker is to queue nothing once the recorder is gone
 
 
 def record(
@@ -115,7 +115,7 @@ def _table(settings: Settings, name: str) -> dict[str, Any]:
 
 
 async def _aliases(store: Store) -> list[str]:
-    """Return the names of the cars: none of them may stand in a recording."""
+    """Return the names of the cars: none of them may be in a recording."""
     cars, _ = await store.vehicles.vehicles(Page(1, MAX_CARS))
     names = {name for car in cars for alias in car.aliases for name in (alias, alias.rpartition(":")[2])}
     return sorted(name for name in names if len(name) >= MIN_NAME)

@@ -26,21 +26,24 @@ if TYPE_CHECKING:
 
 SOURCE: Final = "recording"  # whose word it is, where nobody says
 
+DialectName = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="The dialect of the recording; else that of --source in the settings.", show_default=False
+    ),
+]
+OfVehicle = Annotated[
+    str | None, typer.Option(metavar="VEHICLE", help="The car, where the recording names none.", show_default=False)
+]
+
 
 def replay(
     *,
     file: Annotated[Path | None, typer.Argument(metavar="FILE", help="A recording.", show_default=False)] = None,
     of_issues: Annotated[bool, typer.Option("--issues", help="What could not be understood, instead of a recording.")] = False,
-    dialect: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="The dialect of the recording; else that of --source in the settings.", show_default=False
-        ),
-    ] = None,
+    dialect: DialectName = None,
     source: Annotated[str | None, typer.Option(metavar="NAME", help="Say that it comes from here.", show_default=False)] = None,
-    vehicle: Annotated[
-        str | None, typer.Option(metavar="VEHICLE", help="The car, where the recording names none.", show_default=False)
-    ] = None,
+    vehicle: OfVehicle = None,
     database: Database = None,
     as_json: Json = False,
 ) -> None:

@@ -1,24 +1,24 @@
 """`chargeport source`: how the sources are, whether they can be reached, and what of them could not be understood."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 import typer
 
-from chargeport.cli import configuration, source_forget, source_record, source_replay, source_stations
-from chargeport.cli.ages import ago, long
+from chargeport.cli import configuration, source_forget, source_record, source_replay
 from chargeport.cli.database import opened, resolved, with_store
+from chargeport.cli.finding import described, recognised
 from chargeport.cli.options import Database, Json
 from chargeport.cli.output import print_json, print_table, say
-from chargeport.cli.vehicle_texts import described, recognised
+from chargeport.cli.times import ago, long
 from chargeport.clock import SystemClock
 from chargeport.config import FILE_NAME
 from chargeport.errors import NotFoundError
 from chargeport.ingest.vehicle_names import VehicleNames
-from chargeport.runtime.source_status import SourceState
-from chargeport.sources.base import Cause, SourceError
+from chargeport.runtime.source_status import SILENT_AFTER_MS, SourceState
+from chargeport.sources.base import Cause, SourceError, StationStatus
 from chargeport.store.protocols import Store
 from chargeport.store.records import IssueCount, Page, Vehicle
 from chargeport.store.urls import is_missing
@@ -26,8 +26,6 @@ from chargeport.store.urls import is_missing
 if TYPE_CHECKING:
     from chargeport.runtime.builder import Built
 
-SILENT_AFTER_MS: Final = 30_000
-"""A server writes its sources' states every few seconds: older ones are what was when it stopped."""
 CHECK_WITHIN_S: Final = 10.0
 NO_SOURCE: Final = f"There is no source: [[sources]] in {FILE_NAME} names them, or in the file that --config names."
 
@@ -35,6 +33,9 @@ group = typer.Typer(help="Sources: what the server listens to.", no_args_is_help
 group.command("forget")(source_forget.forget)
 group.command("record")(source_record.record)
 group.command("replay")(source_replay.replay)
+
+COLUMNS: Final = ("source", "station", "how it is")
+_SHOWN_MS: Final = 1_000  # a clock that is less off is right
 
 
 @group.command("list")
@@ -53,8 +54,8 @@ def list_sources(*, database: Database = None, as_json: Json = False) -> None:
     ]
     rows += [(source.name, source.type, source.dialect, "not started: chargeport serve starts it") for source in idle]
     print_table(("name", "type", "dialect", "how it is"), rows, NO_SOURCE)
-    if stations := source_stations.station_rows((state for state, live in running if live), now):
-        print_table(source_stations.COLUMNS, stations)
+    if stations := station_rows((state for state, live in running if live), now):
+        print_table(COLUMNS, stations)
 
 
 class _Idle(msgspec.Struct, frozen=True):
@@ -204,3 +205,36 @@ def _written(database: str | None, *, none_is_fine: bool) -> dict[str, tuple[Sou
         return {name: (msgspec.json.decode(text, type=SourceState), at) for name, (text, at) in sorted(found.items())}
 
     return with_store(database, look)
+
+
+def station_rows(states: Iterable[SourceState], now: int) -> list[tuple[str, str, str]]:
+    """Return a row for each station of these sources, by name."""
+    return [
+        (state.name, station.name, station_sentence(station, now))
+        for state in states
+        for station in sorted(state.stations, key=lambda station: station.name)
+    ]
+
+
+def station_sentence(station: StationStatus, now: int) -> str:
+    """Describe in one line the status of a station, and what its owner can do."""
+    times = "once" if station.refusals == 1 else f"{station.refusals} times"
+    refused = f"refused {times}, last {ago(station.refused_at, now)}: {station.refused_because}"
+    if station.refused_because is not None and not station.is_connected:
+        return refused
+    since = "" if station.since_at is None else f" since {long((now - station.since_at) / 1000)}"
+    found = f"{'connected' if station.is_connected else 'not connected'}{since}"
+    found += f", OCPP {station.version}" if station.version else ""
+    found += clock_words(station.clock_offset_ms)
+    return found if station.refused_because is None else f"{found}; somebody under its name was {refused}"
+
+
+def clock_words(offset_ms: int | None) -> str:
+    """Describe how far a station's clock is off; nothing where it is right or not known.
+
+    >>> clock_words(7_200_000), clock_words(-90_000), clock_words(400), clock_words(None)
+    (', its clock is 2 h ahead', ', its clock is 90 s behind', '', '')
+    """
+    if offset_ms is None or abs(offset_ms) < _SHOWN_MS:
+        return ""
+    return f", its clock is {long(abs(offset_ms) / 1000)} {'ahead' if offset_ms > 0 else 'behind'}"

@@ -10,9 +10,8 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import msgspec
 
 from chargeport.cli import configuration
-from chargeport.cli.finding import every
+from chargeport.cli.finding import every, fields
 from chargeport.cli.records import made_of
-from chargeport.cli.vehicle_texts import fields
 from chargeport.derivation.record_fields import fields as record_fields
 from chargeport.derivation.record_fields import shown_of
 from chargeport.errors import NotFoundError

@@ -1,4 +1,4 @@
-"""What is typed at a command, checked before anything is done: each refusal says what would do."""
+"""Parsers of options and arguments: each error says what is accepted."""
 
 import re
 import uuid
@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from chargeport.cli import local_clock
+from chargeport.cli import times
 from chargeport.ingest.times import observed_at
 from chargeport.signals import instants
 from chargeport.signals.definition import Permission
@@ -16,7 +16,7 @@ from chargeport.store.records import is_vin
 MAX_LABEL: Final = 128  # characters of a name, an alias, a user id
 FIRST_YEAR: Final = 1990
 LAST_YEAR: Final = 2100
-MAX_SHOWN: Final = 40  # characters of what was typed, said back in a refusal
+MAX_SHOWN: Final = 40  # characters of what was typed, quoted in an error
 
 LAST_AT: Final = 4_102_444_800_000  # 2100-01-01
 
@@ -89,7 +89,7 @@ def speed(text: str) -> float:
 def instant(text: str) -> int:
     """Return a day (its beginning, UTC) or an instant, ISO 8601 or as tables show it, in ms since 1970. Raises BadParameter."""
     stripped = text.strip()
-    if (local := local_clock.parse(stripped)) is not None:
+    if (local := times.parse(stripped)) is not None:
         return local
     day = f"{stripped}T00:00Z" if _DAY.fullmatch(stripped) else stripped
     try:

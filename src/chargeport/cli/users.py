@@ -9,10 +9,9 @@ import typer
 
 from chargeport.cli import sign_in, typed
 from chargeport.cli.database import with_store
-from chargeport.cli.finding import every
+from chargeport.cli.finding import ERASED, TRACES, every, recognised
 from chargeport.cli.options import Database, Json, Yes
 from chargeport.cli.output import confirm, print_json, print_table, say
-from chargeport.cli.vehicle_texts import ERASED, TRACES, recognised
 from chargeport.errors import NotFoundError
 from chargeport.store.protocols import Store
 from chargeport.store.records import Connection, Vehicle, user_uuid_of

@@ -1,36 +1,92 @@
 """`chargeport vehicle`: the cars that the server knows."""
 
 import uuid
+from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 import msgspec
 import typer
 
-from chargeport.cli import typed, vehicle_edit
-from chargeport.cli.ages import ago
+from chargeport.cli import typed
 from chargeport.cli.applications import names
-from chargeport.cli.database import with_store
-from chargeport.cli.finding import every, vehicle_called
+from chargeport.cli.database import rewritten, with_store
+from chargeport.cli.finding import ERASED, TRACES, UNWIPED, described, every, fields, vehicle_called
 from chargeport.cli.options import Database, Json, Powertrain, Rewrite, VehicleName, Yes
-from chargeport.cli.output import confirm, print_facts, print_json, print_table, say
-from chargeport.cli.vehicle_texts import ERASED, TRACES, UNWIPED, described, fields
+from chargeport.cli.output import confirm, print_done, print_facts, print_json, print_table, say
+from chargeport.cli.times import ago
+from chargeport.cli.typed import quoted
 from chargeport.clock import SystemClock
-from chargeport.errors import ConflictError, StoreError
+from chargeport.errors import ChargeportError, ConflictError, NotFoundError
 from chargeport.store.protocols import Store
 from chargeport.store.records import Connection, Erased, Vehicle
 
 SPARE: Final = ("mode", "aliases", "powertrain", "year")  # columns to leave out first in a narrow terminal
 
+MAKE: Final = typer.Option(parser=typed.label, metavar="TEXT", help="Who made it.", show_default=False)
+MODEL: Final = typer.Option(parser=typed.label, metavar="TEXT", help="What it is called.", show_default=False)
+YEAR: Final = typer.Option(parser=typed.year, metavar="YEAR", help="Its model year.", show_default=False)
+NewVin = Annotated[
+    str | None, typer.Option("--vin", parser=typed.vin, metavar="VIN", help="In place of the one it has.", show_default=False)
+]
+NewAliases = Annotated[
+    list[str] | None,
+    typer.Option("--alias", parser=typed.label, metavar="TEXT", help="One more name; may be repeated.", show_default=False),
+]
+RemovedAliases = Annotated[
+    list[str] | None,
+    typer.Option("--remove-alias", metavar="TEXT", help="A name it has no more; may be repeated.", show_default=False),
+]
+
 group = typer.Typer(help="Vehicles: the cars that the server knows.", no_args_is_help=True)
-group.command("edit")(vehicle_edit.edit)
+
+
+@group.command("edit")
+def edit(
+    *,
+    vehicle: VehicleName,
+    make: Annotated[str | None, MAKE] = None,
+    model: Annotated[str | None, MODEL] = None,
+    year: Annotated[int | None, YEAR] = None,
+    vin: NewVin = None,
+    powertrain: Annotated[Powertrain | None, typer.Option(help="What drives it.", show_default=False)] = None,
+    aliases: NewAliases = None,
+    removed: RemovedAliases = None,
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Change what is known of a vehicle itself. A running server uses its new names within seconds."""
+    changes = {"make": make, "model": model, "year": year, "vin": vin, "powertrain": powertrain}
+    facts = {name: value for name, value in changes.items() if value is not None}
+    if not (facts or aliases or removed):
+        raise ChargeportError("There is nothing to change: name an option, such as --model or --alias.")
+
+    async def run(store: Store) -> Vehicle:
+        found = await vehicle_called(store, vehicle)
+        edited = msgspec.structs.replace(found, **facts, aliases=_aliases(found, added=aliases or (), removed=removed or ()))
+        try:
+            await store.vehicles.update_vehicle(edited)
+        except ConflictError as error:
+            raise ConflictError(f"{str(error).removesuffix('.')}: choose another name.") from error
+        return edited
+
+    edited = with_store(database, run)
+    print_done(fields(edited), f"{edited.id} is {described(edited)} now.", as_json=as_json)
+
+
+def _aliases(vehicle: Vehicle, *, added: Sequence[str], removed: Sequence[str]) -> tuple[str, ...]:
+    """Return the aliases of a vehicle after a change, each once. Raises NotFoundError for one that it does not have."""
+    if strange := next((name for name in removed if name not in vehicle.aliases), None):
+        raise NotFoundError(f"{described(vehicle)} has no alias {quoted(strange)}: chargeport vehicle show shows those it has.")
+    remaining = [name for name in vehicle.aliases if name not in removed]
+    return tuple(dict.fromkeys([*remaining, *added]))
 
 
 @group.command("add")
 def add(
     *,
-    make: Annotated[str, typer.Option(parser=typed.label, metavar="TEXT", help="Who made it.", show_default=False)],
-    model: Annotated[str, typer.Option(parser=typed.label, metavar="TEXT", help="What it is called.", show_default=False)],
-    year: Annotated[int, typer.Option(parser=typed.year, metavar="YEAR", help="Its model year.", show_default=False)],
+    make: Annotated[str, MAKE],
+    model: Annotated[str, MODEL],
+    year: Annotated[int, YEAR],
     vehicle_id: Annotated[
         str | None, typer.Option("--id", parser=typed.uuid_text, metavar="UUID", help="Else a new one.", show_default=False)
     ] = None,
@@ -56,10 +112,7 @@ def add(
         raise ConflictError(
             f"{str(error).removesuffix('.')}: choose another name; chargeport vehicle show shows it."
         ) from error
-    if as_json:
-        print_json({"id": vehicle.id})
-    else:
-        say(vehicle.id)
+    print_done({"id": vehicle.id}, vehicle.id, as_json=as_json)
 
 
 @group.command("list")
@@ -114,10 +167,7 @@ def remove(
         if not confirm(f"Erase {described(found)} ({found.id}) with everything stored of it?", yes=yes):
             return found.id, None, False
         erased = await store.vehicles.remove_vehicle(found.id)
-        try:
-            return found.id, erased, rewrite and await store.vehicles.wipe()
-        except StoreError as error:
-            raise StoreError(f"{found.id} is erased, but the file could not be written anew: {error}") from error
+        return found.id, erased, rewrite and await rewritten(store, found.id)
 
     vehicle_id, erased, wiped = with_store(database, run)
     if erased is None:

@@ -9,14 +9,12 @@ import typer
 
 from chargeport.cli import live_view
 from chargeport.cli.database import with_store
-from chargeport.cli.finding import fleet, vehicle_called
-from chargeport.cli.fitting import cut
-from chargeport.cli.local_clock import local
-from chargeport.cli.options import Database, Fleet
-from chargeport.cli.output import NOTHING, console, print_json, say
+from chargeport.cli.finding import called, described, fleet, vehicle_called
+from chargeport.cli.options import Database, Fleet, Signals
+from chargeport.cli.output import NOTHING, console, cut, print_json, say
+from chargeport.cli.rows import in_words
 from chargeport.cli.signals import named
-from chargeport.cli.values import in_words
-from chargeport.cli.vehicle_texts import called, described
+from chargeport.cli.times import local
 from chargeport.clock import Clock, SystemClock
 from chargeport.signals.definition import Signal
 from chargeport.signals.freshness import Freshness
@@ -31,20 +29,16 @@ from chargeport.wire.status import ERROR_STATUSES
 
 POLL_S: Final = 0.5  # whoever writes is another process, which can't wake this one
 CAR: Final = 18  # characters of a car's name, where several are watched
-PORTION: Final = 1000  # changes read at once
-FOLLOW_MS: Final = 60_000  # how often it is looked up what the server has learnt about staleness
+PORTION: Final = 1000  # changes read at a time
+FOLLOW_MS: Final = 60_000  # between two looks at what the server has learnt about staleness
 
-Codes = Annotated[
-    list[str] | None,
-    typer.Option("--signal", metavar="CODE", help="Only this one; may be repeated.", show_default=False),
-]
 Lines = Annotated[bool, typer.Option("--json", help="Print one JSON document a change, as /stream sends it.")]
 
 
 def watch(
     *,
     vehicle: Fleet = None,
-    signal: Codes = None,
+    signal: Signals = None,
     plain: Annotated[bool, typer.Option("--lines", help="A line for each change, in a terminal too.")] = False,
     database: Database = None,
     as_json: Lines = False,
@@ -146,7 +140,7 @@ def _line(at: int, car: str | None, signal: Signal, value: str, source: str | No
 
 
 def _ended(ending: Expiry) -> str:
-    """Return why the value does not hold any more, and what it was; or the value if it holds again."""
+    """Return why the value is no longer valid, and what it was; or the value if it is valid again."""
     value = NOTHING if ending.state.value is None else in_words(ending.state.signal, ending.state.value)
     if ending.has_returned:
         return value

@@ -10,25 +10,22 @@ import typer
 
 from chargeport.api.access import Access
 from chargeport.cli import configuration, typed
-from chargeport.cli.ages import ago
 from chargeport.cli.applications import names
 from chargeport.cli.database import with_store
 from chargeport.cli.finding import application_with
-from chargeport.cli.options import Database, Json
-from chargeport.cli.output import print_facts, print_json, print_table, say
+from chargeport.cli.options import App, Database, Json
+from chargeport.cli.output import print_done, print_facts, print_json, print_table, say
+from chargeport.cli.times import ago
 from chargeport.clock import SystemClock
 from chargeport.errors import NotFoundError
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.store.protocols import Store
 from chargeport.store.records import Page
-from chargeport.store.webhooks import Attempt, Event, Webhook, WebhookFields
+from chargeport.store.webhooks import NEVER, Attempt, Event, Webhook, WebhookFields
 from chargeport.wire.envelope import iso
 
-App = Annotated[str, typer.Option("--app", metavar="CLIENT_ID", help="The application.", show_default=False)]
 WebhookId = Annotated[str, typer.Argument(metavar="WEBHOOK", help="Its id, as webhook list shows it.", show_default=False)]
 Code = typer.Option(metavar="CODE", help="A signal's code; may be repeated.", show_default=False)
-
-END_OF_TIME = 1 << 53
 
 group = typer.Typer(help="Webhooks: where changes are sent to applications.", no_args_is_help=True)
 
@@ -47,7 +44,7 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Make a webhook. A running server asks its receiver to answer a VERIFY, and then sends events."""
-    from chargeport.webhooks.targets import check_uri
+    from chargeport.webhooks.receivers import check_uri
 
     allow_private = configuration.settings({("database", "url"): database}).webhooks.allow_private_targets
     for address in (uri, error_uri):
@@ -67,10 +64,7 @@ def add(
         return made
 
     made = with_store(database, make)
-    if as_json:
-        print_json(_shown(made))
-    else:
-        say(made.id)
+    print_done(_shown(made), made.id, as_json=as_json)
 
 
 @group.command("list")
@@ -96,7 +90,7 @@ def verify(*, webhook: WebhookId, database: Database = None, as_json: Json = Fal
     """Ask the receiver of a webhook now whether it knows the key."""
     settings = configuration.settings({("database", "url"): database}).webhooks
 
-    async def ask(store: Store) -> tuple[int | None, str | None]:
+    async def verified(store: Store) -> tuple[int | None, str | None]:
         from chargeport.webhooks.delivery import Deliveries
 
         deliveries = Deliveries(store, SystemClock(), settings)
@@ -106,11 +100,12 @@ def verify(*, webhook: WebhookId, database: Database = None, as_json: Json = Fal
             await deliveries.close()
         return answer.status, answer.error
 
-    status, error = with_store(database, ask)
-    if as_json:
-        print_json({"id": webhook, "verified": error is None, "status": status, "error": error})
-    else:
-        say("The receiver knows the key." if error is None else f"Not verified: {error}.")
+    status, error = with_store(database, verified)
+    print_done(
+        {"id": webhook, "verified": error is None, "status": status, "error": error},
+        "The receiver knows the key." if error is None else f"Not verified: {error}.",
+        as_json=as_json,
+    )
     if error is not None:
         raise typer.Exit(1)
 
@@ -156,13 +151,10 @@ def redeliver(
 
     async def again(store: Store) -> int:
         found = await _called(store, webhook)
-        return await store.webhooks.redeliver(found.id, event or None, start or 0, end or END_OF_TIME, SystemClock().now())
+        return await store.webhooks.redeliver(found.id, event or None, start or 0, end or NEVER, SystemClock().now())
 
     count = with_store(database, again)
-    if as_json:
-        print_json({"id": webhook, "events": count})
-    else:
-        say(f"{count} events are sent again.")
+    print_done({"id": webhook, "events": count}, f"{count} events are sent again.", as_json=as_json)
 
 
 @group.command("rotate")
@@ -210,7 +202,7 @@ def listen(
 async def _listen(token: str, port: int) -> None:
     from aiohttp import web
 
-    from chargeport.webhooks.signing import SIGNATURE, signature
+    from chargeport.webhooks.receivers import SIGNATURE, signature
 
     async def receive(request: web.Request) -> web.Response:
         raw = await request.read()

@@ -1,4 +1,4 @@
-"""A spool: readings are kept in a folder until the server has stored them."""
+"""A spool: readings stay in a folder until the server has stored them."""
 
 import json
 import os

@@ -1,6 +1,6 @@
 """Publish each effective change of the feed in its order, then the present state.
 
-The position up to which the broker has acknowledged everything is kept in the store, so that no change is lost by a restart or
+The position up to which the broker has acknowledged everything is in the store, so that no change is lost by a restart or
 an interruption of the broker. Values that expire, or end with their session, are no changes of the feed: each step also
 publishes every state that differs from the last publication. At the start, and after a reconnect, these are all states.
 """
@@ -14,16 +14,18 @@ from typing import Final, Protocol
 import msgspec
 
 from chargeport.clock import Clock
-from chargeport.errors import StoreError
-from chargeport.mqtt_out.discovery import device, discovery_topic, topic
+from chargeport.errors import SettingError, StoreError
+from chargeport.mqtt_out.client import Broker
+from chargeport.mqtt_out.discovery import device, discovery_topic, status_topic, topic
 from chargeport.settings import MqttOutSettings
 from chargeport.signals import wire
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.signals.definition import Signal, Value
 from chargeport.signals.effective import effective_of, next_change_at
 from chargeport.signals.reading import AbsenceReason, Entry
-from chargeport.store.effective_feed import EffectiveFeed
-from chargeport.store.feed_cursor import FeedCursor
+from chargeport.sources.base import SourceError
+from chargeport.sources.mqtt.settings import MqttSettings
+from chargeport.store.effective_feed import EffectiveFeed, FeedCursor
 from chargeport.store.protocols import Store
 from chargeport.store.records import Page, Vehicle
 from chargeport.wire.envelope import iso
@@ -195,3 +197,29 @@ def _payload(signal: Signal, value: Value | None, absence: AbsenceReason | None,
         document["body"] = msgspec.Raw(wire.body(signal, value).encode())
     document |= {} if at is None else {"observedAt": iso(at)}
     return msgspec.json.encode(document | ({} if source is None else {"source": source}))
+
+
+class MqttOut:
+    """The broker and the publisher."""
+
+    def __init__(self, store: Store, clock: Clock, settings: MqttOutSettings, wait: Callable[[float], Awaitable[bool]]) -> None:
+        """Connect. Raises SettingError."""
+        try:
+            broker = MqttSettings(
+                url=settings.url or "", username=settings.username, password=settings.password, ca_file=settings.ca_file
+            )
+            self._broker = Broker(broker, f"{settings.prefix}-out", status_topic(settings.prefix))
+            self._broker.start()
+        except (ValueError, SourceError) as error:
+            raise SettingError(f"A setting is wrong: mqtt_out: {str(error).rstrip('.')}.") from error
+        self._publisher = Publisher(store, clock, settings, self._broker, wait)
+        self._broker.on_connected = self._publisher.republish
+        store.readings.on_written(self._publisher.note_written)
+
+    async def run(self) -> None:
+        """Publish until cancelled."""
+        await self._publisher.run()
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await self._broker.close()

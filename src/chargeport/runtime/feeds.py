@@ -11,7 +11,7 @@ from chargeport.errors import SettingError
 from chargeport.ingest.dialects import dialects
 from chargeport.ingest.pipeline import Pipeline
 from chargeport.ingest.recorders import Recorders
-from chargeport.runtime import fleet, preference
+from chargeport.runtime import fleet
 from chargeport.runtime.builder import Builder
 from chargeport.runtime.source_status import SourceState, SourceStatus
 from chargeport.runtime.supervisor import Hold, Supervisor
@@ -57,7 +57,7 @@ class Feeds:
         self._settings = settings
         self._clock = clock
         known = dialects(settings.dialects, settings.folder)
-        preference.prefer(store.readings, settings)
+        fleet.apply_order(store.readings, settings)
         self._dialects = frozenset(known)
         self.builder = Builder(
             known, clock, lambda name: SourceMemory(store.notes, name), self._is_charging,
@@ -82,7 +82,7 @@ class Feeds:
 
         `hold` runs a source in one process of several. Raises SettingError.
         """
-        await preference.check(self._store.readings, self._settings, self._dialects)
+        await fleet.check_order(self._store.readings, self._settings, self._dialects)
         await fleet.register(self._store, self.pipeline, self._settings.vehicles, self._clock)
         others = [(source, SourceStatus(source.name, source.name, source.name, self._clock)) for source in sources]
         if running:

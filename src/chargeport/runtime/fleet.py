@@ -1,7 +1,10 @@
-"""The cars of the settings file: added or updated at each start, with the readings that the file states."""
+"""The cars of the settings file, with the readings that it states; and its order of sources, by which values are ranked.
+
+The cars are added or updated at each start.
+"""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -10,17 +13,22 @@ from chargeport.clock import Clock
 from chargeport.dialects.table import capacity, value
 from chargeport.errors import ConflictError, SettingError
 from chargeport.ingest.batch import Batch
+from chargeport.ingest.dialects import ordered, stations
 from chargeport.ingest.pipeline import Pipeline
-from chargeport.settings import VehicleSettings
+from chargeport.settings import Settings, VehicleSettings
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE
+from chargeport.signals.ranks import Ranks
 from chargeport.signals.reading import Entry, Reading
 from chargeport.signals.violation import Violation
-from chargeport.store.protocols import Store
+from chargeport.store.protocols import Readings, Store
 from chargeport.store.records import Vehicle, is_vin
 
 SOURCE: Final = "settings"  # `meta.source` of readings of the file
 NAMESPACE: Final = uuid.UUID("b7a1b7f4-5c1d-5f0e-9a53-6d3b6f5b9f10")  # of the ids of cars without an id in the file
+
+OTHER_NAMES: Final = ("http", SOURCE)
+"""`meta.source` of POST /ingest/readings and of the settings file."""
 
 
 async def register(store: Store, pipeline: Pipeline, cars: Sequence[VehicleSettings], clock: Clock) -> None:
@@ -119,3 +127,16 @@ def _facts(car: VehicleSettings, vehicle_id: str, where: str, now: int) -> list[
             except Violation as violation:
                 raise SettingError(f"{where}: {code}: {violation.detail}.") from None
     return entries
+
+
+async def check_order(readings: Readings, settings: Settings, dialects: Iterable[str]) -> None:
+    """Refuse an order with a name that is no known source. Raises SettingError, StoreError."""
+    configured = {str(source["name"]) for source in settings.sources if "name" in source}
+    names = {*OTHER_NAMES, *dialects, *configured, *await readings.sources()}
+    ordered(settings.precedence.order, names)
+
+
+def apply_order(readings: Readings, settings: Settings) -> None:
+    """Set the settings' order for all readers of the store. Raises SettingError for an unknown signal."""
+    names = {name for order in settings.precedence.order.values() for name in order}
+    readings.set_ranks(Ranks(ordered(settings.precedence.order, names), stations(settings)))

@@ -25,7 +25,7 @@ Work = Callable[[], Awaitable[None]]
 
 
 class Leases:
-    """Run work while this process holds its lease."""
+    """Run work while this process has its lease."""
 
     def __init__(self, notes: KeyValue, clock: Clock) -> None:
         self._notes = notes
@@ -35,7 +35,7 @@ class Leases:
 
     @property
     def held(self) -> frozenset[str]:
-        """The names of the leases that this process holds."""
+        """The names of the leases that this process has."""
         return frozenset(self._held)
 
     async def hold(self, name: str, work: Work) -> None:

@@ -33,7 +33,7 @@ class Tally:
         self.kinds.update((issue.subject, issue.detail) for issue in batch.issues)
 
     def document(self) -> dict[str, Any]:
-        """Return the counts as they are printed. `outranked` is kept for readers: each source has a series of its own."""
+        """Return the counts as they are printed. `outranked` stays for readers: each source has a series of its own."""
         return {
             "messages": self.messages,
             **{outcome.value: self.outcomes[outcome] for outcome in STORED},
@@ -49,8 +49,8 @@ class Tally:
 async def replay_issues(store: Store, pipeline: Pipeline) -> Tally:
     """Read the messages with issues again; return the counts.
 
-    A message without an issue is removed; one with another issue is kept under that. `source issues` then shows those that are
-    counted as rejected. Raises StoreError.
+    A message without an issue is removed; one with another issue is stored under that. `source issues` then shows those that
+    are counted as rejected. Raises StoreError.
     """
     await store.audit.add(Act.ISSUES_REPLAYED)
     tally, after = Tally(), 0

@@ -10,6 +10,8 @@ from chargeport.clock import Clock
 from chargeport.sources.base import SourceError, StationStatus
 
 RATE_OVER_MS: Final = 60_000
+SILENT_AFTER_MS: Final = 30_000
+"""A server stores the states of its sources every few seconds: older ones are of a server that has stopped."""
 MAX_STATIONS: Final = 1_000  # of one source: any client may try to connect under new names
 
 Condition = Literal["connecting", "connected", "waiting", "stopped"]
@@ -117,7 +119,7 @@ class SourceStatus:
         self._become("waiting", cause=error.cause.value, sentence=str(error), retry_at=retry_at)
 
     def trying(self) -> None:
-        """Note that the source is started (again); the last failure is kept until it is connected."""
+        """Note that the source is started (again); the last failure stays until it is connected."""
         known = self._state
         self._become("connecting", cause=known.cause, sentence=known.sentence)
 

@@ -22,7 +22,7 @@ from chargeport.errors import MALFORMED, Problem, instead_of
 from chargeport.signals import instants
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.sources.simulator import Car, CarProfile, Limit, Place, Reporter, Tariff, models
-from chargeport.sources.simulator.fleet import vin
+from chargeport.sources.simulator.demo_cars import vin
 from chargeport.sources.simulator.timers import timers_from_the_wire
 
 MINUTE_MS: Final = 60_000

@@ -1,7 +1,9 @@
-"""The part of the store about applications, their tokens and their connections. See `store.protocols.Store`."""
+"""The store's part about applications: tokens, connections, consents. Secrets arrive hashed. See `store.protocols.Store`."""
 
 from collections.abc import Sequence
 from typing import Protocol
+
+import msgspec
 
 from chargeport.signals.definition import Permission
 from chargeport.store.records import Application, Connection, Grant, Page
@@ -60,7 +62,7 @@ class Access(Protocol):
         ...
 
     async def grant(self, token_hash: bytes) -> Grant | None:
-        """Return what a token stands for; None when it is unknown or its application revoked. It may have expired."""
+        """Return the grant of a token; None when it is unknown or its application revoked. It may have expired."""
         ...
 
     async def add_connection(self, connection: Connection) -> Connection:
@@ -114,4 +116,46 @@ class Access(Protocol):
 
     async def remove_connection(self, connection_id: str) -> bool:
         """End a connection; False when there is none."""
+        ...
+
+
+class Consent(msgspec.Struct, frozen=True, kw_only=True):
+    """A code (with `redirect_uri`) or a refresh token (without). All of one `family` come from one consent of a person."""
+
+    family: str
+    client_id: str
+    expires_at: int
+    user_uuid: str | None = None
+    redirect_uri: str | None = None
+    challenge: str | None = None
+
+
+class Connect(Protocol):
+    """Redirects, codes and refresh tokens of applications."""
+
+    async def add_redirects(self, client_id: str, uris: Sequence[str]) -> None:
+        """Let people be sent back to these addresses."""
+        ...
+
+    async def remove_redirects(self, client_id: str, uris: Sequence[str]) -> None:
+        """Let nobody be sent back to these addresses any more."""
+        ...
+
+    async def redirects(self, client_id: str) -> list[str]:
+        """Return the addresses that an application registered."""
+        ...
+
+    async def add_consent(self, secret_hash: bytes, consent: Consent, now: int) -> None:
+        """Keep a code. Those that are over are forgotten."""
+        ...
+
+    async def consent(self, secret_hash: bytes) -> Consent | None:
+        """Return the consent of a code or a refresh token, which may be expired or used."""
+        ...
+
+    async def exchange(self, secret_hash: bytes, token_hash: bytes, refresh_hash: bytes, refresh: Consent) -> bool:
+        """Use a code or refresh token up for an access token and a new refresh token.
+
+        False where it was used before: everything of its family ends then, for somebody else may have it.
+        """
         ...

@@ -33,7 +33,7 @@ class CommandLog(Protocol):
     async def begin(self, command: KeptCommand) -> None:
         """Keep a command, before it is given. Raises NotFoundError where there is no such vehicle.
 
-        Of one vehicle as many are kept as an implementation says; the oldest go.
+        An implementation limits how many are stored of one vehicle; the oldest are removed.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""The feed as readers see it: of all stored changes those that were effective at their moment. Works on any backend."""
+"""The feed as readers see it: the changes that were effective at their moment, and the stored position of each consumer."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -11,6 +11,8 @@ from chargeport.store.protocols import Store
 from chargeport.store.records import Change, VehicleSeries
 
 MAX_CARS: Final = 100_000  # whose reporting sources are remembered: some 20 MB
+
+_KEY: Final = "cursor"
 
 
 class EffectiveFeed:
@@ -49,7 +51,7 @@ class EffectiveFeed:
         return counts.unavailability is None and counts.state.value == change.value
 
     async def _counted(self, vehicle_id: str, signal: Signal, at: int) -> Effective | None:
-        """Return what counted of the signal at an instant. While nothing newer is known, the latest states tell."""
+        """Return what was effective of the signal at an instant; the latest states suffice while nothing newer is known."""
         found = await self._store.readings.signal(vehicle_id, signal)
         if found is not None and _is_newer(found, at):
             found = await self._store.history.series_at(vehicle_id, at)
@@ -59,3 +61,24 @@ class EffectiveFeed:
 def _is_newer(found: VehicleSeries, at: int) -> bool:
     """Return whether anything was reported after an instant."""
     return any(max(state.observed_at or 0, state.absence_at or 0) > at for each in found.series.values() for state in each)
+
+
+class FeedCursor:
+    """The position in the feed up to which a consumer is done, in the store under the consumer's name."""
+
+    def __init__(self, store: Store, consumer: str) -> None:
+        self._store = store
+        self._consumer = consumer
+
+    async def position(self) -> int:
+        """Return how far the feed was consumed; a first start begins at its end. Raises StoreError."""
+        known = await self._store.notes.recall(self._consumer, _KEY)
+        if known is not None:
+            return int(known)
+        position = await self._store.readings.position()
+        await self.keep(position)
+        return position
+
+    async def keep(self, position: int) -> None:
+        """Note that all up to this position is done. Raises StoreError."""
+        await self._store.notes.remember(self._consumer, _KEY, str(position))

@@ -15,8 +15,8 @@ from chargeport.store.protocols import Store
 from chargeport.store.records import Run, RunStart
 from chargeport.store.retention_policy import Horizon, Hour
 
-PIECES: Final = 128  # runs of a series read at once: at a sighting a second they are a month, and 22 MB
-_CHANGES: Final = 1_000  # read at once where one source alone reports
+PIECES: Final = 128  # runs of a series read at a time: at a sighting a second they are a month, and 22 MB
+_CHANGES: Final = 1_000  # read at a time where one source alone reports
 
 
 class EffectiveHistory:
@@ -74,11 +74,11 @@ class EffectiveHistory:
             at = upto
 
     async def horizon(self, vehicle_id: str, signal: Signal) -> Horizon | None:
-        """Return since when more than hours is kept. See `store.protocols.History`."""
+        """Return since when more than hours is stored. See `store.protocols.History`."""
         return await self._store.history.horizon(vehicle_id, signal)
 
     async def hours(self, vehicle_id: str, signal: Signal, from_at: int, to_at: int, *, limit: int) -> list[Hour]:
-        """Return the kept hours: of several sources' the preferred one's; of a flag the one in which it was true longest."""
+        """Return the stored hours: of several sources' the preferred one's; of a flag the one in which it was true longest."""
         found: dict[int, list[Hour]] = {}
         cut_at = None
         for source in await self.sources(vehicle_id, signal):

@@ -1,6 +1,6 @@
 """Secrets that have to be used again, such as the keys of webhooks, encrypted at rest. All others are stored hashed.
 
-The keys come from the environment or a file, and never stand in the database. The first one encrypts, every one decrypts, so
+The keys come from the environment or a file, and are never in the database. The first one encrypts, every one decrypts, so
 that a key is replaced while the server runs: put the new one in front, encrypt anew, then take the old one away.
 """
 

@@ -1,18 +1,21 @@
-"""Whether the database takes writes: the last failure, kept until a write succeeds, and told in the log once."""
+"""The state of the writer: the failure that lasts until a write succeeds, and how many readings wait to be written."""
 
 import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from chargeport.errors import StoreError
 
 _log = logging.getLogger("chargeport.store.health")
 
+MOST_WAITING: Final = 200_000  # readings: some 100 MB, and seconds of work for a healthy store
+
 
 @contextmanager
 def unlogged() -> Iterator[None]:
-    """Log no failure meanwhile: whoever works on the store tells of the error that ends the work."""
+    """Log no failure meanwhile: whoever works on the store reports the error that ends the work."""
 
     def refuse(_: logging.LogRecord) -> bool:
         return False
@@ -25,7 +28,7 @@ def unlogged() -> Iterator[None]:
 
 
 class Health:
-    """Remembers the failure that stands. Used by the writer's thread and by readers."""
+    """Stores the current failure. Used by the writer's thread and by readers."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -34,12 +37,12 @@ class Health:
 
     @property
     def failure(self) -> StoreError | None:
-        """The failure that stands; None when the last write succeeded."""
+        """The current failure; None when the last write succeeded."""
         return self._failure
 
     @property
     def is_lasting(self) -> bool:
-        """Whether the failure that stands can't end by itself."""
+        """Whether the current failure can't end by itself."""
         return self._is_lasting
 
     def failed(self, failure: StoreError, *, lasting: bool = False) -> None:
@@ -57,3 +60,25 @@ class Health:
         with self._lock:
             self._failure = None
         _log.warning("The database takes writes again")
+
+
+class Backlog:
+    """Counts the readings that wait. Several event loops may use it."""
+
+    def __init__(self, most: int = MOST_WAITING) -> None:
+        self._most = most
+        self._waiting = 0
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def of(self, count: int) -> Iterator[None]:
+        """Count so many while they wait; what is alone may be as large as it likes. Raises StoreError where too many wait."""
+        with self._lock:
+            if self._waiting and self._waiting + count > self._most:
+                raise StoreError(f"The store is slow: {self._waiting} readings wait to be written. Send these again later.")
+            self._waiting += count
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._waiting -= count

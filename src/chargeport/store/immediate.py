@@ -20,7 +20,7 @@ class Immediate(Protocol):
 
     @property
     def freshness(self) -> Freshness:
-        """For how long live values stand. `named` goes by it."""
+        """For how long live values are valid; used by `named`."""
         ...
 
     def sole(self, vehicle_id: str, signal: Signal) -> Sole | None:

@@ -24,7 +24,7 @@ class Issues(Protocol):
     async def issue_messages(self, after: int, limit: int) -> list[KeptMessage]:
         """Return the messages behind the issues, in the order in which they came, those after the one with this number.
 
-        Of each issue the newest are kept, as many as an implementation says.
+        An implementation limits how many of the newest are stored for each issue.
         """
         ...
 

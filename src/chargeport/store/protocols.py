@@ -12,10 +12,9 @@ from chargeport.signals.definition import Signal
 from chargeport.signals.freshness import Freshness
 from chargeport.signals.ranks import Ranks
 from chargeport.signals.reading import Entry
-from chargeport.store.access import Access
+from chargeport.store.access import Access, Connect
 from chargeport.store.audit import Audit
 from chargeport.store.command_log import CommandLog
-from chargeport.store.connect import Connect
 from chargeport.store.issues import Issues
 from chargeport.store.notes import KeyValue
 from chargeport.store.records import (
@@ -46,11 +45,11 @@ class Readings(Protocol):
 
     @property
     def freshness(self) -> Freshness:
-        """What the states that it gives say of how long they stand. In memory only."""
+        """For how long the states that it returns are valid. In memory only."""
         ...
 
     def set_freshness(self, freshness: Freshness) -> None:
-        """Have states stand for as long as this says from now on. Nothing that is stored changes."""
+        """Set for how long states are valid from now on. Nothing that is stored changes."""
         ...
 
     @property
@@ -71,7 +70,7 @@ class Readings(Protocol):
 
         Each goes to the series of its vehicle, signal and source; no series has any effect on another one. All of one call is
         stored, or none of it. Any order of arrival and any repetition lead to the same state: latest is the newest by
-        `observed_at`; of two values observed at the same instant the greater one holds. With `only_for`
+        `observed_at`; of two values observed at the same instant the greater one counts. With `only_for`
         (a client id), vehicles that this application has no writing connection to are refused.
         """
         ...
@@ -116,7 +115,7 @@ class Readings(Protocol):
 
         With its hours (those that the bounds cut go whole), its reported sessions, its issues, and what was derived in the time
         in which it reported. Latest values become the newest of what is left. Other sources' series stay as they are: they are
-        what their readings alone would have given. `Sessions.erased_since` tells who works out what follows. Done car by car:
+        what their readings alone would have given. `Sessions.erased_since` returns it to the derivation. Done car by car:
         after a StoreError do it again. `Vehicles.wipe` sees to what is left in the database's free space.
         """
         ...
@@ -124,16 +123,16 @@ class Readings(Protocol):
     def sightings(self, selection: Selection) -> AsyncGenerator[Stretch, None]:
         """Return what was reported, as it is at one instant, by vehicle id, signal code, source and time.
 
-        Of a series, what holds at an instant comes first. Derived values are left out: they follow from the others. Writing all
-        that is given into an empty store leads to the same latest values and the same changes.
+        Of a series, what is valid at an instant comes first. Derived values are left out: they follow from the others. Writing
+        all that is given into an empty store leads to the same latest values and the same changes.
         """
         ...
 
 
 class History(Protocol):
-    """What each source said before, by time of observation. A source that has no series of a signal has an empty history of it.
+    """What each source reported, by time of observation. A source that has no series of a signal has an empty history of it.
 
-    At one instant the greater value holds; the lesser is no part of history.
+    At one instant the greater value counts; the lesser is no part of history.
     """
 
     async def history(
@@ -149,7 +148,7 @@ class History(Protocol):
     ) -> list[Run]:
         """Return the changes of a series observed in [from_at, to_at), oldest first, each whole up to the next.
 
-        `after` goes on behind a run that was given before: none that was there already comes twice or is left out, whatever
+        `after` continues behind a run that was given before: none that was there already comes twice or is left out, whatever
         was stored in the meantime.
         """
         ...
@@ -169,10 +168,10 @@ class History(Protocol):
         ...
 
     async def series_at(self, vehicle_id: str, at: int) -> VehicleSeries | None:
-        """Return the car with what each source had said of its signals by an instant, by their clocks.
+        """Return the car with what each source had reported of its signals by an instant, by their clocks.
 
-        A value has the time of its last sighting until then, and is said not to have been received before that. An absence
-        that a value had overtaken is left out. None when there is no such car. Where only hours are kept,
+        A value has the time of its last sighting until then, and counts as not received before that. An absence
+        that a value had overtaken is left out. None when there is no such car. Where only hours are stored,
         a series that changed in the hour of `at` after it is left out, too: what it was just then is not known any more.
         """
         ...
@@ -187,7 +186,7 @@ class History(Protocol):
     async def hours(self, vehicle_id: str, signal: Signal, from_at: int, to_at: int, *, source: str, limit: int) -> list[Hour]:
         """Return a series' newest hour that began before that of `from_at`, then up to `limit` that begin before `to_at`.
 
-        An hour in which nothing was reported and no live value stood is left out: what was known before goes on.
+        An hour in which nothing was reported and no live value was valid is left out: what was known before stays.
         """
         ...
 
@@ -198,7 +197,7 @@ class Retention(Protocol):
     async def fold(self, policy: Policy, now: int, after: int = 0) -> Progress:
         """Fold a little of what is older than the policy says; returns when that is on disk. `after` comes from the last step.
 
-        Any step may be the last for now: what is folded stays right, and the next round goes on.
+        Any step may be the last for now: what is folded stays right, and the next round continues.
         """
         ...
 
@@ -269,7 +268,7 @@ class Vehicles(Protocol):
 
 
 class Store(Protocol):
-    """Everything that is kept, by what it is about."""
+    """Everything that is stored, by subject."""
 
     @property
     def readings(self) -> Readings:

@@ -50,7 +50,7 @@ class Vehicle(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VehicleSeries(msgspec.Struct, frozen=True):
-    """A car and what each source said of its signals: by signal key, one state for each source, in no particular order."""
+    """A car and what each source reported of its signals: by signal key, one state for each source, in no particular order."""
 
     vehicle: Vehicle
     series: dict[int, tuple[State, ...]]
@@ -69,7 +69,7 @@ class VehicleSeries(msgspec.Struct, frozen=True):
 
 
 class Named(NamedTuple):
-    """What a series is of: its signal and source, whether it is a flag, and for how long a live value of it stands.
+    """What a series is of: its signal and source, whether it is a flag, and for how long a live value of it is valid.
 
     A series has a number: the keys of the signal and of the source in one.
     """
@@ -139,9 +139,9 @@ class Application(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Grant(msgspec.Struct, frozen=True):
-    """What a bearer token stands for, until when.
+    """What a bearer token gives access to, until when.
 
-    `has_ended` tells that the application sees every vehicle but those with which it ended its connection. A token that came of
+    `has_ended`: the application sees every vehicle but those with which it ended its connection. A token that came of
     a person's consent is good for the connections of `user_uuid` alone.
     """
 
@@ -275,7 +275,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
 class Sighting(msgspec.Struct, frozen=True):
     """A value, or the reason why there was none, at one instant.
 
-    When it was received is kept for the first instant of a run and for the newest of a series; else it is None.
+    When it was received is stored for the first instant of a run and for the newest of a series; else it is None.
     """
 
     vehicle_id: str

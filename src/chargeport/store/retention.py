@@ -18,7 +18,7 @@ _log = logging.getLogger("chargeport.store")
 
 
 async def keep(store: Retention, policy: Policy, clock: Clock) -> None:
-    """Go round for good; returns at once where everything is kept. A store that fails now may not fail in an hour."""
+    """Fold history every hour until cancelled; log store errors and retry. Return if nothing is ever to be folded."""
     while policy.is_limited:
         try:
             done = await go_round(store, policy, clock)

@@ -1,4 +1,4 @@
-"""Charging sessions as the rest sees them in the store: what was worked out, what was reported, and what people changed."""
+"""The part of the store about charging sessions: as they were computed, as they were reported, and what people changed."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -8,7 +8,7 @@ from chargeport.store.records import DirtyVehicle, ErasedSpan, KeptEdit, KeptSes
 
 
 class Sessions(Protocol):
-    """Charging sessions as they were worked out last, and what people changed about them."""
+    """Charging sessions as they were computed last, and what people changed about them."""
 
     async def replace_sessions(self, vehicle_id: str, from_at: int, to_at: int, sessions: Sequence[KeptSession]) -> None:
         """Replace all sessions that started in [from_at, to_at) by these: all of it, or nothing."""
@@ -19,7 +19,7 @@ class Sessions(Protocol):
         ...
 
     async def cars_with_open_sessions(self) -> list[tuple[str, int]]:
-        """Return the ids of cars with a session that may still go on, and when that began."""
+        """Return the ids of cars with a session that may still be open, and when that began."""
         ...
 
     async def keep_reported(self, vehicle_id: str, sessions: Sequence[ReportedSession]) -> None:

@@ -1,6 +1,6 @@
 """What the modules of tables need of a database. They are written once, in the SQL that SQLite and PostgreSQL share.
 
-Parameters are written `?` or `?1`. A parameter that is only compared with NULL is cast, for PostgreSQL asks for its type.
+Parameters are written `?` or `?1`. A parameter that is only compared with NULL is cast, since PostgreSQL needs its type.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -40,7 +40,7 @@ class Connection(Protocol):
 
     @property
     def order_tables(self) -> tuple[str, ...]:
-        """The tables beside history that tell what was stored when."""
+        """The tables beside history that record what was stored when."""
         ...
 
     def lock_vehicles(self, keys: Sequence[int], /) -> None:

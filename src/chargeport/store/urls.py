@@ -31,7 +31,7 @@ def database_file(url: str) -> Path:
 
 
 def shown(url: str) -> str:
-    """Return what people are told of a database's place: a file, or a URL without its password.
+    """Return the place of a database for messages: a file, or a URL without its password.
 
     >>> shown("postgresql://me:secret@db.example:5432/cars")
     'postgresql://db.example:5432/cars'
@@ -48,7 +48,7 @@ def is_missing(url: str) -> bool:
 
 
 def missing(url: str) -> StartError:
-    """Return the error that tells that a database is not there."""
+    """Return the error for a database that is not there."""
     what = f"{shown(url)} has no tables of Chargeport's" if is_server(url) else f"{shown(url)} does not exist"
     return StartError(
         f"The database {what}: name another with --database, CHARGEPORT_DATABASE or --config, "

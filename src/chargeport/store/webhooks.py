@@ -10,6 +10,7 @@ from chargeport.store.records import Page, Vehicle
 EventState = Literal["pending", "delivered", "dead"]
 MAX_NAME: Final = 128  # characters
 MAX_URI: Final = 2048
+NEVER: Final = 1 << 53  # ms: an instant after that of every event
 
 
 class WebhookFields(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -38,7 +39,7 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Subscription(msgspec.Struct, frozen=True, kw_only=True):
-    """A webhook reports on a vehicle. `sent` is what its newest event told, as JSON; None before the first."""
+    """A webhook reports on a vehicle. `sent` is the content of its newest event, as JSON; None before the first."""
 
     id: str
     webhook_id: str
@@ -145,7 +146,7 @@ class Webhooks(Protocol):
         ...
 
     async def enqueue(self, subscription: Subscription, events: Sequence[Event], sent: str, look_at: int | None) -> None:
-        """Put events into the outbox and note what they told, in one transaction."""
+        """Put events into the outbox and store what they sent, in one transaction."""
         ...
 
     async def due_webhooks(self) -> dict[str, int]:

@@ -11,7 +11,7 @@ import random
 import secrets
 from collections import Counter, deque
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -23,13 +23,15 @@ from chargeport.simulation.faults import Fault, Faults
 from chargeport.store.protocols import Store
 from chargeport.store.webhooks import Event, EventState, Webhook
 from chargeport.webhooks import payload
-from chargeport.webhooks.answer import REFUSED, Answer
-from chargeport.webhooks.signing import SIGNATURE, is_answered, signature, standard_headers
+from chargeport.webhooks.receivers import REFUSED, SIGNATURE, Answer, is_answered, signature, standard_headers
 from chargeport.webhooks.watch import active_webhooks, is_active, until
+
+if TYPE_CHECKING:
+    from chargeport.webhooks.sender import Sender
 
 MAX_REQUESTS_EACH: Final = 8  # at the same time to one receiver
 MAX_REQUESTS: Final = 256  # at the same time
-READ_SIZE: Final = 256  # events of one receiver, read from the outbox at once
+READ_SIZE: Final = 256  # events of one receiver, read from the outbox at a time
 MAX_QUEUED: Final = 8_192  # events of all receivers in memory
 POLL_S: Final = 30.0  # between reads of the outbox without a wake-up
 FINISH_S: Final = 2.0  # that a pause waits for answers; a receiver that answers later gets the event again
@@ -38,28 +40,16 @@ USER_AGENT: Final = f"Chargeport/{__version__}"
 _log = logging.getLogger("chargeport.webhooks")
 
 
-class Post(Protocol):
-    """Makes the requests: `sender.Sender`."""
-
-    async def post(self, uri: str, body: bytes, headers: dict[str, str]) -> Answer:
-        """Send one request."""
-        ...
-
-    async def close(self) -> None:
-        """Close all connections."""
-        ...
-
-
 class Deliveries:
     """Deliver the events of the outbox, and verify that receivers know the key. One for the service."""
 
-    def __init__(self, store: Store, clock: Clock, settings: WebhookSettings, sender: Post | None = None) -> None:
+    def __init__(self, store: Store, clock: Clock, settings: WebhookSettings) -> None:
         self.counts: Counter[str] = Counter()
         """Attempts by outcome: `delivered`, `failed`, `dead`."""
         self._store = store
         self._clock = clock
         self._settings = settings
-        self._sender = sender
+        self._sender: Sender | None = None
         self.woken = asyncio.Event()
         self.faults: Faults | None = None  # of a simulator
         self._held: dict[str, list[Event]] = {}  # by webhook: events that are sent after a newer one (REORDER)

@@ -14,8 +14,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from chargeport.settings import WebhookSettings
-from chargeport.webhooks.answer import Answer
-from chargeport.webhooks.targets import RefusedTargetError, refusal
+from chargeport.webhooks.receivers import Answer, RefusedTargetError, refusal
 
 RESPONSE_BYTES: Final = 1_024  # that are read and stored
 MAX_RETRY_AFTER_S: Final = 86_400
@@ -107,7 +106,7 @@ class PublicResolver(AbstractResolver):
         return results
 
     async def close(self) -> None:
-        """Do nothing: the system's resolver holds no resources."""
+        """Do nothing: the system's resolver has no resources."""
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> float | None:

@@ -12,9 +12,8 @@ from chargeport.errors import StoreError
 from chargeport.settings import WebhookSettings
 from chargeport.store.protocols import Store
 from chargeport.store.webhooks import Webhook
-from chargeport.webhooks.answer import Answer
 from chargeport.webhooks.delivery import Deliveries
-from chargeport.webhooks.targets import check_uri
+from chargeport.webhooks.receivers import Answer, check_uri
 from chargeport.webhooks.watch import Watch, active_webhooks, is_active, until
 
 PRUNE_EVERY_S: Final = 3_600

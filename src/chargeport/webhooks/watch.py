@@ -18,9 +18,9 @@ from chargeport.clock import Clock
 from chargeport.errors import StoreError
 from chargeport.signals.catalogue import BY_CODE, CABLE_CONNECTED, IS_CHARGING
 from chargeport.signals.definition import Permission
-from chargeport.signals.effective import effective_of, next_change_at
+from chargeport.signals.effective import Effective, effective_of, next_change_at
 from chargeport.signals.reading import Entry
-from chargeport.store.feed_cursor import FeedCursor
+from chargeport.store.effective_feed import FeedCursor
 from chargeport.store.protocols import Store
 from chargeport.store.records import Page, VehicleSeries, user_uuid_of
 from chargeport.store.webhooks import Event, Subscription, Webhook
@@ -266,34 +266,37 @@ class Watch:
         before = None if subscription.sent is None else decode_sent(subscription.sent)
         if before is not None and is_past and (position <= before.position or at < before.observed_at):
             return  # sent before a crash, or a newer state was sent
-        now = self._clock.now()
-        all_codes = dict.fromkeys((*webhook.fields.triggers, *webhook.fields.data))
-        codes = [code for code in all_codes if BY_CODE[code].permission in permissions]
-        counts = effective_of(map(BY_CODE.__getitem__, codes), series.known, self._store.readings.ranks, at)
-        known = dict.fromkeys(codes) | {effective.state.signal.code: effective for effective in counts}
+        now, known = self._clock.now(), self._known(webhook, series, permissions, at)
         if not any(known.values()):
             return
         self._stale.pop(subscription.vehicle.id, None)
         if has_temporary(known):
             self._stale[subscription.vehicle.id] = _received_at(series)
         after = Sent.of(known, position, observed_at)
-        events = []
+        vehicle, events = subscription.vehicle, []
         if changed := triggers(webhook, before, after):
             event_id = payload.new_id()
-            body = payload.state(
-                webhook, event_id, subscription.vehicle, user, known=known, permissions=permissions, triggers=changed
-            )
+            body = payload.state(webhook, event_id, vehicle, user, known=known, permissions=permissions, triggers=changed)
             events.append(self._event(event_id, webhook, payload.VEHICLE_STATE, body, now))
         if errors := new_errors(before, after, self._docs):
             event_id = payload.new_id()
-            body = payload.error(webhook, event_id, subscription.vehicle, user, errors)
+            body = payload.error(webhook, event_id, vehicle, user, errors)
             events.append(self._event(event_id, webhook, payload.VEHICLE_ERROR, body, now))
-        expiries = [due for code in codes if (due := next_change_at(BY_CODE[code], series.series, at)) is not None]
+        expiries = [due for code in known if (due := next_change_at(BY_CODE[code], series.series, at)) is not None]
         await self._store.webhooks.enqueue(
             subscription, events, msgspec.json.encode(after).decode(), min(expiries, default=None)
         )
         if events:
             self._queued()
+
+    def _known(
+        self, webhook: Webhook, series: VehicleSeries, permissions: frozenset[Permission], at: int
+    ) -> dict[str, Effective | None]:
+        """Return by code what is effective of the signals of a webhook that the application may read."""
+        all_codes = dict.fromkeys((*webhook.fields.triggers, *webhook.fields.data))
+        codes = [code for code in all_codes if BY_CODE[code].permission in permissions]
+        counts = effective_of(map(BY_CODE.__getitem__, codes), series.known, self._store.readings.ranks, at)
+        return dict.fromkeys(codes) | {effective.state.signal.code: effective for effective in counts}
 
     def _event(self, event_id: str, webhook: Webhook, kind: str, body: bytes, now: int) -> Event:
         return Event(id=event_id, webhook_id=webhook.id, kind=kind, body=body.decode(), created_at=now, due_at=now)

@@ -1,6 +1,6 @@
 """The documents of connections, tokens and health as types."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -150,3 +150,7 @@ class Health(Document):
 
     status: str
     workers: list[WorkerHealth] | UnsetType = UNSET
+
+
+ANSWERS: Final = (ConnectionDocument, ConnectionList, Health, PageToken, SignedIn, Token)
+"""The types that routes name as their answers."""

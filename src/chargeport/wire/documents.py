@@ -333,3 +333,10 @@ class Coverage(Document):
 
     data: list[CoveredSignal]
     meta: Total
+
+
+ANSWERS: Final = (
+    SignalDocument, SignalList, FleetSignals, VehicleDocument, VehicleList, ValueList, ValueChange, ValueAbsence, Stretch,
+    Coverage,
+)  # fmt: skip
+"""The types that routes name as their answers."""

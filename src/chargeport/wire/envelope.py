@@ -71,7 +71,7 @@ def _head(signal: Signal) -> str:
 
 
 class Form(NamedTuple):
-    """How a signal is written whose value holds: what stands before the value, its writer, and what stands behind it."""
+    """How a signal with a valid value is written: the text before the value, its writer, and the text behind it."""
 
     head: str
     write: Callable[[Any], str]
@@ -129,7 +129,7 @@ def signals_path(vehicle: Vehicle, base: str) -> str:
 def plain(  # noqa: PLR0917  (as `is_undisputed`)
     form: Form, value: Value | None, observed_at: int, received_at: int, live_for_ms: int, named: str, path: str
 ) -> str:
-    """Return a signal whose value holds, was reported and may be seen wholly as a resource.
+    """Return a signal whose value is valid, was reported and may be seen wholly as a resource.
 
     `named` are the members that name its source, `path` is that of the vehicle's signals.
     """
@@ -202,7 +202,7 @@ class View:
         return f'{_HEADS[signal.key]}{content},"links":{{"self":"{path}","values":"{path}/values"}}}}'
 
     def _plain(self, state: State) -> str:
-        """Return a signal whose value holds, was reported and may be seen wholly as a resource: what most answers are."""
+        """Return a signal whose value is valid, was reported and may be seen wholly as a resource: what most answers are."""
         return plain(
             FORMS[state.signal.key], state.value, state.observed_at or 0, state.received_at or 0, state.live_for_ms,
             self._provenance(state.source, state.rule), self._path,

@@ -1,8 +1,8 @@
-"""The one error body: Smartcar's v3 `errors` array, and beside it the v2 members that their SDKs parse."""
+"""The error body, with the v3 `errors` array and the v2 members that Smartcar's SDKs parse; and the outcomes of ingest."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, Literal
 
-from msgspec import Meta, field
+from msgspec import UNSET, Meta, UnsetType, field
 
 from chargeport.errors import INTERNAL, OVERLOADED, UNAVAILABLE, ErrorKind, Problem, StoreError
 from chargeport.wire.documents import Document, Resolution
@@ -53,6 +53,44 @@ class OAuthError(Error):
 
     error: str
     error_description: str = field(name="error_description")
+
+
+class Rejection(Document):
+    """A refused item, and why."""
+
+    index: int
+    code: str
+    detail: str
+    path: str
+    signal: str | UnsetType = UNSET
+
+
+class IngestResult(Document):
+    """The outcomes of the items."""
+
+    accepted: Annotated[int, Meta(ge=0)]
+    superseded: Annotated[int, Meta(ge=0)]
+    unchanged: Annotated[int, Meta(ge=0)]
+    rejected: list[Rejection]
+
+
+class NothingAccepted(Error):  # noqa: N818  (the body of an error)
+    """An error, with the outcomes of the items."""
+
+    accepted: Literal[0]
+    superseded: Literal[0]
+    unchanged: Literal[0]
+    rejected: list[Rejection]
+
+
+class Challenge(Document):
+    """The answer to a VERIFY of Smartcar's."""
+
+    challenge: str
+
+
+ANSWERS: Final = (Error, OAuthError, Challenge, IngestResult, NothingAccepted)
+"""The types that routes name as their answers."""
 
 
 def body(kind: ErrorKind, detail: str, request_id: str, base_url: str, **more: Any) -> dict[str, Any]:

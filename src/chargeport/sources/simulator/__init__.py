@@ -1,10 +1,9 @@
 """The car simulator: batteries, charge ports and drivers with real physics, deterministic at any speed."""
 
 from chargeport.sources.simulator.car import Car
-from chargeport.sources.simulator.conditions import Condition
-from chargeport.sources.simulator.fleet import demo_fleet
+from chargeport.sources.simulator.conditions import Condition, Limit
+from chargeport.sources.simulator.demo_cars import demo_fleet
 from chargeport.sources.simulator.itinerary import Drive, Event, PlugIn, Unplug, roadside_station
-from chargeport.sources.simulator.limits import Limit
 from chargeport.sources.simulator.place import Place, Tariff
 from chargeport.sources.simulator.profile import CarProfile, Habits
 from chargeport.sources.simulator.reporter import Link, Reporter

@@ -10,16 +10,15 @@ from typing import Any
 
 from chargeport.sources.simulator import moves
 from chargeport.sources.simulator import snapshot as words
-from chargeport.sources.simulator.charging import charging_segment
-from chargeport.sources.simulator.gate import Gate, gate
+from chargeport.sources.simulator.conditions import with_active_limit
+from chargeport.sources.simulator.electrics import charging_segment
 from chargeport.sources.simulator.itinerary import Drive, Event, Itinerary, PlugIn
-from chargeport.sources.simulator.limits import with_active_limit
 from chargeport.sources.simulator.place import Place
 from chargeport.sources.simulator.profile import CarProfile
 from chargeport.sources.simulator.session import Session
 from chargeport.sources.simulator.state import CarState, Status
 from chargeport.sources.simulator.station import Station
-from chargeport.sources.simulator.status import next_status, status_ends_at
+from chargeport.sources.simulator.status import Gate, gate, next_status, status_ends_at
 from chargeport.sources.simulator.timers import FOREVER, Timer, timers_from_the_wire
 
 
@@ -53,7 +52,7 @@ class Car:
 
     @property
     def place(self) -> Place | None:
-        """Where it stands; None on the road."""
+        """Where it is; None on the road."""
         return self._state.place
 
     @property
@@ -68,7 +67,7 @@ class Car:
 
     @property
     def changes(self) -> int:
-        """How many changes there have been that a real car would report at once."""
+        """How many changes there have been that a real car would report immediately."""
         return self._state.changes
 
     @property
@@ -160,7 +159,7 @@ class Car:
     # Controls.
 
     def plug(self, station: Station) -> None:
-        """Plug into a station, out of any other; the car then stands where the station does."""
+        """Plug into a station, out of any other; the car is then where the station is."""
         if station.kind == "DC" and not self.profile.dc_curve:
             raise ValueError(f"{self.profile.make} {self.profile.model} has no DC inlet.")
         self._take_over(lambda: moves.plug(self._state, station))
@@ -197,7 +196,7 @@ class Car:
         self._set("requested_a", min(float(amps), self.profile.onboard_a))
 
     def start(self) -> None:
-        """Charge at once, whatever the timers say, until the plug is pulled or `stop` is called."""
+        """Charge immediately, whatever the timers say, until the plug is pulled or `stop` is called."""
         self._set("wish", "START")
 
     def stop(self) -> None:
@@ -237,7 +236,7 @@ class Car:
 
     def _set(self, name: str, value: object) -> None:
         if self._state.session is not None:
-            # The running stretch of charging was worked out for the old setting.
+            # The current stretch of charging was computed for the old setting.
             self._state.close_segment()
         setattr(self._state, name, value)
         self._touch()

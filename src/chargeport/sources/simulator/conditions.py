@@ -1,11 +1,11 @@
-"""Which of several conditional settings applies: the one rule that limits, like timers, go by.
+"""Settings that apply everywhere, at a place or on a charging type: the rule for limits and timers, and the limits.
 
-The setting for the place beats the one for the charging type, which beats the global one: a place is the narrowest thing
-a driver can name ("at home stop at 70 %"), so whoever named it meant it. Of two places in reach, the first listed wins.
+The setting for the place has precedence over the one for the charging type, which has it over the global one: a place is the
+narrowest condition a driver can name ("at home stop at 70 %"). Of two places in reach, the first listed applies.
 """
 
 from collections.abc import Sequence
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -15,6 +15,8 @@ ChargingType = Literal["AC", "DC"]
 Scope = Literal["LOCATION", "CHARGING_TYPE", "GLOBAL"]
 
 NARROWEST_FIRST: tuple[Scope, ...] = ("LOCATION", "CHARGING_TYPE", "GLOBAL")
+
+NO_LIMIT_PERCENT = 100.0
 
 
 class Condition(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -39,7 +41,7 @@ class Conditional(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omi
     condition: Condition | None = None
 
     def applies(self, place: Place | None, charging_type: ChargingType | None) -> bool:
-        """Tell whether this setting covers a car at `place` that is plugged into `charging_type` (None: into nothing)."""
+        """Return whether this setting covers a car at `place` that is plugged into `charging_type` (None: into nothing)."""
         if self.type == "GLOBAL":
             return True
         if self.condition is None:
@@ -65,3 +67,39 @@ def applicable(settings: Sequence[SettingT], place: Place | None, charging_type:
             if setting.type == scope and setting.applies(place, charging_type):
                 return setting
     return None
+
+
+class Limit(Conditional, frozen=True, kw_only=True):
+    """One entry of the wire's charge limits; `limit` is a state of charge in percent."""
+
+    limit: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.limit <= NO_LIMIT_PERCENT:
+            raise ValueError(f"A charge limit lies above 0 and up to 100 percent, not at {self.limit}.")
+
+
+def active_limit_percent(limits: Sequence[Limit], place: Place | None, charging_type: ChargingType | None) -> float:
+    """Return the limit that applies here and now, in percent; 100 where none was set."""
+    limit = applicable(limits, place, charging_type)
+    return NO_LIMIT_PERCENT if limit is None else limit.limit
+
+
+def with_active_limit(
+    limits: Sequence[Limit], percent: float, place: Place | None, charging_type: ChargingType | None
+) -> tuple[Limit, ...]:
+    """Return the limits, with the one that applies here and now set to `percent`; a global one where none applied."""
+    active = applicable(limits, place, charging_type)
+    if active is None:
+        return (*limits, Limit(type="GLOBAL", limit=percent))
+    changed = Limit(type=active.type, condition=active.condition, limit=percent)
+    return tuple(changed if limit is active else limit for limit in limits)
+
+
+def limits_on_the_wire(limits: Sequence[Limit], place: Place | None, charging_type: ChargingType | None) -> dict[str, Any]:
+    """Return the limits as a car reports them: `activeLimit`, `values`, `unit`."""
+    return {
+        "activeLimit": active_limit_percent(limits, place, charging_type),
+        "values": [msgspec.to_builtins(limit) for limit in limits],
+        "unit": "percent",
+    }

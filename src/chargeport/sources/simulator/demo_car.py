@@ -1,6 +1,8 @@
-"""What demo cars are made of: a car somebody owns, with a past that ends in a certain situation.
+"""The parts of demo cars: the city of their owner, and a past that ends in a certain situation.
 
-A past is the usual days of the owner, then a last stretch told by controls.
+A past is the usual days of the owner, then a last stretch of explicit controls. The cities are spread over longitudes, so that
+somewhere it is always night. Each keeps its standard time all year: the demo then needs no time zone data. Points are city
+centres to two decimals; the prices are of a realistic size and nobody's tariff.
 """
 
 from collections.abc import Callable
@@ -9,13 +11,81 @@ from random import Random
 import msgspec
 from msgspec.structs import replace
 
-from chargeport.sources.simulator import cities
 from chargeport.sources.simulator.car import Car
-from chargeport.sources.simulator.place import Place
+from chargeport.sources.simulator.place import Place, Tariff
 from chargeport.sources.simulator.profile import CarProfile, Habits
 from chargeport.sources.simulator.session import MILLISECONDS_PER_HOUR
 
+MINUTES_PER_DAY = 1_440
+
 MINUTE_MS = 60_000
+
+
+class City(msgspec.Struct, frozen=True, kw_only=True):
+    """A city with its clock, and what a kilowatt-hour costs at home there."""
+
+    name: str
+    latitude: float
+    longitude: float
+    utc_offset_min: int
+    currency: str
+    price_per_kwh: float
+
+    @property
+    def tariff(self) -> Tariff:
+        """What charging at home costs."""
+        return Tariff(currency=self.currency, price_per_kwh=self.price_per_kwh)
+
+    def home(self, rng: Random) -> Place:
+        """Return a made-up home within a few kilometres of the centre."""
+        return Place(
+            name="Home",
+            address=f"{rng.randint(1, 99)} Example Street, {self.name}",
+            latitude=round(self.latitude + rng.uniform(-0.05, 0.05), 4),
+            longitude=round(self.longitude + rng.uniform(-0.05, 0.05), 4),
+        )
+
+    def local_minute(self, at: int) -> int:
+        """Return minutes since local midnight at an instant."""
+        return (at // 60_000 + self.utc_offset_min) % MINUTES_PER_DAY
+
+
+def _city(name: str, point: tuple[float, float], utc_offset_min: int, price: tuple[float, str]) -> City:
+    latitude, longitude = point
+    price_per_kwh, currency = price
+    return City(
+        name=name,
+        latitude=latitude,
+        longitude=longitude,
+        utc_offset_min=utc_offset_min,
+        currency=currency,
+        price_per_kwh=price_per_kwh,
+    )
+
+
+# 220 to 240 V between line and neutral, so that three-phase wallboxes are at home there; never more than five hours apart.
+THREE_PHASE_CITIES = (
+    _city("Papeete", (-17.54, -149.57), -600, (42.0, "XPF")),
+    _city("Lima", (-12.05, -77.04), -300, (0.72, "PEN")),
+    _city("Buenos Aires", (-34.60, -58.38), -180, (95.0, "ARS")),
+    _city("Lisbon", (38.72, -9.14), 0, (0.18, "EUR")),
+    _city("Berlin", (52.52, 13.41), 60, (0.31, "EUR")),
+    _city("Dubai", (25.20, 55.27), 240, (0.30, "AED")),
+    _city("Perth", (-31.95, 115.86), 480, (0.32, "AUD")),
+    _city("Auckland", (-36.85, 174.76), 720, (0.29, "NZD")),
+)
+
+SPLIT_PHASE_CITIES = (
+    _city("New York", (40.71, -74.01), -300, (0.24, "USD")),
+    _city("Chicago", (41.88, -87.63), -360, (0.17, "USD")),
+    _city("Denver", (39.74, -104.99), -420, (0.15, "USD")),
+    _city("Los Angeles", (34.05, -118.24), -480, (0.31, "USD")),
+)
+
+
+def city_shortly_after(at: int, local_minute: int) -> City:
+    """Return the three-phase city whose clock passed `local_minute` most recently: at most five hours ago."""
+    return min(THREE_PHASE_CITIES, key=lambda city: (city.local_minute(at) - local_minute) % MINUTES_PER_DAY)
 
 
 class DemoCar(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,7 +96,7 @@ class DemoCar(msgspec.Struct, frozen=True, kw_only=True):
     prelude: Callable[[Car], None]
 
 
-def owned(model: CarProfile, city: cities.City, rng: Random) -> CarProfile:
+def owned(model: CarProfile, city: City, rng: Random) -> CarProfile:
     """Return a model with a home, a tariff and habits of its own."""
     return replace(
         model,

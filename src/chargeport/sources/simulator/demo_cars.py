@@ -1,29 +1,37 @@
-"""The demo fleet's cars: on the road, parked, waiting, silent, lost, and the night at home of `night.py`.
+"""The demo fleet: cars on the road, parked, waiting, silent, lost, and the night at home of `night.py`.
 
-Cars that are handed back to their itinerary drive on by themselves from there; the parked one with the lost one stays as it
-is until somebody controls it.
+The same seed gives the same cars. Cars that return to their itinerary drive on by themselves; the parked one with the lost one
+does not move until somebody controls it.
 """
 
 from collections.abc import Callable
 from random import Random
+from uuid import NAMESPACE_URL, uuid5
 
 from msgspec.structs import replace
 
-from chargeport.sources.simulator import cities, models
+from chargeport.sources.simulator import demo_car, models
 from chargeport.sources.simulator.car import Car
-from chargeport.sources.simulator.conditions import Condition
+from chargeport.sources.simulator.conditions import Condition, Limit
 from chargeport.sources.simulator.demo_car import MINUTE_MS, DemoCar, days_before, drive_down_to, owned
 from chargeport.sources.simulator.itinerary import Drive, PlugIn, Unplug, drive_ms, roadside_station
-from chargeport.sources.simulator.limits import Limit
 from chargeport.sources.simulator.night import charging_at_home_by_night
+from chargeport.sources.simulator.reporter import Reporter
 from chargeport.sources.simulator.session import MILLISECONDS_PER_HOUR
 from chargeport.sources.simulator.station import home_station
 from chargeport.sources.simulator.timers import Schedule, Timer
 
+PAST_DAYS = 8
+"""Long enough for a week's records in the first car of each kind."""
+CROWD_PAST_DAYS = 2
+"""The many cars of a load test make do with less: a day costs a car about a millisecond."""
+VIN_ALPHABET = "0123456789ABCDEFGHJKLMNPRSTUVWXYZ"
+"""ISO 3779 leaves out I, O and Q."""
+
 
 def fast_charging_on_the_road(now_at: int, days: int, rng: Random) -> DemoCar:
     """Return a car on 800 V at a 300 kW station, some minutes in; it drives home and plugs in there afterwards."""
-    city = rng.choice(cities.THREE_PHASE_CITIES)
+    city = rng.choice(demo_car.THREE_PHASE_CITIES)
     profile = replace(
         owned(models.TOURER_800, city, rng),
         limits=(
@@ -54,7 +62,7 @@ def fast_charging_on_the_road(now_at: int, days: int, rng: Random) -> DemoCar:
 
 def idle_at_home(now_at: int, days: int, rng: Random) -> DemoCar:
     """Return a car parked at home with no cable in, awake, and staying so."""
-    bought = owned(models.RUNABOUT, rng.choice(cities.THREE_PHASE_CITIES), rng)
+    bought = owned(models.RUNABOUT, rng.choice(demo_car.THREE_PHASE_CITIES), rng)
     profile = replace(bought, limits=(Limit(type="GLOBAL", limit=80.0),), sleep_after_min=None)
 
     def prelude(car: Car) -> None:
@@ -67,7 +75,7 @@ def idle_at_home(now_at: int, days: int, rng: Random) -> DemoCar:
 
 def waiting_for_its_timer(now_at: int, days: int, rng: Random) -> DemoCar:
     """Return a car on split phase, plugged in at home hours before its schedule lets it charge."""
-    city = rng.choice(cities.SPLIT_PHASE_CITIES)
+    city = rng.choice(demo_car.SPLIT_PHASE_CITIES)
     by_day = 7 * 60 <= city.local_minute(now_at) < 20 * 60
     schedule = Schedule(start="23:00:00", end="05:00:00") if by_day else Schedule(start="11:00:00", end="15:00:00")
     profile = replace(
@@ -90,14 +98,14 @@ def waiting_for_its_timer(now_at: int, days: int, rng: Random) -> DemoCar:
 
 def small_and_silent(now_at: int, days: int, rng: Random) -> DemoCar:
     """Return an older small car that lives its usual days and cannot report half of the fields."""
-    bought = owned(models.PICCOLA, rng.choice(cities.THREE_PHASE_CITIES), rng)
+    bought = owned(models.PICCOLA, rng.choice(demo_car.THREE_PHASE_CITIES), rng)
     profile = replace(bought, sleep_after_min=None)
     return DemoCar(profile=profile, started_at=days_before(now_at, days), prelude=lambda car: car.advance(now_at))
 
 
 def lost_while_charging(now_at: int, days: int, rng: Random) -> DemoCar:
     """Return a car out of reach for three hours, which reported last while it was charging at home."""
-    bought = owned(models.FJORD, rng.choice(cities.THREE_PHASE_CITIES), rng)
+    bought = owned(models.FJORD, rng.choice(demo_car.THREE_PHASE_CITIES), rng)
     profile = replace(bought, limits=(Limit(type="GLOBAL", limit=80.0),))
 
     def prelude(car: Car) -> None:
@@ -119,3 +127,46 @@ DEMO_CARS: tuple[Callable[[int, int, Random], DemoCar], ...] = (
     small_and_silent,
     lost_while_charging,
 )
+
+
+def demo_fleet(
+    now_at: int,
+    seed: int = 1,
+    count: int = len(DEMO_CARS),
+    *,
+    drop_probability: float = 0.0,
+    late_probability: float = 0.0,
+) -> list[Reporter]:
+    """Return reporters of `count` cars as they are at `now_at`, in the order of `DEMO_CARS`, over and over.
+
+    Ids and VINs depend on seed and position alone. Pasts are lived through when a reporter is first asked what is due.
+    """
+    return [
+        _reporter(now_at, seed, index, drop_probability=drop_probability, late_probability=late_probability)
+        for index in range(count)
+    ]
+
+
+def vehicle_id(seed: int, index: int) -> str:
+    """Return the id of the car at a position of a seed's fleet."""
+    return str(uuid5(NAMESPACE_URL, f"urn:chargeport:simulator:{seed}:{index}"))
+
+
+def vin(seed: int, index: int) -> str:
+    """Return a number in the shape of a VIN that no maker could have given: its first three characters belong to nobody."""
+    rng = Random(f"{seed}:{index}:vin")
+    return "ZZZSYNTH" + "".join(rng.choices(VIN_ALPHABET, k=9))
+
+
+def _reporter(now_at: int, seed: int, index: int, *, drop_probability: float, late_probability: float) -> Reporter:
+    days = PAST_DAYS if index < len(DEMO_CARS) else CROWD_PAST_DAYS
+    demo_car = DEMO_CARS[index % len(DEMO_CARS)](now_at, days, Random(f"{seed}:{index}:scene"))
+    profile = replace(demo_car.profile, id=vehicle_id(seed, index), vin=vin(seed, index))
+    car_seed = Random(f"{seed}:{index}:car").getrandbits(32)
+    return Reporter(
+        Car(profile, car_seed, demo_car.started_at),
+        car_seed,
+        drop_probability=drop_probability,
+        late_probability=late_probability,
+        prelude=demo_car.prelude,
+    )

@@ -31,14 +31,14 @@ def arrive(state: CarState) -> None:
 
 
 def halt(state: CarState) -> None:
-    """Stand still, with no cable in."""
+    """Stop, and pull the cable."""
     unplug(state)
     if state.driving:
         arrive(state)
 
 
 def plug(state: CarState, station: Station) -> None:
-    """Open the flap and plug into a station, out of any other; the car stands where the station does."""
+    """Open the flap and plug into a station, out of any other; the car is where the station is."""
     halt(state)
     state.station, state.plugged_at, state.wish = station, state.at, None
     state.place = station.place or state.place

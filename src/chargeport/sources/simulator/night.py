@@ -1,6 +1,6 @@
 """The first demo car: a car that charges at home by night, with a value for every field there is.
 
-Night schedules are kept in local time, so the car lives in whichever city has had night for a while, not for too long.
+Night schedules are in local time, so the car lives in whichever city has had night for a while, not for too long.
 """
 
 from datetime import timedelta
@@ -8,12 +8,11 @@ from random import Random
 
 from msgspec.structs import replace
 
-from chargeport.sources.simulator import cities, models
+from chargeport.sources.simulator import demo_car, models
 from chargeport.sources.simulator.car import Car
-from chargeport.sources.simulator.conditions import Condition
+from chargeport.sources.simulator.conditions import Condition, Limit
 from chargeport.sources.simulator.demo_car import MINUTE_MS, DemoCar, drive_down_to, owned
 from chargeport.sources.simulator.itinerary import Drive, Event, PlugIn, Unplug, drive_ms, roadside_station
-from chargeport.sources.simulator.limits import Limit
 from chargeport.sources.simulator.profile import CarProfile
 from chargeport.sources.simulator.session import MILLISECONDS_PER_HOUR
 from chargeport.sources.simulator.station import home_station
@@ -80,7 +79,7 @@ def _home_settings(profile: CarProfile, rng: Random) -> CarProfile:
 
 def charging_at_home_by_night(now_at: int, days: int, rng: Random) -> DemoCar:
     """Return a car on three phases, 11 kW, inside its home's night schedule and for at least two more hours."""
-    city = cities.city_shortly_after(now_at, NIGHT_HOLDS_MINUTE)
+    city = demo_car.city_shortly_after(now_at, NIGHT_HOLDS_MINUTE)
     profile = _home_settings(owned(models.GRAND, city, rng), rng)
     zone = profile.local_zone
     evening = local_day(now_at, zone) - timedelta(days=int(city.local_minute(now_at) < NOON_MINUTE))

@@ -1,4 +1,4 @@
-"""Places a car stands at, with the price of energy there."""
+"""Places of a car, with the price of energy there."""
 
 import math
 
@@ -40,5 +40,5 @@ def distance_m(latitude: float, longitude: float, place: Place) -> float:
 
 
 def is_same_place(latitude: float, longitude: float, place: Place) -> bool:
-    """Tell whether a point lies close enough to a place to be that place."""
+    """Return whether a point lies close enough to a place to be that place."""
     return distance_m(latitude, longitude, place) <= SAME_PLACE_M

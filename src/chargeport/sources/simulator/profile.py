@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from chargeport.sources.simulator.limits import Limit
+from chargeport.sources.simulator.conditions import Limit
 from chargeport.sources.simulator.place import Place, Tariff
 from chargeport.sources.simulator.timers import Timer
 

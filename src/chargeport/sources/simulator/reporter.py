@@ -21,7 +21,7 @@ DIALECT = "simulator"
 
 CHARGING_EVERY_S = 10.0
 AWAKE_EVERY_S = 120.0
-"""Live values stand for five minutes at the least: an idle car that is awake may lose a report."""
+"""Live values are valid for five minutes at the least: an idle car that is awake may lose a report."""
 WHOLE_EVERY_S = 3_600.0
 
 VOLTAGE_NOISE = 0.002
@@ -52,7 +52,7 @@ class Link:
 class Reporter:
     """Turns the life of a car into messages.
 
-    `prelude` is what the car lives through before it is first heard of; it runs when the car is first needed, so that
+    `prelude` is what happens to the car before its first report; it runs when the car is first needed, so that
     thousands of reporters cost nothing to line up.
     """
 
@@ -62,7 +62,6 @@ class Reporter:
         seed: int,
         *,
         charging_every_s: float = CHARGING_EVERY_S,
-        awake_every_s: float = AWAKE_EVERY_S,
         drop_probability: float = 0.0,
         late_probability: float = 0.0,
         noise: bool = True,
@@ -74,17 +73,17 @@ class Reporter:
         self._prelude = prelude
         self._rng = Random(f"{seed}:{car.profile.id}:reports")
         self._charging_every_ms = round(charging_every_s * 1000)
-        self._awake_every_ms = round(awake_every_s * 1000)
+        self._awake_every_ms = round(AWAKE_EVERY_S * 1000)
         self.link = Link(drop_probability, late_probability)
         self._noise = noise
         self._changes = 0
         self.reported_at = -1
         self._next_at = 0
         self._whole_at = 0
-        self._heard_from_at: int | None = None
+        self._first_reported_at: int | None = None
         self._under_way: list[tuple[int, int, RawMessage]] = []
         self._sent = 0
-        self._kept: list[tuple[dict[str, Any], int]] = []
+        self._held_back: list[tuple[dict[str, Any], int]] = []
 
     @property
     def profile(self) -> CarProfile:
@@ -104,8 +103,8 @@ class Reporter:
 
         Nothing arrives before the instant this is first asked for: that is when somebody began to listen.
         """
-        if self._heard_from_at is None:
-            self._heard_from_at = to_at
+        if self._first_reported_at is None:
+            self._first_reported_at = to_at
             self._open(self.car)
         while self._report_is_due(self.car, to_at):
             self._report(self.car)
@@ -149,7 +148,7 @@ class Reporter:
         repeated = link.repeat_probability > 0 and self._rng.random() < link.repeat_probability
         self._release(car.at)
         if is_silent and not dropped:
-            self._kept.append((fields, car.at))
+            self._held_back.append((fields, car.at))
         elif not dropped:
             self._send(fields, car.at, car.at + delay_ms + link.latency_ms)
             if repeated:
@@ -157,12 +156,12 @@ class Reporter:
         self._reported(car, whole=whole)
 
     def _release(self, at: int) -> None:
-        """Send what was kept while nothing got through, once something does."""
+        """Send what was held back while the link was down, once it is up."""
         if at < self.link.silent_until_at:
             return
-        for fields, observed_at in self._kept:
+        for fields, observed_at in self._held_back:
             self._send(fields, observed_at, self.link.silent_until_at)
-        self._kept.clear()
+        self._held_back.clear()
 
     def _reported(self, car: Car, *, whole: bool) -> None:
         self._changes = car.changes
@@ -180,7 +179,7 @@ class Reporter:
             dialect=DIALECT,
             vehicle=self.profile.id,
             fields=fields,
-            received_at=max(arrives_at, self._heard_from_at or 0),
+            received_at=max(arrives_at, self._first_reported_at or 0),
             observed_at=observed_at,
         )
         self._sent += 1

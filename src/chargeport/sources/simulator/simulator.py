@@ -8,13 +8,13 @@ from chargeport.sources.base import Emit, RawMessage
 from chargeport.sources.simulator.reporter import Reporter
 
 BATCH = 500
-"""Messages handed on at once: enough to fill a commit, few enough to let other tasks have their turn."""
+"""Messages emitted at a time: enough to fill a commit, few enough to let other tasks have their turn."""
 
 
 class Simulator:
     """Runs reporters by a clock, at whatever speed that clock has.
 
-    Whoever controls the cars or the clock holds `turn` meanwhile. What was due and could not be stored is handed on again.
+    Whoever controls the cars or the clock has the lock `turn` meanwhile. What was due and could not be stored is emitted again.
     """
 
     def __init__(self, name: str, reporters: Iterable[Reporter], clock: Clock, step_s: float = 1.0) -> None:
@@ -49,7 +49,7 @@ class Simulator:
         self.add(given)
 
     async def run(self, emit: Emit) -> None:
-        """Emit what is due, at once to begin with and then every `step_s` of the clock, until cancelled."""
+        """Emit what is due, immediately and then every `step_s` of the clock, until cancelled."""
         self._emit = emit
         self._running.set()
         while True:

@@ -7,9 +7,8 @@ not charging, with a cable or without.
 
 from typing import Any
 
-from chargeport.sources.simulator.charging import minutes_to_limit, present_flow
-from chargeport.sources.simulator.electrics import available_a, wanted_dc_a
-from chargeport.sources.simulator.limits import limits_on_the_wire
+from chargeport.sources.simulator.conditions import limits_on_the_wire
+from chargeport.sources.simulator.electrics import available_a, minutes_to_limit, present_flow, wanted_dc_a
 from chargeport.sources.simulator.profile import CarProfile
 from chargeport.sources.simulator.state import CarState
 from chargeport.sources.simulator.station import Station
@@ -104,7 +103,7 @@ def _plugged(state: CarState, station: Station) -> dict[str, Any]:
         "port_color": PORT_COLORS[state.status],
         "current_max_a": round(available_a(state.profile, station), 1),
     }
-    if state.profile.fast_charger is not None:  # with a cable in, a car tells which standard its inlet takes
+    if state.profile.fast_charger is not None:  # with a cable in, a car reports which standard its inlet takes
         fields["fast_charger"] = state.profile.fast_charger
     if station.kind == "DC":
         fields["current_requested_a"] = round(wanted_dc_a(state.profile, station, state.soc_percent), 1)

@@ -4,8 +4,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from chargeport.sources.simulator.conditions import ChargingType
-from chargeport.sources.simulator.limits import Limit, active_limit_percent
+from chargeport.sources.simulator.conditions import ChargingType, Limit, active_limit_percent
 from chargeport.sources.simulator.place import Place
 from chargeport.sources.simulator.profile import CarProfile
 from chargeport.sources.simulator.session import MILLISECONDS_PER_HOUR, Session
@@ -42,7 +41,7 @@ class Segment:
     power_w: float = 0.0
 
     def stored_kwh(self, at: int) -> float:
-        """Return what the battery holds at an instant within the segment, in kWh."""
+        """Return the energy in the battery at an instant within the segment, in kWh."""
         if at >= self.end_at:
             return self.end_kwh
         share = (at - self.start_at) / (self.end_at - self.start_at)
@@ -57,9 +56,9 @@ class Segment:
 class CarState:
     """Everything about a car that changes.
 
-    `wish` is a driver's order to charge at once, whatever the timers, or not to charge; it ends with the plug.
+    `wish` is a driver's order to charge immediately, whatever the timers, or not to charge; it ends with the plug.
     `parked_kwh` is what the battery held when the running segment began; `since_at` is when the status began, `active_at`
-    when anything last changed; `changes` counts what a real car would report at once.
+    when anything last changed; `changes` counts what a real car would report immediately.
     """
 
     profile: CarProfile
@@ -103,12 +102,12 @@ class CarState:
 
     @property
     def stored_kwh(self) -> float:
-        """What the battery holds."""
+        """The energy in the battery."""
         return self.parked_kwh if self.segment is None else self.segment.stored_kwh(self.at)
 
     @property
     def soc_percent(self) -> float:
-        """What the battery holds, in percent of its usable capacity."""
+        """The energy in the battery, in percent of its usable capacity."""
         return 100 * self.stored_kwh / self.profile.capacity_kwh
 
     @property
@@ -123,7 +122,7 @@ class CarState:
 
     @property
     def limit_kwh(self) -> float:
-        """What the battery holds at that limit."""
+        """The energy in the battery at that limit."""
         return self.limit_percent / 100 * self.profile.capacity_kwh
 
     @property

@@ -1,7 +1,7 @@
 """Charge timers: the windows in which a car may charge on AC, in its own local time.
 
 A schedule's weekday is the day its window begins: FRIDAY 22:00 to 06:00 ends on Saturday morning. A schedule whose start
-equals its end lasts all day. Without weekdays a schedule holds every day, or Monday to Friday when its type is WORKWEEK.
+equals its end lasts all day. Without weekdays a schedule applies every day, or Monday to Friday when its type is WORKWEEK.
 """
 
 from collections.abc import Iterator, Sequence

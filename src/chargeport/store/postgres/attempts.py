@@ -5,7 +5,7 @@ knows to be used up is not asked again. While the database does not answer, the 
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from cachetools import TTLCache
@@ -34,11 +34,10 @@ _NONE: Final = Standing(0, 0.0)
 class SharedAttempts:
     """`attempts.FailedAttempts` on PostgreSQL."""
 
-    def __init__(self, pool: Pool, now: Callable[[], float] = loop_time) -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._now = now
-        self._local = LocalAttempts(now)
-        self._used_up: TTLCache[str, tuple[int, float]] = TTLCache(MAX_KEYS, WINDOW_S, timer=now)
+        self._local = LocalAttempts()
+        self._used_up: TTLCache[str, tuple[int, float]] = TTLCache(MAX_KEYS, WINDOW_S, timer=loop_time)
         self._forget_at = 0.0
 
     async def count(self, limits: Sequence[Limit], more: int = 0) -> list[Standing]:
@@ -58,13 +57,13 @@ class SharedAttempts:
         found = _standings(keys, rows)
         for limit, standing in zip(limits, found, strict=True):
             if standing.failed >= limit.most:
-                self._used_up[limit.key] = standing.failed, self._now() + standing.left_s
+                self._used_up[limit.key] = standing.failed, loop_time() + standing.left_s
         return found
 
     def _known(self, limit: Limit) -> Standing:
-        """Return how a key stands that is known to be used up."""
+        """Return the state of a key that is known to be used up."""
         count, ends_at = self._used_up.get(limit.key, (0, 0.0))
-        left_s = ends_at - self._now()
+        left_s = ends_at - loop_time()
         return Standing(count, left_s) if left_s > 0 else _NONE
 
     async def _add(self, raw: Raw, limits: Sequence[Limit], keys: Sequence[bytes], more: int) -> list[tuple[bytes, int, float]]:
@@ -72,13 +71,13 @@ class SharedAttempts:
             rows: list[tuple[bytes, int, float]] = await raw.fetch(_OPEN, keys)
             if used_up_s(limits, _standings(keys, rows)) is None:
                 await raw.execute(_ADD, keys, more)
-        if self._now() >= self._forget_at:
-            self._forget_at = self._now() + WINDOW_S
+        if loop_time() >= self._forget_at:
+            self._forget_at = loop_time() + WINDOW_S
             await raw.execute(_FORGET)
         return rows
 
 
 def _standings(keys: Sequence[bytes], rows: Sequence[tuple[bytes, int, float]]) -> list[Standing]:
-    """Return how each key stands, in their order."""
+    """Return the state of each key, in their order."""
     found = {key: Standing(count, left_s) for key, count, left_s in rows}
     return [found.get(key, _NONE) for key in keys]

@@ -17,7 +17,7 @@ _COLUMNS: Final = (
     "SELECT column_name FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = $1"
     " AND is_generated = 'NEVER' ORDER BY ordinal_position"
 )
-LOCKS: Final = 0x4350 << 48  # where our advisory locks begin: 0 stands for all vehicles, the others are their keys
+LOCKS: Final = 0x4350 << 48  # where our advisory locks begin: 0 is for all vehicles, the others are their keys
 
 _LOCK: Final = (
     "SELECT pg_advisory_xact_lock_shared($2::bigint),"

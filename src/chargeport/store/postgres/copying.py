@@ -1,6 +1,6 @@
 """Copying an SQLite database to PostgreSQL, table by table in the order of their keys.
 
-A part and the note of it are one transaction, so that an interrupted copy goes on where it was. At the end counts and sums of
+A part and the note of it are one transaction, so that an interrupted copy continues where it was. At the end counts and sums of
 both are compared.
 """
 
@@ -124,7 +124,7 @@ class _Copy:
         return Table(name, columns, tuple(row[0] for row in self._target.fetch(_KEY, name)))
 
     def _begin(self, tables: Sequence[Table]) -> None:
-        """Begin a copy to an empty database, or go on with the one of the same source."""
+        """Begin a copy to an empty database, or continue the one of the same source."""
         under_way = self._target.fetch("SELECT to_regclass('copying')")[0][0] is not None
         if not under_way:
             others = [each.name for each in tables if each.name != "sources"]
@@ -176,7 +176,7 @@ class _Copy:
         return int(values["signal_key"]) if "signal_key" in values else (values["slot"] >> 20) & 255
 
     def _numbers(self) -> None:
-        """Have numbers that are given go on behind those that were."""
+        """Set the sequences to continue behind the copied numbers."""
         for name, newest in NUMBERS.items():
             self._target.execute(f"UPDATE sequences SET value = greatest(value, coalesce(({newest}), 0)) WHERE name = '{name}'")
         vehicle = fetch(self._source, "SELECT value FROM sequences WHERE name = 'vehicle'")[0][0]

@@ -13,7 +13,7 @@ import msgspec
 from chargeport.errors import StoreError
 
 CONNECTIONS: Final = 16  # of one process: two that write, the others read
-TIMEOUT_S: Final = 10.0  # for one statement, and for a connection: a server that hangs is told as one that fails
+TIMEOUT_S: Final = 10.0  # for one statement, and for a connection: a server that hangs is reported as one that fails
 RELEASE_S: Final = 2.0  # for a statement that was given up to end
 IDLE_TIMEOUT: Final = "15s"
 """For a transaction in which nothing happens: a process that is paused or cut off must not hold locks, nor the feed."""
@@ -132,12 +132,12 @@ def translated() -> Iterator[None]:
         asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, asyncpg.TooManyConnectionsError,
         asyncpg.InternalClientError,
     ) as error:  # fmt: skip
-        raise StoreError(f"The database can't be reached: {_told(error)}.") from error
+        raise StoreError(f"The database can't be reached: {_message(error)}.") from error
     except asyncpg.PostgresError as error:
-        raise StoreError(f"The database failed: {_told(error)}.") from error
+        raise StoreError(f"The database failed: {_message(error)}.") from error
 
 
-def _told(error: BaseException) -> str:
+def _message(error: BaseException) -> str:
     """Return the first line of what an error says."""
-    said = str(error).partition("\n")[0].rstrip(".")
-    return said or type(error).__name__
+    first = str(error).partition("\n")[0].rstrip(".")
+    return first or type(error).__name__

@@ -29,9 +29,9 @@ _LOAD: Final = (
 _PUT: Final = f"INSERT INTO latest (vehicle_key, slot, {LATEST}) VALUES ({','.join(f'${n + 1}' for n in range(13))})"
 
 
-def _unnest(types: str, at: int = 1) -> str:
+def _unnest(types: str) -> str:
     """Return the arrays of columns, of these types, as rows."""
-    return f"unnest({', '.join(f'${at + index}::{kind}[]' for index, kind in enumerate(types.split()))})"
+    return f"unnest({', '.join(f'${number}::{kind}[]' for number, kind in enumerate(types.split(), 1))})"
 
 
 _RUN_NAMES: Final = "vehicle_key, signal_key, source_key, observed_at, position, lag, value, absence, continues, rule_key"
@@ -62,7 +62,7 @@ _SEE_LATE: Final = (
     " ON CONFLICT (vehicle_key, signal_key, source_key, day) DO UPDATE SET position = excluded.position,"
     " first_at = least(s.first_at, excluded.first_at), last_at = greatest(s.last_at, excluded.last_at)"
 )
-# While an absence holds, the last time of it is kept in `latest` only.
+# While an absence lasts, the last time of it is in `latest` only.
 _ABSENT_UNTIL: Final = (
     "UPDATE runs SET lasted = ?1 - observed_at WHERE vehicle_key = ?2 AND signal_key = ?3 AND source_key = ?4"
     " AND absence IS NOT NULL AND observed_at < ?1 AND position = (SELECT position FROM runs WHERE vehicle_key = ?2"
@@ -163,13 +163,13 @@ class Group:
         return Series(self.connection, key_of(latest.slot))
 
     def edit(self, latest: Latest, edits: Edits) -> None:
-        """Change runs at once."""
+        """Change runs together."""
         key = key_of(latest.slot)
         changed = [
             (after.seen, after.last_seen_at, *key, before.observed_at, before.position) for before, after in edits.changed
         ]
         set_seen(self.connection, changed)
-        if not edits.added:  # else their positions tell it
+        if not edits.added:  # else it follows from their positions
             self._note_late(key, edits)
         insert(self.connection, [(*key, *run) for run in edits.added])
 

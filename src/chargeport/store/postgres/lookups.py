@@ -1,7 +1,7 @@
-"""The series of vehicles by key: requests of the same time share a statement.
+"""Short reads: each takes a connection of the pool and sees one snapshot; reads of series by key share statements.
 
 A statement costs a process a hundred microseconds, many times the cost of one more vehicle in it. No request is delayed to wait
-for others: while fewer than AT_ONCE statements run it starts one, else it joins the next.
+for others: while fewer than MAX_STATEMENTS statements run it starts one, else it joins the next.
 """
 
 import asyncio
@@ -9,13 +9,16 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from chargeport.store.postgres.reader import Reader
+from chargeport.errors import StoreError
+from chargeport.store.postgres.engine import Pool, numbered, translated
 from chargeport.store.tables import rows
 from chargeport.store.tables.keys import SERIES, VEHICLE_SHIFT
 
-AT_ONCE: Final = 2  # statements that run at the same time
-MOST: Final = 64  # requests that share one
+_SOURCES: Final = "SELECT key, name FROM sources"
+_RULES: Final = "SELECT key, text FROM rules"
 
+MAX_STATEMENTS: Final = 2  # statements that run at the same time
+MOST: Final = 64  # requests that share one
 # Inner joins: an outer one of what every worker has with what is spread over them may collect all of `latest` on a cluster.
 # By ranges, not `= ANY`: where the planner knows no statistics, it would read all of `latest` for that.
 _FIND: Final = (
@@ -24,6 +27,54 @@ _FIND: Final = (
     " JOIN vehicles v ON v.id = asked.id JOIN latest l ON l.vehicle_key = v.key"
     f" AND l.slot BETWEEN (v.key << {VEHICLE_SHIFT}) + asked.low AND (v.key << {VEHICLE_SHIFT}) + asked.high"
 )
+
+
+class Reader:
+    """`store.sql.Reader` on PostgreSQL."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self.sources: dict[int, str] = {}
+        self._rules: dict[int, str] = {}
+
+    async def select(self, sql: str, bindings: tuple[Any, ...] = ()) -> list[Any]:
+        """Return all rows of a query."""
+        if any(type(value) is str and "\0" in value for value in bindings):
+            return []  # no text in the database has a NUL
+        async with self._pool.connection() as raw:
+            with translated():
+                return await raw.fetch(numbered(sql), *bindings)  # type: ignore[no-any-return]
+
+    async def select_row(self, sql: str, bindings: tuple[Any, ...] = ()) -> Any:
+        """Return the first row of a query; None when there is none."""
+        found = await self.select(sql, bindings)
+        return found[0] if found else None
+
+    async def select_count(self, sql: str, bindings: tuple[Any, ...] = ()) -> int:
+        """Return the one number that a query answers."""
+        found = await self.select(sql, bindings)
+        return int(found[0][0]) if found else 0
+
+    async def know(self, sources: set[int], rules: set[int]) -> None:
+        """Have the names of these sources and rules. A key is never given to another one, so what is known stays true."""
+        if not sources <= self.sources.keys():
+            self.sources = dict(await self.select(_SOURCES))
+        if not rules <= self._rules.keys():
+            self._rules = dict(await self.select(_RULES))
+
+    def source(self, key: int) -> str:
+        """Return the name of a source that is known."""
+        name = self.sources.get(key)
+        if name is None:
+            raise StoreError(f"The database names no source {key}: it is damaged.")
+        return name
+
+    def rule(self, key: int) -> str:
+        """Return the text of a rule that is known."""
+        text = self._rules.get(key)
+        if text is None:
+            raise StoreError(f"The database has no rule {key}: it is damaged.")
+        return text
 
 
 class SlotRange(NamedTuple):
@@ -53,12 +104,12 @@ class Lookups:
         loop = asyncio.get_running_loop()
         request = _Request(ranges, loop.create_future())
         self._waiting.append(request)
-        if not self._is_due and len(self._running) < AT_ONCE:
+        if not self._is_due and len(self._running) < MAX_STATEMENTS:
             self._is_due = True
             loop.call_soon(self._begin)  # after the other requests of this turn of the loop
         return await request.answer
 
-    async def find_at_once(self, ranges: Sequence[SlotRange]) -> list[Any]:
+    async def find_immediately(self, ranges: Sequence[SlotRange]) -> list[Any]:
         """Return the rows of series of many vehicles, by a statement of their own. Raises StoreError."""
         columns = [list(column) for column in zip(*ranges, strict=True)] or [[], [], []]
         return await self._reader.select(_FIND, tuple(columns))
@@ -70,7 +121,7 @@ class Lookups:
     async def _answer_all(self) -> None:
         try:
             await self._answer_waiting()
-        finally:  # at once: a request that still counted this task would wait for it in vain
+        finally:  # immediately: a request that still counted this task would wait for it in vain
             self._running.discard(asyncio.current_task())
 
     async def _answer_waiting(self) -> None:
@@ -91,6 +142,6 @@ class Lookups:
         """Return the rows for each request."""
         whose = [number for number, request in enumerate(requests) for _ in request.ranges]
         answers: list[list[Any]] = [[] for _ in requests]
-        for row in await self.find_at_once([each for request in requests for each in request.ranges]):
+        for row in await self.find_immediately([each for request in requests for each in request.ranges]):
             answers[whose[row[0] - 1]].append(row)
         return answers

@@ -1,4 +1,7 @@
-"""Numbered steps of the schema, each in a transaction of its own; two processes that start at once take each step once."""
+"""The schema: numbered steps, each in a transaction of its own, and its distribution over the workers of a Citus cluster.
+
+Of two processes that start at the same time, one takes each step.
+"""
 
 from importlib import resources
 from typing import Any, Final
@@ -14,6 +17,16 @@ from chargeport.store.urls import missing, shown
 OLDEST_SERVER: Final = 16
 _VERSION_TABLE: Final = "CREATE TABLE IF NOT EXISTS schema_version (version bigint NOT NULL)"
 _LOCK: Final = "SELECT pg_advisory_lock($1::bigint)"
+
+COLUMN: Final = "vehicle_key"
+DISTRIBUTED: Final = (
+    "latest", "runs", "hourly", "horizons", "sessions", "reported_sessions", "session_edits", "erasures", "subscriptions",
+    "webhook_events", "commands", "late_sightings",
+)  # fmt: skip
+EVERYWHERE: Final = ("vehicles", "vehicle_references", "sources", "rules", "connections", "ended_connections")
+"""Tables that are joined with those: each worker has a copy. The others stay on the coordinator."""
+_IS_CITUS: Final = "SELECT 1 FROM pg_extension WHERE extname = 'citus'"
+_KNOWN: Final = "SELECT logicalrelid::regclass::text FROM pg_dist_partition"
 
 
 def migrations() -> list[tuple[int, str, str]]:
@@ -84,3 +97,29 @@ async def _migrated(raw: Any, url: str, *, create: bool) -> tuple[list[str], int
             taken.append(name)
     await shift(raw)
     return taken, steps[-1][0]
+
+
+async def distribute(url: str) -> list[str]:
+    """Distribute the tables that are not yet; return their names. Raises StartError."""
+    raw = await connected(url)
+    try:
+        with translated():
+            if await raw.fetchval(_IS_CITUS) is None:
+                raise StartError(f"{shown(url)} has no Citus: install it and CREATE EXTENSION citus, then do it again.")
+            known = {row[0] for row in await raw.fetch(_KNOWN)}
+            taken = [name for name in (*EVERYWHERE, *DISTRIBUTED) if name not in known]
+            for name in taken:
+                await raw.execute(statement(name), timeout=None)
+    except StoreError as error:
+        raise StartError(f"{shown(url)}: {error}") from error
+    finally:
+        await raw.close()
+    return taken
+
+
+def statement(name: str) -> str:
+    """Return the statement that distributes a table. All have as many shards, so that those of a vehicle are on one worker."""
+    if name in EVERYWHERE:
+        return f"SELECT create_reference_table('{name}')"
+    together = "" if name == DISTRIBUTED[0] else f", colocate_with => '{DISTRIBUTED[0]}'"
+    return f"SELECT create_distributed_table('{name}', '{COLUMN}'{together})"

@@ -30,7 +30,7 @@ class Partitions:
         self._making = threading.Lock()
 
     def ensure(self, connection: Connection, newest_at: int) -> None:
-        """Make the partitions up to that of an instant. Outside a transaction: others see them at once."""
+        """Make the partitions up to that of an instant. Outside a transaction: others see them immediately."""
         if newest_at < self._until:
             return
         with self._making, connection.transaction():

@@ -8,9 +8,8 @@ from chargeport.signals.definition import Cadence, Signal
 from chargeport.signals.effective import DERIVED
 from chargeport.store.postgres.connection import Connection, Scans, in_thread
 from chargeport.store.postgres.group import Group
-from chargeport.store.postgres.lookups import Lookups, SlotRange
+from chargeport.store.postgres.lookups import Lookups, Reader, SlotRange
 from chargeport.store.postgres.positions import END, NEWEST
-from chargeport.store.postgres.reader import Reader
 from chargeport.store.postgres.writer import Writer
 from chargeport.store.records import Change, DirtyVehicle, Selection, Stretch, VehicleSeries
 from chargeport.store.sql import SlotsOf
@@ -79,7 +78,7 @@ class PostgresReadings(ReadingTables):
     async def signals_of(self, vehicle_ids: Sequence[str]) -> dict[str, VehicleSeries]:
         """Return these cars with all their series, by one statement; by two where some have none."""
         possible = [each for each in dict.fromkeys(vehicle_ids) if "\0" not in each]
-        return await self._with_series(possible, await self._lookups.find_at_once([SlotRange(each) for each in possible]))
+        return await self._with_series(possible, await self._lookups.find_immediately([SlotRange(each) for each in possible]))
 
     async def _with_series(self, asked: Sequence[str], found: Sequence[Any]) -> dict[str, VehicleSeries]:
         """Return the cars with the states of these rows, by id, once the names in them are known; those without rows, too."""

@@ -1,4 +1,4 @@
-"""Writing: entries in groups, each one transaction, two at once; everything else in transactions of its own.
+"""Writing: entries in groups, each one transaction, two at the same time; everything else in transactions of its own.
 
 A group has all that waits when it begins. While the server works on one, the other is computed.
 """
@@ -12,8 +12,7 @@ import asyncpg  # type: ignore[import-untyped]
 
 from chargeport.errors import ChargeportError, StoreError
 from chargeport.signals.reading import Entry
-from chargeport.store.backlog import Backlog
-from chargeport.store.health import Health
+from chargeport.store.health import Backlog, Health
 from chargeport.store.postgres.connection import Connection, in_thread
 from chargeport.store.postgres.engine import Pool
 from chargeport.store.postgres.group import Group, VehicleGoneError
@@ -21,7 +20,7 @@ from chargeport.store.postgres.partitions import Partitions
 from chargeport.store.records import Outcome
 from chargeport.store.tables.merge import Batch, merge
 
-GROUPS: Final = 2  # at once
+GROUPS: Final = 2  # at the same time
 MAX_GROUP_ENTRIES: Final = 10_000
 ATTEMPTS: Final = 5  # at a transaction that the server undid for the sake of another one
 
@@ -37,7 +36,7 @@ T = TypeVar("T")
 
 
 class Names:
-    """`store.tables.merge.Naming`: all that a group asks, looked up before."""
+    """`store.tables.merge.Naming`: all names that a group needs, looked up before."""
 
     def __init__(self, connection: Connection, batches: Sequence[Batch]) -> None:
         references = {entry.vehicle for batch in batches for entry in batch.entries}
@@ -47,7 +46,7 @@ class Names:
         self._writable = {tuple(row) for row in connection.fetch(_WRITING, clients, keys)} if clients else set()
 
     def keys(self, references: Collection[str]) -> dict[str, int]:  # noqa: ARG002  (all that the group names)
-        """Return the keys of the vehicles that the names stand for; none for a name that nobody has."""
+        """Return the keys of the vehicles with these names; none for a name that nobody has."""
         return self._keys
 
     def may_write(self, client_id: str, vehicle_key: int) -> bool:
@@ -134,7 +133,7 @@ class Writer:
         """Store a group and answer. Where that fails for another reason than the server's, each batch has its own attempt."""
         try:
             outcomes = await self._attempted(lambda connection: self._store(connection, [job.batch for job in group]))
-        except Exception as error:  # noqa: BLE001  (whatever it is, those who wait must hear of it)
+        except Exception as error:  # noqa: BLE001  (whatever it is, the waiting calls must get it)
             if len(group) > 1 and not isinstance(error, StoreError):
                 for job in group:
                     await self._commit([job])

@@ -15,8 +15,7 @@ import apsw
 
 from chargeport.errors import ChargeportError, StoreError
 from chargeport.signals.reading import Entry
-from chargeport.store.backlog import Backlog
-from chargeport.store.health import Health
+from chargeport.store.health import Backlog, Health
 from chargeport.store.records import Outcome
 from chargeport.store.sqlite.engine import Connection, is_damage, translated
 from chargeport.store.sqlite.files import DatabaseFiles

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from chargeport.store.access import Consent
 from chargeport.store.audit import Act, recorded
-from chargeport.store.connect import Consent
 from chargeport.store.sql import Connection, Reader, Writer, fetch
 
 _CONSENT = "family, client_id, redirect_uri, challenge, expires_at, user_uuid"

@@ -11,8 +11,8 @@ import trustme
 
 from bare_listener import listener
 from chargeport.settings import WebhookSettings
+from chargeport.webhooks.receivers import RefusedTargetError, check_uri, refusal
 from chargeport.webhooks.sender import PublicResolver, Sender
-from chargeport.webhooks.targets import RefusedTargetError, check_uri, refusal
 
 PRIVATE = [
     "127.0.0.1", "127.8.8.8", "10.0.0.1", "172.16.5.5", "192.168.1.1", "169.254.169.254", "0.0.0.0", "100.64.0.1", "192.0.2.1",  # noqa: S104
@@ -33,7 +33,7 @@ def test_a_public_address_is_taken(address: str) -> None:
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "[::1]", "169.254.169.254", "[::ffff:127.0.0.1]"])
-def test_a_private_address_in_the_uri_is_refused_at_once(address: str) -> None:
+def test_a_private_address_in_the_uri_is_refused_immediately(address: str) -> None:
     assert "public" in (check_uri(f"https://{address}/hook", allow_private=False) or "")
     assert check_uri(f"http://{address}/hook", allow_private=True) is None
 
@@ -59,7 +59,7 @@ ODD_FORMS = ["2130706433", "127.1", "0177.0.0.1", "127.0.0.1."]
 
 
 @pytest.mark.parametrize("host", ["１２７.0.0.1", "①②⑦.0.0.1"])  # noqa: RUF001
-def test_an_address_in_digits_of_another_script_is_refused_at_once(host: str) -> None:
+def test_an_address_in_digits_of_another_script_is_refused_immediately(host: str) -> None:
     assert "public" in (check_uri(f"https://{host}/hook", allow_private=False) or "")
 
 

@@ -1,9 +1,9 @@
-"""`/metrics`: counters and gauges in Prometheus' text form, worked out when asked."""
+"""`/healthz`, `/readyz` and `/metrics`: whether the server runs, whether it can do its work, and how much it does."""
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Coroutine, Iterator
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -11,20 +11,65 @@ from prometheus_client.registry import Collector
 
 from chargeport.api.error_boundary import ErrorBoundary
 from chargeport.api.request import AppContext, Request
-from chargeport.api.response import Header, Response, answer
+from chargeport.api.response import Header, Response, answer, json_answer
 from chargeport.api.worker_reports import READY, Tally, WorkerReports
 from chargeport.signals.catalogue import CATALOGUE
 from chargeport.signals.definition import Kind
 from chargeport.signals.effective import effective_of
 from chargeport.store.records import Page
 
+TRY_AGAIN_MS: Final = 1000  # anybody may request it, and each check writes a page
+
 PAGE: Final = 100
 _NUMBERS: Final = [signal for signal in CATALOGUE if signal.kind in (Kind.QUANTITY, Kind.COUNT, Kind.FLAG)]
 _TEXT: Header = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
 
 
+async def healthz(request: Request) -> Response:
+    """Answer that the process runs."""
+    return json_answer(200, {"status": "ok"}, request.request_id)
+
+
+class Readiness:
+    """Whether the store can be read and written: read for each answer, written once a second at most."""
+
+    def __init__(self, reports: WorkerReports | None = None) -> None:
+        self._reports = reports  # of the workers, where there are several
+        self._writing: asyncio.Task[None] | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._written_at = 0
+
+    async def answer(self, request: Request) -> Response:
+        """Answer whether the store can be read and written; 503 gives the reason why not."""
+        store, now = request.context.store, request.context.clock.now()
+        is_recent = 0 <= now - self._written_at < TRY_AGAIN_MS
+        if self._writing is None or (self._writing.done() and not is_recent):
+            self._written_at = now
+            self._writing, self._reading = _begun(store.ping()), None
+        elif self._writing.done() and (self._reading is None or self._reading.done()):
+            self._reading = _begun(store.ping(writes=False))
+        for tried in filter(None, (self._writing, self._reading)):
+            await asyncio.shield(tried)
+        workers = {} if self._reports is None else self._reports.statuses()
+        each = [{"number": number, "status": status} for number, status in workers.items()]
+        return json_answer(200, {"status": READY} | ({"workers": each} if each else {}), request.request_id)
+
+
+def _begun(ping: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    """Begin a check that concurrent requests share."""
+    trying = asyncio.create_task(ping, name="readiness")
+    trying.add_done_callback(_discard_result)
+    return trying
+
+
+def _discard_result(tried: asyncio.Task[None]) -> None:
+    """Read the outcome: the client may be gone by then."""
+    if not tried.cancelled():
+        tried.exception()
+
+
 class _Found(Collector):
-    """What was put together for one answer."""
+    """The metrics of one answer."""
 
     def __init__(self, families: list[Metric]) -> None:
         self._families = families
