@@ -47,6 +47,9 @@ class MemoryVehicles:
     async def vehicle(self, vehicle_id: str) -> Vehicle | None:
         return self.cars.get(vehicle_id)
 
+    async def ids_of(self, references: Sequence[str]) -> dict[str, str]:
+        return {name: found.id for name in references if (found := self.named(name)) is not None}
+
     async def find_vehicle(self, reference: str, writable_by: str | None = None) -> Vehicle | None:
         found = self.named(reference)
         is_hidden = found is not None and writable_by is not None and not await self.access.may_write(writable_by, found.id)

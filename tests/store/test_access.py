@@ -15,6 +15,7 @@ from chargeport.signals.definition import Permission
 from chargeport.signals.reading import Reading
 from chargeport.store.protocols import Store
 from chargeport.store.records import Application, Connection, Outcome, Page, Vehicle, user_uuid_of
+from chargeport.store.tables import vehicles
 
 AT = 1_777_629_598_000
 HOUR_MS = 3_600_000
@@ -250,6 +251,16 @@ async def test_a_name_stands_for_one_vehicle_also_when_vehicles_are_edited(known
     assert await known.vehicles.vehicle("new") is None
     await known.vehicles.update_vehicle(Vehicle(id=one.id))
     assert await known.vehicles.find_vehicle("garage") is None
+
+
+async def test_the_ids_of_many_names_are_those_that_each_name_has(known: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vehicles, "NAMES_AT_ONCE", 3)
+    await known.vehicles.update_vehicle(Vehicle(id=CARS[0].id, vin="WVWZZZ00000000001", aliases=("garage",)))
+    names = ["garage", CARS[1].id, "nobody", CARS[0].id, "a\0b", "WVWZZZ00000000001", CARS[2].id, ""]
+    each = {name: found.id for name in names if (found := await known.vehicles.find_vehicle(name)) is not None}
+    assert len(each) == 5
+    assert await known.vehicles.ids_of(names) == each
+    assert await known.vehicles.ids_of([]) == {}
 
 
 async def anew(store: Any) -> None:

@@ -4,7 +4,6 @@ The feed has every change, but no confirmations of known values. Those are taken
 missed, in a crash or because there were too many, is searched by the time of receipt.
 """
 
-import asyncio
 from collections.abc import Sequence
 from typing import Final
 
@@ -16,11 +15,11 @@ from chargeport.derivation.sessions import RELEVANT
 from chargeport.signals.effective import DERIVED
 from chargeport.signals.reading import Entry
 from chargeport.store.protocols import Store
+from chargeport.store.records import Outcome
 
 PORTION: Final = 2_000  # changes of the feed, or vehicles, read at once
 MAX_WAITING: Final = 200_000  # jobs; while there are more, the feed is not read
 MAX_WRITTEN: Final = 200_000  # vehicles; the writes of further ones are searched by the time of receipt
-NAMES_AT_ONCE: Final = 100  # looked up before other tasks run
 STORE_EVERY_MS: Final = 5_000  # between writes of the progress
 MARGIN_MS: Final = 60_000  # a reading may be stored so long after its receipt
 
@@ -37,7 +36,8 @@ class ChangeCollector:
         self._queue = queue
         self.reached = Progress()
         """Up to where everything is queued."""
-        self._written: dict[str, Changed] = {}  # by the source's name for the vehicle
+        self._changes = self._changes_read = 0  # calls of `note` with changes, and those of which the feed was read since
+        self._written: dict[str, Changed] = {}  # what is not in the feed, by the source's name for the vehicle
         self._missed: Progress | None = None  # from where on the writes of this process are not complete
         self._search: tuple[Progress, int] | None = None  # from where missed writes are searched, and after which vehicle
         self._is_new = True  # nothing was collected since the start
@@ -46,25 +46,29 @@ class ChangeCollector:
 
     @property
     def unqueued(self) -> int:
-        """The number of vehicles with readings that are not queued yet; a search that is not complete counts as one."""
+        """The number of vehicles with readings that are not queued yet; a search, and the feed, count as one until read."""
         is_searching = self._is_new or self._missed is not None or self._search is not None
-        return len(self._written) + is_searching
+        return len(self._written) + is_searching + (self._changes != self._changes_read)
 
-    def note(self, entries: Sequence[Entry]) -> None:
-        """Collect what this process wrote."""
-        written = self._written
-        for entry in entries:
+    def note(self, entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> None:
+        """Collect what this process wrote that is not in the feed, and that something is: every accepted entry is."""
+        written, has_changes = self._written, False
+        for entry, outcome in zip(entries, outcomes, strict=True):
             if entry.source == DERIVED:
+                continue
+            if outcome is Outcome.ACCEPTED:
+                has_changes = True
                 continue
             changed = written.get(entry.vehicle)
             if changed is None:
                 if len(written) >= MAX_WRITTEN:
                     self._missed = self._missed or self.reached
-                    return
+                    break
                 changed = written[entry.vehicle] = Changed(self.reached)
             if entry.signal.key in _KEYS:
                 changed.first_at = min(changed.first_at, entry.observed_at)
                 changed.last_at = max(changed.last_at, entry.observed_at)
+        self._changes += has_changes
 
     async def resume(self) -> None:
         """Continue from the stored progress. A database without one is derived from its beginning."""
@@ -78,13 +82,12 @@ class ChangeCollector:
     async def collect(self) -> None:
         """Queue the changes until now, as far as the queue has room."""
         now = self._clock.now()
-        for number, name in enumerate(list(self._written), 1):
-            if number % NAMES_AT_ONCE == 0:
-                await asyncio.sleep(0)  # a lookup takes some 10 us
-            vehicle = await self._store.vehicles.find_vehicle(name)
+        names = tuple(self._written)
+        ids = await self._store.vehicles.ids_of(names)
+        for name in names:
             changed = self._written.pop(name)
-            if vehicle is not None:
-                self._mark(vehicle.id, changed)
+            if name in ids:
+                self._mark(ids[name], changed)
         await self._queue_missed()
         await self._read_feed()
         await self._read_edits_and_erasures(now)
@@ -116,6 +119,7 @@ class ChangeCollector:
             self._search = None if next_after is None else (since, next_after)
 
     async def _read_feed(self) -> None:
+        changes = self._changes
         while len(self._queue) < MAX_WAITING:
             since = self.reached
             changed, position = await self._store.sessions.changed_since(since.position, PORTION, RELEVANT)
@@ -123,6 +127,7 @@ class ChangeCollector:
                 self._mark(span.vehicle_id, _changed(since, span.first_at, span.last_at))
             self._reach(position=position)
             if position - since.position < PORTION:
+                self._changes_read = changes
                 break
 
     async def _read_edits_and_erasures(self, now: int) -> None:

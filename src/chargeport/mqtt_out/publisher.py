@@ -25,7 +25,7 @@ from chargeport.signals.reading import AbsenceReason, Entry
 from chargeport.store.effective_feed import EffectiveFeed
 from chargeport.store.feed_cursor import FeedCursor
 from chargeport.store.protocols import Store
-from chargeport.store.records import Page, Vehicle
+from chargeport.store.records import Outcome, Page, Vehicle
 from chargeport.wire.envelope import iso
 from chargeport.wire.status import ERROR_STATUSES
 
@@ -66,12 +66,14 @@ class Publisher:
         self._unacknowledged: list[Awaitable[None]] = []
         self._next_at: dict[str, int] = {}  # by id of a vehicle: when its state may change without a write
         self._announced: set[str] = set()
-        self._written_names: set[str] = set()  # names of vehicles that were written to
+        self._written_names: set[str] = set()  # names of vehicles with entries that are not in the feed
         self._listed_at = 0
 
-    def note_written(self, entries: Sequence[Entry]) -> None:
-        """Remember the vehicles of stored entries: a stale value that is reported again unchanged is no change of the feed."""
-        self._written_names.update(entry.vehicle for entry in entries)
+    def note_written(self, entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> None:
+        """Remember the vehicles of entries that are not in the feed: a stale value may have been reported again unchanged."""
+        self._written_names.update(
+            entry.vehicle for entry, outcome in zip(entries, outcomes, strict=True) if outcome is not Outcome.ACCEPTED
+        )
 
     def republish(self) -> None:
         """Publish everything again in the next step: the broker may have lost it."""
@@ -97,9 +99,9 @@ class Publisher:
         if not self._listed_at or not 0 <= now - self._listed_at < POLL_S * 1000:
             vehicle_ids |= await self._list_vehicles()
             self._listed_at = now
-        for name in [self._written_names.pop() for _ in range(len(self._written_names))]:
-            vehicle = await self._store.vehicles.find_vehicle(name)
-            vehicle_ids |= set() if vehicle is None else {vehicle.id}
+        names = tuple(self._written_names)
+        vehicle_ids.update((await self._store.vehicles.ids_of(names)).values())
+        self._written_names.difference_update(names)
         for vehicle_id in vehicle_ids | {vehicle_id for vehicle_id, at in self._next_at.items() if at <= now}:
             await self._publish_state(vehicle_id)
 

@@ -4,7 +4,7 @@ Every method is a coroutine so that a database behind a socket can implement it;
 Lists are paged by number, changes by position. Instants are milliseconds since the epoch.
 """
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any, Protocol
 
 from chargeport.attempts import FailedAttempts
@@ -30,6 +30,7 @@ from chargeport.store.records import (
     Stretch,
     Vehicle,
     VehicleSeries,
+    WriteListener,
 )
 from chargeport.store.retention_policy import Horizon, Hour, Policy, Progress
 from chargeport.store.sessions import Sessions
@@ -40,8 +41,8 @@ from chargeport.store.webhooks import Webhooks
 class Readings(Protocol):
     """Signals in, latest values out."""
 
-    def on_written(self, listener: Callable[[Sequence[Entry]], None]) -> None:
-        """Have a function called with the entries of each call to `write` of this process, once they are on disk."""
+    def on_written(self, listener: WriteListener) -> None:
+        """Have a function called with the entries and outcomes of each `write` of this process, once they are on disk."""
         ...
 
     @property
@@ -219,6 +220,10 @@ class Vehicles(Protocol):
 
     async def find_vehicle(self, reference: str, writable_by: str | None = None) -> Vehicle | None:
         """Return one car by any of its names: id, VIN or alias; where an application is named, if it may write to it."""
+        ...
+
+    async def ids_of(self, references: Sequence[str]) -> dict[str, str]:
+        """Return the ids of the cars that have these names, by name. Other tasks run meanwhile."""
         ...
 
     async def vehicles(

@@ -1,6 +1,8 @@
 """The vehicles' tables."""
 
+import asyncio
 import json
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -10,12 +12,17 @@ from chargeport.store.audit import Act, recorded
 from chargeport.store.records import Erased, Page, Vehicle
 from chargeport.store.sql import Connection, Reader, Writer, fetch
 from chargeport.store.tables import rows, visibility
+from chargeport.store.tables.access import marks
 from chargeport.store.tables.erasure import erase, rows_of
 
 _BY_ID: Final = f"SELECT {rows.VEHICLE} FROM vehicles v WHERE v.id = ?"
 _BY_REFERENCE: Final = (
     f"SELECT {rows.VEHICLE} FROM vehicle_references r JOIN vehicles v ON v.key = r.vehicle_key WHERE r.reference = ?"
 )
+_IDS: Final = (
+    "SELECT r.reference, v.id FROM vehicle_references r JOIN vehicles v ON v.key = r.vehicle_key WHERE r.reference IN ({})"
+)
+NAMES_AT_ONCE: Final = 200  # in one query: a fifth of a millisecond on SQLite, in which no other task runs
 _WRITABLE: Final = f"{_BY_REFERENCE} AND EXISTS ({rows.WRITING} v.key)"
 _CONNECTED: Final = (
     "WHERE v.key IN (SELECT vehicle_key FROM connections WHERE client_id = ?1 AND (CAST(?2 AS TEXT) IS NULL OR user_uuid = ?2))"
@@ -49,6 +56,20 @@ class VehicleTables:
         sql, given = (_BY_REFERENCE, ()) if writable_by is None else (_WRITABLE, (writable_by,))
         row = await self._reader.select_row(sql, (reference, *given))
         return None if row is None else rows.vehicle(row)
+
+    async def ids_of(self, references: Sequence[str]) -> dict[str, str]:
+        """Return the ids of the cars that have these names, by name."""
+        found: dict[str, str] = {}
+        for start in range(0, len(references), NAMES_AT_ONCE):
+            names = references[start : start + NAMES_AT_ONCE]
+            plain = [name for name in names if "\0" not in name]
+            rows_found = await self._reader.select(_IDS.format(marks(plain, 1)), tuple(plain))
+            found |= {name: vehicle_id for name, vehicle_id in rows_found}  # noqa: C416  (rows of PostgreSQL are no pairs)
+            for name in set(names) - set(plain):  # a query of PostgreSQL's that has one finds nothing
+                if (vehicle := await self.find_vehicle(name)) is not None:
+                    found[name] = vehicle.id
+            await asyncio.sleep(0)
+        return found
 
     async def vehicles(
         self, page: Page, connected_to: str | None = None, *, user_uuid: str | None = None, not_ended_by: str | None = None
