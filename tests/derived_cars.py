@@ -85,8 +85,7 @@ class House:
     async def take(self, entries: Iterable[Entry]) -> None:
         """Store them in one go."""
         told = list(entries)
-        await self.store.readings.write(told)
-        self.derivation.note(told)
+        self.derivation.note(told, await self.store.readings.write(told))
 
     async def work(self) -> None:
         await catch_up(self.derivation)

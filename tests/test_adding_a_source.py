@@ -96,7 +96,7 @@ async def test_the_transport_receives_datagrams(tmp_path: Path, monkeypatch: pyt
     await store.vehicles.add_vehicle(car)
     feeds = Feeds(store, Settings(sources=[table]), ManualClock(NOW))
     written = asyncio.Event()
-    store.readings.on_written(lambda _: written.set())
+    store.readings.on_written(lambda *_: written.set())
     await feeds.start()
     async with asyncio.timeout(10):
         while feeds.states()[0].condition != "connected":  # noqa: ASYNC110

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from starlette.routing import Route
 
 from answers import detail, typed_error
 from chargeport.api.ingest import OFFLOAD_BYTES
@@ -69,6 +70,21 @@ async def dump(world: World) -> list[Any]:
 
 def counts(accepted: int = 0, superseded: int = 0, unchanged: int = 0) -> dict[str, Any]:
     return {"accepted": accepted, "superseded": superseded, "unchanged": unchanged, "rejected": []}
+
+
+async def test_a_reading_is_not_compared_with_the_routes_of_reads(
+    world: World, app: Client, car: Vehicle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[str] = []
+    matches = Route.matches
+
+    def noted(route: Route, scope: Any) -> Any:
+        compared.append(route.path)
+        return matches(route, scope)
+
+    monkeypatch.setattr(Route, "matches", noted)
+    assert await taken(world, app, [item(car)]) == counts(accepted=1)
+    assert compared == ["/ingest/readings"]
 
 
 # Forms

@@ -3,6 +3,7 @@
 import asyncio
 import importlib
 import random
+from collections.abc import Sequence
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.effective import DERIVED
 from chargeport.signals.ranks import derived_of
 from chargeport.signals.reading import AbsenceReason, Entry
+from chargeport.store.records import Outcome
 from derived_cars import (
     AMPERAGE,
     CABLE,
@@ -87,24 +89,37 @@ async def test_power_follows_from_voltage_current_and_phases_and_says_so(house: 
 async def test_what_waits_is_counted_until_all_that_follows_from_it_is_stored(house: House) -> None:
     rounds, stored = Rounds(), asyncio.Event()
     derivation = Derivation(house.store, house.settings, house.clock, rounds.wait, rest=asyncio.sleep)
-    derivation.note(volts_and_amperes())
+    derivation.note(volts_and_amperes(), [Outcome.ACCEPTED] * 6)
     assert derivation.waiting == 0, "another process may derive"
     running = asyncio.create_task(derivation.run())
     await rounds.idle.wait()
     assert derivation.waiting == 0
-    house.store.readings.on_written(lambda entries: stored.set() if entries[0].source == DERIVED else None)
+    house.store.readings.on_written(lambda entries, _: stored.set() if entries[0].source == DERIVED else None)
     for power in (volts_and_amperes(), [said(AMPERAGE, 10, T0 + MINUTE)], [said(VOLTAGE, 230, T0 + 2 * MINUTE)]):
         house.clock.move(MINUTE)
-        await house.store.readings.write(power)
-        derivation.note(power)
+        derivation.note(power, await house.store.readings.write(power))
         assert derivation.waiting > 0
         rounds.next()
         await rounds.idle.wait()
         assert derivation.waiting == 0
     assert stored.is_set()
     await tasks.end(running)
-    derivation.note(volts_and_amperes())
+    derivation.note(volts_and_amperes(), [Outcome.ACCEPTED] * 6)
     assert derivation.waiting == 0
+
+
+async def no_names(references: Sequence[str]) -> dict[str, str]:
+    """`ids_of` where it must not be needed."""
+    assert not references
+    return {}
+
+
+async def test_a_change_is_collected_from_the_feed_alone(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    await house.take(volts_and_amperes())
+    with monkeypatch.context() as patch:
+        patch.setattr(house.store.vehicles, "ids_of", no_names)
+        await house.derivation.work()
+    assert (await house.read(WATTAGE))["attributes"]["body"]["value"] == 11_040
 
 
 async def test_what_a_value_is_derived_from_are_the_reported_signals_it_went_by_this_time(house: House) -> None:
@@ -296,7 +311,7 @@ async def test_a_car_that_reports_everything_costs_no_derivation(house: House, m
     found = await house.store.readings.signals(CAR.id)
     assert found is not None
     assert not [state for states in found.series.values() for state in states if state.source == DERIVED]
-    house.derivation.note(everything)
+    house.derivation.note(everything, [Outcome.UNCHANGED] * len(everything))
     house.clock.move(30)
     with monkeypatch.context() as patch:
         patch.setattr("chargeport.derivation.values.ValueDeriver.of", None)

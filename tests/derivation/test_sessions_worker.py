@@ -461,10 +461,10 @@ async def live(house: House, store: Any, portions: Sequence[list[Entry]]) -> int
             newest = max(each.observed_at for each in portion)
             house.clock.move(max(0, newest + 1000 - house.clock.now()) / 1000)
             try:
-                await store.readings.write(portion)
+                outcomes = await store.readings.write(portion)
             except KilledError:
                 return number
-            house.derivation.note(portion)
+            house.derivation.note(portion, outcomes)
             try:
                 await house.work()
             except KilledError:

@@ -47,13 +47,13 @@ class MemoryVehicles:
     async def vehicle(self, vehicle_id: str) -> Vehicle | None:
         return self.cars.get(vehicle_id)
 
+    async def ids_of(self, references: Sequence[str]) -> dict[str, str]:
+        return {name: found.id for name in references if (found := self.named(name)) is not None}
+
     async def find_vehicle(self, reference: str, writable_by: str | None = None) -> Vehicle | None:
         found = self.named(reference)
         is_hidden = found is not None and writable_by is not None and not await self.access.may_write(writable_by, found.id)
         return None if is_hidden else found
-
-    async def ids_of(self, references: Sequence[str]) -> dict[str, str]:
-        return {name: car.id for name in references if (car := self.named(name)) is not None}
 
     async def vehicles(
         self, page: Page, connected_to: str | None = None, *, user_uuid: str | None = None, not_ended_by: str | None = None

@@ -82,8 +82,10 @@ class Series:
     def rows(self) -> Rows:
         return Rows(self, self.latest)
 
-    def begin(self, latest: Latest, run: tuple[Any, ...]) -> None:  # noqa: ARG002
-        self.runs.append(Run(*run))
+    def begin(self, latest: Latest, entry: Entry, value: Any, absence: str | None, rule: Any, *, continues: int | None) -> int:  # noqa: ARG002
+        position = self.next_position()
+        self.runs.append(Run(entry.observed_at, position, entry.received_at, value, absence, None, None, continues, rule))
+        return position
 
     def extend(self, latest: Latest) -> None:
         self.runs = [latest.whole(run) for run in self.runs]

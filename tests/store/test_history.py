@@ -15,7 +15,7 @@ from chargeport.signals.definition import Signal, Value
 from chargeport.signals.effective import Ranks, effective
 from chargeport.signals.reading import Absence, AbsenceReason, Entry, Reading
 from chargeport.store.protocols import Store
-from chargeport.store.records import Run, RunStart, Vehicle
+from chargeport.store.records import Outcome, Run, RunStart, Vehicle
 
 WATTAGE = BY_CODE["charge-wattage"]
 CHARGING = BY_CODE["charge-ischarging"]
@@ -291,6 +291,18 @@ async def test_pages_of_any_size_put_together_are_what_the_rule_says(
     car = await new_car(new_store)
     await arrived(new_store, car, pairs, arrival)
     assert await told(new_store, car, page) == rule(pairs)
+
+
+@on_one_store
+@given(sets(), st.randoms(use_true_random=False))
+async def test_every_accepted_entry_has_a_position_in_the_feed(
+    new_store: Store, pairs: list[Pair], chance: random.Random
+) -> None:
+    car = await new_car(new_store)
+    for at, said in chance.sample(pairs, len(pairs)):
+        before = await new_store.readings.position()
+        (outcome,) = await new_store.readings.write([reading(car, T0 + at, said)])
+        assert outcome is not Outcome.ACCEPTED or await new_store.readings.position() > before
 
 
 said = st.one_of(st.integers(0, 2), st.sampled_from(AbsenceReason))

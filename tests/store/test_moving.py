@@ -6,7 +6,7 @@ import pytest
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.reading import Reading
 from chargeport.store.records import DirtyVehicle, Selection, Vehicle
-from chargeport.store.sqlite import SqliteStore, feed, moving
+from chargeport.store.sqlite import SqliteStore, engine, feed, moving
 
 T0 = 1_777_629_598_000
 CARS = [f"0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c1{number}" for number in range(3)]
@@ -26,7 +26,8 @@ async def moved(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> SqliteSt
         await store.vehicles.add_vehicle(Vehicle(id=car))
     for number in range(RUNS):
         await store.readings.write([Reading(car, WATTAGE, float(number), T0 + number, T0 + number, "box") for car in CARS])
-    await store.ping()  # behind what is moved after the last write
+    for _ in range(4):  # behind all that is moved after the last write: at least a step before each next one
+        await store.ping()
     return store
 
 
@@ -117,3 +118,18 @@ async def test_a_move_that_fails_leaves_every_run_where_it_was(store: SqliteStor
     assert (count(store, "recent"), count(store, "settled")) == (1, 0)
     await store.readings.write([Reading(CARS[0], WATTAGE, 2.0, T0 + 1, T0 + 1, "box")])
     assert len(await store.history.history(CARS[0], WATTAGE, source="box", limit=9)) == 2
+
+
+async def test_the_feed_is_shortened_while_there_are_runs_to_move(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled = SqliteStore.open(store.path.with_name("filled.db"))
+    await filled.vehicles.add_vehicle(Vehicle(id=CARS[0]))
+    await filled.readings.write([Reading(CARS[0], WATTAGE, float(at), T0 + at, T0 + at, "box") for at in range(RUNS)])
+    await filled.close()  # its writer moves nothing on now
+    for name, bound in (("MAX_RECENT", 0), ("STEP_RUNS", 1), ("FEED_CHANGES", 6)):
+        monkeypatch.setattr(moving, name, bound)
+    connection = engine.connect(filled.path)
+    mover = moving.Mover(connection)
+    for _ in range(RUNS - 6):
+        assert mover.step()
+    connection.close()
+    assert (count(filled, "feed"), count(filled, "recent")) == (6, RUNS)

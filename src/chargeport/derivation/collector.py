@@ -15,6 +15,7 @@ from chargeport.derivation.sessions import RELEVANT
 from chargeport.signals.effective import DERIVED
 from chargeport.signals.reading import Entry
 from chargeport.store.protocols import Store
+from chargeport.store.records import Outcome
 
 PORTION: Final = 2_000  # changes of the feed, or vehicles, read at once
 MAX_WAITING: Final = 200_000  # jobs; while there are more, the feed is not read
@@ -35,7 +36,8 @@ class ChangeCollector:
         self._queue = queue
         self.reached = Progress()
         """Up to where everything is queued."""
-        self._written: dict[str, Changed] = {}  # by the source's name for the vehicle
+        self._changes = self._changes_read = 0  # calls of `note` with changes, and those of which the feed was read since
+        self._written: dict[str, Changed] = {}  # what is not in the feed, by the source's name for the vehicle
         self._missed: Progress | None = None  # from where on the writes of this process are not complete
         self._search: tuple[Progress, int] | None = None  # from where missed writes are searched, and after which vehicle
         self._is_new = True  # nothing was collected since the start
@@ -44,8 +46,8 @@ class ChangeCollector:
 
     @property
     def unqueued(self) -> int:
-        """The number of vehicles with readings that are not queued yet; a search that is not complete counts as one."""
-        return len(self._written) + (self._is_new or self._is_searching)
+        """The number of vehicles with readings that are not queued yet; a search, and the feed, count as one until read."""
+        return len(self._written) + (self._is_new or self._is_searching) + (self._changes != self._changes_read)
 
     @property
     def can_search(self) -> bool:
@@ -56,21 +58,25 @@ class ChangeCollector:
     def _is_searching(self) -> bool:
         return self._missed is not None or self._search is not None
 
-    def note(self, entries: Sequence[Entry]) -> None:
-        """Collect what this process wrote."""
-        written = self._written
-        for entry in entries:
+    def note(self, entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> None:
+        """Collect what this process wrote that is not in the feed, and that something is: every accepted entry is."""
+        written, has_changes = self._written, False
+        for entry, outcome in zip(entries, outcomes, strict=True):
             if entry.source == DERIVED:
+                continue
+            if outcome is Outcome.ACCEPTED:
+                has_changes = True
                 continue
             changed = written.get(entry.vehicle)
             if changed is None:
                 if len(written) >= MAX_WRITTEN:
                     self._missed = self._missed or self.reached
-                    return
+                    break
                 changed = written[entry.vehicle] = Changed(self.reached)
             if entry.signal.key in _KEYS:
                 changed.first_at = min(changed.first_at, entry.observed_at)
                 changed.last_at = max(changed.last_at, entry.observed_at)
+        self._changes += has_changes
 
     async def resume(self) -> None:
         """Continue from the stored progress. A database without one is derived from its beginning."""
@@ -125,6 +131,7 @@ class ChangeCollector:
         self._search = None if next_after is None else (since, next_after)
 
     async def _read_feed(self) -> None:
+        changes = self._changes
         while len(self._queue) < MAX_WAITING:
             since = self.reached
             changed, position = await self._store.sessions.changed_since(since.position, PORTION, RELEVANT)
@@ -132,6 +139,7 @@ class ChangeCollector:
                 self._mark(span.vehicle_id, _changed(since, span.first_at, span.last_at))
             self._reach(position=position)
             if position - since.position < PORTION:
+                self._changes_read = changes
                 break
 
     async def _read_edits_and_erasures(self, now: int) -> None:

@@ -24,6 +24,7 @@ from chargeport.ingest.pipeline import Pipeline
 from chargeport.settings import Settings
 from chargeport.signals.reading import Entry
 from chargeport.store.protocols import Store
+from chargeport.store.records import Outcome
 
 WAIT_S: Final = 1.0
 BETWEEN_ROUNDS_S: Final = 0.2  # at least, between two rounds
@@ -75,9 +76,9 @@ class Derivation:
             return 0
         return self._collector.unqueued + self._queue.unfinished + len(self._unwritten)
 
-    def note(self, entries: Sequence[Entry]) -> None:
+    def note(self, entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> None:
         """Collect entries that were stored: the feed does not contain those that only confirm a value."""
-        self._collector.note(entries)
+        self._collector.note(entries, outcomes)
 
     async def run(self) -> None:
         """Derive until cancelled; log errors and retry."""

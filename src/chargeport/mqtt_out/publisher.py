@@ -27,7 +27,7 @@ from chargeport.sources.base import SourceError
 from chargeport.sources.mqtt.settings import MqttSettings
 from chargeport.store.effective_feed import EffectiveFeed, FeedCursor
 from chargeport.store.protocols import Store
-from chargeport.store.records import Page, Vehicle
+from chargeport.store.records import Outcome, Page, Vehicle
 from chargeport.wire.envelope import iso
 from chargeport.wire.status import ERROR_STATUSES
 
@@ -68,12 +68,14 @@ class Publisher:
         self._unacknowledged: list[Awaitable[None]] = []
         self._next_at: dict[str, int] = {}  # by id of a vehicle: when its state may change without a write
         self._announced: set[str] = set()
-        self._written_names: set[str] = set()  # names of vehicles that were written to
+        self._written_names: set[str] = set()  # names of vehicles with entries that are not in the feed
         self._listed_at = 0
 
-    def note_written(self, entries: Sequence[Entry]) -> None:
-        """Remember the vehicles of stored entries: a stale value that is reported again unchanged is no change of the feed."""
-        self._written_names.update(entry.vehicle for entry in entries)
+    def note_written(self, entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> None:
+        """Remember the vehicles of entries that are not in the feed: a stale value may have been reported again unchanged."""
+        self._written_names.update(
+            entry.vehicle for entry, outcome in zip(entries, outcomes, strict=True) if outcome is not Outcome.ACCEPTED
+        )
 
     def republish(self) -> None:
         """Publish everything again in the next step: the broker may have lost it."""

@@ -69,7 +69,7 @@ class Cadences:
         """Use what was learnt before the start, and begin to measure. Raises StoreError."""
         await self.update()
         if self._settings.learn:
-            self._store.readings.on_written(self.note_written)
+            self._store.readings.on_written(lambda entries, _: self.note_written(entries))
 
     async def run(self, wait: Callable[[float], Awaitable[object]] = asyncio.sleep) -> None:
         """Learn until cancelled; log store errors. `wait` returns after so many seconds of real time."""

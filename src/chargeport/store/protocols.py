@@ -4,7 +4,7 @@ Every method is a coroutine so that a database behind a socket can implement it;
 Lists are paged by number, changes by position. Instants are milliseconds since the epoch.
 """
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any, Protocol
 
 from chargeport.attempts import FailedAttempts
@@ -29,6 +29,7 @@ from chargeport.store.records import (
     Stretch,
     Vehicle,
     VehicleSeries,
+    WriteListener,
 )
 from chargeport.store.retention_policy import Horizon, Hour, Policy, Progress
 from chargeport.store.sessions import Sessions
@@ -39,8 +40,8 @@ from chargeport.store.webhooks import Webhooks
 class Readings(Protocol):
     """Signals in, latest values out."""
 
-    def on_written(self, listener: Callable[[Sequence[Entry]], None]) -> None:
-        """Have a function called with the entries of each call to `write` of this process, once they are on disk."""
+    def on_written(self, listener: WriteListener) -> None:
+        """Have a function called with the entries and outcomes of each `write` of this process, once they are on disk."""
         ...
 
     @property

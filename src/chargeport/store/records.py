@@ -5,7 +5,7 @@ Instants are milliseconds since the epoch.
 
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -13,7 +13,7 @@ import msgspec
 
 from chargeport.signals.catalogue import VIN
 from chargeport.signals.definition import Permission, Signal, Value
-from chargeport.signals.reading import AbsenceReason, Issue
+from chargeport.signals.reading import AbsenceReason, Entry, Issue
 from chargeport.signals.state import State
 
 
@@ -26,6 +26,9 @@ class Outcome(StrEnum):
     UNKNOWN_VEHICLE = "unknown_vehicle"
     NOT_PERMITTED = "not_permitted"
 
+
+WriteListener = Callable[[Sequence[Entry], Sequence[Outcome]], None]
+"""Is called with entries that were written and what became of each."""
 
 _VIN: Final = re.compile(r"[A-HJ-NPR-Z0-9]{17}")  # ISO 3779: no I, O, Q
 

@@ -22,7 +22,7 @@ from chargeport.signals.effective import Effective, effective_of, next_change_at
 from chargeport.signals.reading import Entry
 from chargeport.store.effective_feed import FeedCursor
 from chargeport.store.protocols import Store
-from chargeport.store.records import Page, VehicleSeries, user_uuid_of
+from chargeport.store.records import Outcome, Page, VehicleSeries, user_uuid_of
 from chargeport.store.webhooks import Event, Subscription, Webhook
 from chargeport.webhooks import payload
 from chargeport.webhooks.comparison import TEMPORARY, Burst, Sent, bursts_of, decode_sent, has_temporary, new_errors, triggers
@@ -78,10 +78,12 @@ class Watch:
         self._written_names: set[str] = set()  # names of vehicles that were written to since a value went stale
         self._pending: set[str] = set()  # ids of webhooks whose vehicles are all to be compared
 
-    def note_written(self, entries: Sequence[Entry]) -> None:
-        """Remember the vehicles of stored entries: a stale value that is reported again unchanged is no change in the feed."""
+    def note_written(self, entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> None:
+        """Remember the vehicles of entries that are not in the feed: a stale value may have been reported again unchanged."""
         if self._stale:
-            self._written_names.update(entry.vehicle for entry in entries)
+            self._written_names.update(
+                entry.vehicle for entry, outcome in zip(entries, outcomes, strict=True) if outcome is not Outcome.ACCEPTED
+            )
 
     async def load_stale(self) -> None:
         """Find the vehicles of which a stale value was sent before the start."""

@@ -16,6 +16,10 @@ from chargeport.store.records import Outcome
 class Editor(RunLog, Protocol):
     """Changes the runs of one series, and reads them."""
 
+    def next_position(self) -> int:
+        """Return a new position in the feed."""
+        ...
+
     def flush(self, latest: Latest) -> Rows:
         """Have all that was taken down so far, and what `finish` and `extend_absence` add, in history; read it from there."""
         ...

@@ -71,12 +71,8 @@ class Latest(msgspec.Struct, gc=False, eq=False):
 class RunLog(Protocol):
     """Takes down what happens to the runs of series, one call for each change."""
 
-    def next_position(self) -> int:
-        """Return a new position in the feed."""
-        ...
-
-    def begin(self, latest: Latest, run: tuple[Any, ...]) -> None:
-        """Begin a run: a tuple of the members of `Run`."""
+    def begin(self, latest: Latest, entry: Entry, value: Any, absence: str | None, rule: Any, *, continues: int | None) -> int:
+        """Begin a run with an entry; return its position in the feed, which is new."""
         ...
 
     def extend(self, latest: Latest) -> None:
@@ -124,8 +120,7 @@ def _begin(
     """Begin a run with this entry and finish the one before it."""
     if latest.seen is not None or latest.absence_at is not None:
         finish(latest, log)
-    position = log.next_position()
-    log.begin(latest, (entry.observed_at, position, entry.received_at, value, absence, None, None, continues, rule))
+    position = log.begin(latest, entry, value, absence, rule, continues=continues)
     if absence is None:
         latest.position, latest.run_at = position, entry.observed_at
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import astuple
 
+from chargeport.signals.reading import Entry
 from chargeport.store.history.late import Edits
 from chargeport.store.history.latest import Latest, finish
 from chargeport.store.postgres.connection import Connection
@@ -140,9 +141,12 @@ class Group:
         self._position = self.position + 1
         return self._position
 
-    def begin(self, latest: Latest, run: tuple[Any, ...]) -> None:
-        """Begin a run."""
+    def begin(self, latest: Latest, entry: Entry, value: Any, absence: str | None, rule: Any, *, continues: int | None) -> int:
+        """Begin a run with an entry; return its position in the feed."""
+        position = self.next_position()
+        run = (entry.observed_at, position, entry.received_at, value, absence, None, None, continues, rule)
         self._runs.append(key_of(latest.slot) + run)
+        return position
 
     def extend(self, latest: Latest) -> None:
         """Move the newest sightings of a value to its run."""

@@ -51,10 +51,10 @@ class Mover:
         position: int = fetch(self._connection, _POSITION)[0][0]
         self._runs += position - self._position
         self._position = position
-        if self._runs > MAX_RECENT:
-            self._move()
-        elif position - self._floor >= FEED_CHANGES + STEP_RUNS:
+        if position - self._floor >= FEED_CHANGES + STEP_RUNS:  # first: under load there are always runs to move
             self._shorten(min(position - FEED_CHANGES, self._floor + STEP_RUNS))
+        elif self._runs > MAX_RECENT:
+            self._move()
         else:
             return False
         return True

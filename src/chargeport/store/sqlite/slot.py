@@ -12,11 +12,12 @@ import apsw
 from msgspec.structs import astuple
 
 from chargeport.errors import StoreError
+from chargeport.signals.reading import Entry
 from chargeport.store.history.late import Edits
 from chargeport.store.history.latest import Latest, finish
 from chargeport.store.sqlite.engine import Connection, Row
-from chargeport.store.tables.keys import LATEST, MAX_SOURCES, OF, SeriesKey, key_of
-from chargeport.store.tables.runs import ONE, change, set_seen
+from chargeport.store.tables.keys import LATEST, MAX_SOURCES, OF, SOURCE_BITS, VEHICLE_SHIFT, SeriesKey, key_of
+from chargeport.store.tables.runs import ONE, change, insert, set_seen
 from chargeport.store.tables.series import Series
 
 _COLUMNS: Final = ", ".join(f"latest.{column}" for column in LATEST.split(", "))
@@ -111,13 +112,16 @@ class SlotTable:
         self._position += 1
         return self._position
 
-    def begin(self, latest: Latest, run: tuple[Any, ...]) -> None:
-        """Begin a run."""
-        at, position, received_at, value, absence, last_seen_at, seen, continues, rule = run
-        lasted = None if last_seen_at is None else last_seen_at - at
-        self._runs += key_of(latest.slot)
-        self._runs += at, position, received_at - at, value, absence, lasted, seen, continues, rule
-        self._feed += position, latest.slot, at
+    def begin(self, latest: Latest, entry: Entry, value: Any, absence: str | None, rule: Any, *, continues: int | None) -> int:
+        """Begin a run with an entry; return its position in the feed."""
+        self._position = position = self._position + 1
+        slot, at = latest.slot, entry.observed_at
+        self._runs += (
+            slot >> VEHICLE_SHIFT, slot >> SOURCE_BITS & 255, slot & MAX_SOURCES, at, position, entry.received_at - at, value,
+            absence, None, None, continues, rule,
+        )  # fmt: skip
+        self._feed += position, slot, at
+        return position
 
     def extend(self, latest: Latest) -> None:
         """Move the newest sightings of a value to its run."""
@@ -143,8 +147,9 @@ class SlotTable:
             self.connection,
             [(after.seen, after.last_seen_at, *key, before.observed_at, before.position) for before, after in edits.changed],
         )
+        insert(self.connection, [(*key, *run) for run in edits.added])
         for run in edits.added:
-            self.begin(latest, tuple(run))
+            self._feed += run.position, latest.slot, run.observed_at
         self._write_history()
 
     def store(self) -> None:
@@ -155,10 +160,9 @@ class SlotTable:
             self.execute("UPDATE sequences SET value = ? WHERE name = 'position'", (self._position,))
 
     def _write_history(self) -> None:
-        if self._runs:
-            self._insert(_INSERT_RUNS, 12, self._runs)
-            self._insert(_INSERT_FEED, 3, self._feed)
-            self._runs, self._feed = [], []
+        self._insert(_INSERT_RUNS, 12, self._runs)
+        self._insert(_INSERT_FEED, 3, self._feed)
+        self._runs, self._feed = [], []
         if self._sightings:
             change(self.connection, _APPEND_SEEN, self._sightings)
             self._sightings = []

@@ -1,6 +1,6 @@
 """Writing and erasing readings, and the states of the rows that a database reads of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Final, Protocol
 
@@ -12,7 +12,7 @@ from chargeport.signals.reading import AbsenceReason, Entry
 from chargeport.signals.state import State
 from chargeport.store.audit import Act, recorded
 from chargeport.store.history.runs import ALWAYS
-from chargeport.store.records import Forgotten, Named, Outcome
+from chargeport.store.records import Forgotten, Named, Outcome, WriteListener
 from chargeport.store.sql import Connection, Row, Scans, SlotsOf, Writer, fetch
 from chargeport.store.tables.forgetting import forget
 from chargeport.store.tables.keys import MAX_SOURCES, SERIES, SOURCE_BITS, VEHICLE_SHIFT
@@ -55,7 +55,7 @@ class ReadingTables:
         self._reader = reader
         self._writer = writer
         self._scans = scans
-        self._listeners: list[Callable[[Sequence[Entry]], None]] = []
+        self._listeners: list[WriteListener] = []
         self._freshness = Freshness()
         self._ranks = Ranks()
         self._named: dict[int, Named] = {}
@@ -64,11 +64,11 @@ class ReadingTables:
         """Store entries; returns when they are on disk. See `store.protocols.Readings`."""
         outcomes = await self._writer.write(entries, only_for)
         for listener in self._listeners:
-            listener(entries)
+            listener(entries, outcomes)
         return outcomes
 
-    def on_written(self, listener: Callable[[Sequence[Entry]], None]) -> None:
-        """Tell somebody what was stored."""
+    def on_written(self, listener: WriteListener) -> None:
+        """Tell somebody what was written."""
         self._listeners.append(listener)
 
     @property
