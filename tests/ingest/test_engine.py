@@ -238,6 +238,22 @@ def test_a_live_number_that_the_source_calls_invalid_is_over_and_a_lasting_one_s
     assert idle.says(1, kw=None)["Wattage"] == 0, "that nothing flows is true while the car sleeps, too"
 
 
+def test_a_live_number_of_which_one_field_has_no_value_is_read_from_the_others() -> None:
+    table = dialect(
+        "box",
+        row("on", "charge-ischarging"),
+        combined(
+            ("fine", "coarse"), "charge-timetocomplete",
+            lambda known: value(known[best]) if (best := known.best("fine", "coarse")) else NOT_KNOWN,
+        ),
+    )  # fmt: skip
+    box = Box(table)
+    assert box.says(0, on=True, fine=61, coarse=60)["TimeToComplete"] == 61
+    assert box.says(1, fine=None)["TimeToComplete"] == 60
+    assert box.says(2, coarse=None)["TimeToComplete"] is AbsenceReason.UNREADABLE
+    assert box.issues == []
+
+
 @pytest.mark.parametrize(("field", "odd"), [("kw", "much"), ("kw", 10**9), ("state", "dreaming"), ("volts", "high")])
 def test_a_state_or_live_number_that_cannot_be_read_leaves_no_old_one_standing(field: str, odd: Any) -> None:
     box = Box()
