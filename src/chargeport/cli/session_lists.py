@@ -17,7 +17,7 @@ from chargeport.derive.records.records import wire_instant
 from chargeport.derive.records.reported import OPEN_FOR_MS, RECORDS, from_record
 from chargeport.derive.sessions.session import Session
 from chargeport.errors import ChargeportError
-from chargeport.signals.bodies import PLACEHOLDERS
+from chargeport.signals.bodies import is_placeholder
 from chargeport.signals.records import ChargeRecord, Cost, Place
 from chargeport.signals.violation import Rule, Violation
 
@@ -214,7 +214,7 @@ def _values(row: Row, chosen: Mapping[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, header in chosen.items():
         value = row.cells.get(header)
-        if value is None or (isinstance(value, str) and value.strip().lower() in PLACEHOLDERS):
+        if value is None or (isinstance(value, str) and is_placeholder(value)):
             continue
         values[name] = _number(value, header) if name in NUMBERS else str(value).strip()
     return values
