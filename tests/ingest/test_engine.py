@@ -215,6 +215,23 @@ def test_a_word_for_nothing_takes_back_and_a_word_for_not_knowing_does_not() -> 
     assert box.issues == []
 
 
+def test_a_word_that_the_table_gives_a_meaning_is_no_placeholder_and_of_other_rows_it_is_one() -> None:
+    table = dialect(
+        "box",
+        row("state", "charge-detailedchargingstatus", words={"none": "DISCONNECTED", "busy": "CHARGING", "-": None}),
+        row("state", "charge-ischargingcableconnected", words={"none": False, "busy": True}),
+        row("kind", "charge-fastchargertype", words={"n/a": NOT_KNOWN, "combo": "CCS"}),
+    )
+    box = Box(table)
+    assert box.says(0, state="busy", kind="combo")["IsChargingCableConnected"] is True
+    assert box.says(1, state="None")["IsChargingCableConnected"] is False
+    box.says(2, state="busy")
+    known = box.says(3, state="-", kind="n/a")
+    assert (known["DetailedChargingStatus"], known["IsChargingCableConnected"]) == (AbsenceReason.UNREADABLE, True)
+    assert box.says(4, state=None)["IsChargingCableConnected"] is True
+    assert box.issues == []
+
+
 def test_a_late_message_takes_back_nothing_that_was_said_after_it() -> None:
     box = Box()
     box.says(50, state="busy")

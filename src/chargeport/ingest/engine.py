@@ -139,7 +139,7 @@ class _Normaliser:
             self._whole_car(field, value)
             return False
         if field in dialect.by_field:
-            return not is_nothing(value)
+            return not is_nothing(value) or any(row.knows(value) for row in dialect.by_field[field])
         if not dialect.ignores(field):
             self._issue(field, Rule.UNKNOWN_MEMBER, "is not known: neither mapped nor ignored", {field: value})
         return False
@@ -181,6 +181,9 @@ class _Normaliser:
         ]
         for row in sorted(rows, key=lambda row: (row.signal is not IS_CHARGING, row.signal is not CABLE_CONNECTED)):
             own = {field: valued[field] for field in row.fields if field in valued}
+            if row.combine is None and is_nothing(own[row.fields[0]]) and not row.knows(own[row.fields[0]]):
+                self._read_emptied(row, valued)
+                continue
             try:
                 self._enter(row, self._decoded(row, valued))
             except _UNREADABLE as error:
