@@ -76,12 +76,13 @@ def _signal(signal: Signal) -> str:
 def units() -> str:
     """List the spellings of units that are taken."""
     rows = ((each, code(WIRE_UNIT[each]), ", ".join(map(code, spellings(each)))) for each in Dimension)
-    placeholders = ", ".join(code(each or "(empty)") for each in sorted(PLACEHOLDERS))
+    placeholders = ", ".join(map(code, sorted(PLACEHOLDERS)))
     return (
         "# Units\n\nA body may be sent in any of these; it is kept and answered in the wire's unit. Case does not matter where"
         " it can't change the meaning.\n\n"
         + table(("dimension", "on the wire", "taken"), rows)
-        + f"\nTexts that say that there is no value, and are therefore never taken as one: {placeholders}.\n"
+        + f"\nTexts that mean that there is no value, in any case and also in angle brackets: {placeholders}; and texts"
+        " that are nothing but dashes, dots, question marks or asterisks, such as `--`.\n"
     )
 
 

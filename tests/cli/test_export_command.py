@@ -37,7 +37,7 @@ def value_of(signal: Signal) -> st.SearchStrategy[Any]:
             return st.booleans()
         case Kind.TEXT:
             return st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=20).filter(
-                lambda text: text.lower() not in bodies.PLACEHOLDERS
+                lambda text: not bodies.is_placeholder(text)
             )
         case Kind.DOCUMENT:
             return st.just(bodies.parse(signal, signal.example))

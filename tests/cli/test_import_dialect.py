@@ -184,6 +184,7 @@ def test_rows_that_are_close_together_keep_their_instants_in_every_night_of_ever
         ("2026-05-01 09:59:58", None, datetime(2026, 5, 1, 9, 59, 58)),  # noqa: DTZ001
         ("2026-05-01T09:59", None, datetime(2026, 5, 1, 9, 59)),  # noqa: DTZ001
         ("2026-05-01 09:59:58.25+00", None, datetime(2026, 5, 1, 9, 59, 58, 250_000, UTC)),
+        ("2026-05-01 09:59:58 UTC", None, datetime(2026, 5, 1, 9, 59, 58, tzinfo=UTC)),
         ("2026-05-01 09:59:58 -0330", None, datetime(2026, 5, 1, 13, 29, 58, tzinfo=UTC)),
         ("5/31/2026 1:02:03 PM", "%m/%d/%Y %I:%M:%S %p", datetime(2026, 5, 31, 13, 2, 3)),  # noqa: DTZ001
         ("1777629598000", None, None),
@@ -279,6 +280,12 @@ def test_any_column_may_say_when_and_any_common_separator_may_stand_between(
     assert [(each["line"], each["code"]) for each in found["rejections"]] == [(4, "MISSING"), (5, "BAD_FORMAT")]
     assert [at.hour for at, _ in stored(chargeport, "charge-wattage")] == [12, 12]
     assert values(chargeport, "charge-wattage") == [7000, 8000]
+
+
+def test_a_line_in_which_excel_names_the_separator_is_no_header() -> None:
+    rows = list(import_rows.read(io.BytesIO(b"\xef\xbb\xbfsep=;\r\nTime;power\r\n2026-05-31 14:00;7\r\n")))
+    assert [(each.line, each.fields) for each in rows] == [(3, {"Time": "2026-05-31 14:00", "power": "7"})]
+    assert list(import_rows.read(io.BytesIO(b"sep=;\n"))) == []
 
 
 def test_a_row_that_does_not_say_when_is_rejected_for_now_would_be_another_time_tomorrow(

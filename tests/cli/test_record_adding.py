@@ -233,3 +233,15 @@ def test_a_file_without_a_begin_or_of_no_sessions_is_refused(chargeport: Command
     (tmp_path / "b.csv").write_text("", "utf-8")
     assert "holds no sessions" in chargeport("record", "import", car, str(tmp_path / "b.csv")).refused()
     assert "can't be read" in chargeport("record", "import", car, str(tmp_path / "none.csv")).refused()
+
+
+def test_a_list_may_be_in_utf_16_as_excel_writes_it_and_one_of_another_encoding_is_refused(
+    chargeport: CommandLine, car: str, tmp_path: Path
+) -> None:
+    text = "Start\tEnd\tEnergy\tPlace\n2026-04-01 10:00:00Z\t2026-04-01 11:00:00Z\t7,5\tKöln\n"
+    (tmp_path / "excel.txt").write_text(text, "utf-16")
+    chargeport("record", "import", car, str(tmp_path / "excel.txt"))
+    first = listed(chargeport, car)[0]
+    assert (first["energy_added_kwh"], first["place"]) == (7.5, {"name": "Köln"})
+    (tmp_path / "old.csv").write_text(text, "cp1252")
+    assert "save it as CSV UTF-8" in chargeport("record", "import", car, str(tmp_path / "old.csv")).refused()

@@ -9,8 +9,8 @@ from chargeport.signals.records import Cost, Place
 FROM_TO = "2026-05-04 18:00:00;2026-05-04 20:00:00"
 
 
-def listed(text: str) -> Read:
-    return read(text, "import", 1_790_000_000_000, columns={}, zone=None, currency="EUR")
+def listed(text: str, currency: str | None = "EUR") -> Read:
+    return read(text, "import", 1_790_000_000_000, columns={}, zone=None, currency=currency)
 
 
 def only(text: str) -> Session:
@@ -36,7 +36,7 @@ def test_the_unit_of_a_cell_counts_before_that_of_its_header() -> None:
     assert (one.start_soc, one.odometer_km) == (20, pytest.approx(160.9344))
 
 
-@pytest.mark.parametrize("nothing", ["-", "n/a", "unknown", ""])
+@pytest.mark.parametrize("nothing", ["-", "--", "?", "n/a", "unknown", "<nil>", ""])
 def test_a_cell_that_says_there_is_no_value_costs_no_session(nothing: str) -> None:
     one = only(f"Start;End;Energy;Cost;Odometer\n{FROM_TO};9,1;{nothing};{nothing}")
     assert (one.energy_added_kwh, one.cost, one.odometer_km) == (pytest.approx(9.1), None, None)
@@ -54,6 +54,94 @@ def test_a_list_of_evcc_has_its_headers_in_german_or_in_english() -> None:
     assert german == english
     assert (german.odometer_km, german.meter_start_kwh, german.meter_end_kwh) == (18_919, 1_500.5, 1_504.8)
     assert (german.cost, german.place) == (Cost("EUR", 1.29), Place("Garage"))
+
+
+@pytest.mark.parametrize(
+    ("header", "written", "minutes"),
+    [
+        ("Duration", "2:15:00", 135), ("Duration", "1 day, 0:30:00", 1470), ("Duration", "3h5m30s", 185.5),
+        ("Duration", "PT2H30M", 150), ("Duration", "1,5 h", 90), ("Ladedauer", "1 Std. 30 Min.", 90),
+        ("duration_min", "95", 95), ("Duration (h)", "1.5", 90), ("Duration [s]", "5400", 90), ("Duration seconds", "5400", 90),
+    ],
+)  # fmt: skip
+def test_a_session_without_an_end_ends_after_its_duration(header: str, written: str, minutes: float) -> None:
+    [session] = listed(f"Start;{header};Energy\n2026-05-04 18:00:00Z;{written};9,1").sessions
+    assert session.ended_at is not None
+    assert session.ended_at - session.started_at == minutes * 60_000
+
+
+@pytest.mark.parametrize("written", ["150", "2:30"])
+def test_a_duration_without_a_unit_is_refused_unless_the_end_is_known(written: str) -> None:
+    alone = listed(f"Start;Duration;Energy\n2026-05-04 18:00:00Z;{written};9,1")
+    assert (alone.sessions, "Duration (min)" in alone.refused[0].reason) == ([], True)
+    assert only(f"Start;End;Energy;Duration\n{FROM_TO};9,1;{written}").energy_added_kwh == pytest.approx(9.1)
+
+
+@pytest.mark.parametrize(
+    ("cells", "odometer"),
+    [("18.919;1,29", 18_919), ("18,919;1.29", 18_919), ("18.919;1.29", 18.919), ("18.919,5;1,29", 18_919.5),
+     ("1.018.919;1,29", 1_018_919), ("18919;1,29", 18_919)],
+)  # fmt: skip
+def test_three_digits_after_a_sign_are_a_group_where_the_list_has_the_other_decimal_sign(cells: str, odometer: float) -> None:
+    assert only(f"Start;End;Odometer;Cost\n{FROM_TO};{cells}").odometer_km == pytest.approx(odometer)
+
+
+@pytest.mark.parametrize(
+    ("header", "written", "currency", "cost"),
+    [
+        ("Cost", "3.10", "EUR", Cost("EUR", 3.1)), ("Cost", "3,10 CHF", "EUR", Cost("CHF", 3.1)),
+        ("Cost", "CHF 3.10", "EUR", Cost("CHF", 3.1)), ("Cost", "\u00a33.10", "EUR", Cost("GBP", 3.1)),
+        ("Cost", "3.10 €", None, Cost("EUR", 3.1)), ("Cost (SEK)", "3.10", "EUR", Cost("SEK", 3.1)),
+        ("Cost", "$3.10", "CAD", Cost("CAD", 3.1)), ("Cost", "$3.10", None, None), ("Cost", "3.10", None, None),
+    ],
+)  # fmt: skip
+def test_a_cost_is_in_the_currency_that_it_names(header: str, written: str, currency: str | None, cost: Cost | None) -> None:
+    text = f"Start;End;Energy;{header}\n2026-05-04 18:00:00Z;2026-05-04 20:00:00Z;9,1;{written}"
+    [session] = listed(text, currency).sessions
+    assert session.cost == cost
+
+
+def test_dollars_are_no_euros() -> None:
+    found = listed("Start;End;Cost\n2026-05-04 18:00:00Z;2026-05-04 20:00:00Z;$3.10")
+    assert (found.sessions, found.refused[0].reason) == ([], "Cost: '$3.10' is in dollars, not in EUR")
+
+
+@pytest.mark.parametrize(
+    "before", ["sep=;\n", "\n", "\n;;\n"], ids=["the separator of Excel", "an empty line", "a line of empty cells"]
+)
+def test_the_header_is_the_first_line_with_names(before: str) -> None:
+    assert only(f"{before}Start;End;Energy\n{FROM_TO};9,1").energy_added_kwh == pytest.approx(9.1)
+
+
+def test_a_table_may_have_bars_between_its_columns_and_of_two_columns_of_a_name_the_first_counts() -> None:
+    assert only(f"Start|End|Energy|Energy\n{FROM_TO}|9.1|8.1".replace(";", "|")).energy_added_kwh == pytest.approx(9.1)
+
+
+@pytest.mark.parametrize(
+    ("start", "reason"),
+    [("2099-05-04 18:00:00Z", "start: 2099-05-04T18:00:00.000Z lies in the future"),
+     ("1970-01-01 00:00:00Z", "start: 1970-01-01T00:00:00.000Z lies before the year 2000")],
+)  # fmt: skip
+def test_a_session_of_a_clock_that_was_wrong_is_refused(start: str, reason: str) -> None:
+    found = listed(f"Start;Energy\n{start};9,1")
+    assert ([each.reason for each in found.refused], found.sessions) == ([reason], [])
+
+
+def test_a_value_out_of_bounds_is_refused_with_its_name() -> None:
+    found = listed("Start;End;Start SoC\n2026-05-04 18:00:00Z;2026-05-04 20:00:00Z;-1")
+    assert found.refused[0].reason == "startStateOfCharge: -1 is not within 0 to 100"
+
+
+def test_coordinates_of_0_are_no_place() -> None:
+    assert only(f"Start;End;Lat;Lon\n{FROM_TO};0;0").place is None
+    place = only(f"Start;End;Lat;Lon\n{FROM_TO};52,5200;0").place
+    assert place == Place(None, None, 52.52, 0)
+
+
+def test_times_may_be_in_utc_by_name_and_in_fractions_of_a_second() -> None:
+    first = listed("Start;End\n2026-05-04 18:00:00 UTC;2026-05-04 20:00:00 UTC").sessions
+    second = listed("Start;End\n1777917600.25;1777924800").sessions
+    assert (first[0].started_at, second[0].started_at) == (1_777_917_600_000, 1_777_917_600_250)
 
 
 @pytest.mark.parametrize("written", ["1.234.567", "12,5 apples", "twelve"])

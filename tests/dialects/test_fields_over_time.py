@@ -44,6 +44,11 @@ def ha(end: str, state: str, unit: str | None = None) -> dict[str, Any]:
     return {f"{domain}.x_{end}": {"state": state, "attributes": {} if unit is None else {"unit_of_measurement": unit}}}
 
 
+def bmw(end: str, content: Any) -> dict[str, Any]:
+    """A descriptor of BMW CarData."""
+    return {f"vehicle.drivetrain.electricEngine.{end}": {"value": content}}
+
+
 HA_CHARGING = ha("charging", "charging")
 CUT: dict[str, tuple[dict[str, Any], ...]] = {
     "teslamate": (
@@ -88,6 +93,9 @@ NOISE: dict[str, tuple[dict[str, Any], ...]] = {
                   {"charger_power": 96}),
     "home_assistant": (HA_CHARGING, ha("fast_charger_present", "on"), ha("charger_current", "0", "A"),
                        ha("charger_voltage", "2", "V"), ha("charger_power", "96", "kW")),
+    "bmw_cardata": (bmw("charging.status", "CHARGINGACTIVE"), bmw("charging.method", "DC_CHARGING"),
+                    bmw("charging.acAmpere", 0), bmw("charging.acVoltage", 0),
+                    {"vehicle.powertrain.electric.battery.charging.power": {"value": 96_000}}),
 }  # fmt: skip
 
 
@@ -306,6 +314,25 @@ def test_what_flowed_in_one_charge_is_no_value_of_the_next_though_it_begins_a_se
 def test_a_fact_of_the_plug_that_its_source_calls_nothing_is_taken_back(name: str, code: str, said: Any, nothing: Any) -> None:
     assert course(name, said)[code]
     assert course(name, said, nothing)[code] == "<UNREADABLE>"
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "reported", "nothing"),
+    [
+        ("tesla", "timetocomplete", {"TimeToFullCharge": 2}, {"TimeToFullCharge": None}),
+        ("tesla", "wattage", {"FastChargerPresent": True, "DCChargingPower": 96}, {"DCChargingPower": None}),
+        ("tesla_rest", "timetocomplete", {"time_to_full_charge": 2}, {"time_to_full_charge": None}),
+        ("ovms", "timetocomplete", {"v.c.duration.full": 90}, {"v.c.duration.full": ""}),
+        ("bmw_cardata", "timetocomplete", bmw("charging.timeToFullyCharged", 24), bmw("charging.timeToFullyCharged", "-NA-")),
+    ],
+)
+def test_a_live_number_ends_with_whichever_field_it_came_from(name: str, code: str, reported: Any, nothing: Any) -> None:
+    charges = {
+        "tesla": {"DetailedChargeState": "Charging"}, "tesla_rest": {"charging_state": "Charging"},
+        "ovms": {"v.c.charging": "yes"}, "bmw_cardata": bmw("charging.status", "CHARGINGACTIVE"),
+    }  # fmt: skip
+    assert course(name, charges[name] | reported)[code]
+    assert course(name, charges[name] | reported, nothing)[code] == "<UNREADABLE>"
 
 
 MINUTE = 60_000

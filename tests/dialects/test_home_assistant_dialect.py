@@ -47,7 +47,7 @@ def test_a_number_without_a_unit_is_an_issue_and_no_reading() -> None:
     assert found.issues[0].detail.endswith("has no unit_of_measurement")
 
 
-@pytest.mark.parametrize("said", ["unavailable", "unknown", ""])
+@pytest.mark.parametrize("said", ["unavailable", "--", "<nil>", "unknown", ""])
 def test_what_is_unavailable_is_nothing(said: str) -> None:
     assert heard(event(state("sensor.x_charging", said)), event(state("sensor.x_charger_power", said, "kW"))) == ([], [])
 

@@ -215,6 +215,23 @@ def test_a_word_for_nothing_takes_back_and_a_word_for_not_knowing_does_not() -> 
     assert box.issues == []
 
 
+def test_a_word_that_the_table_gives_a_meaning_is_no_placeholder_and_of_other_rows_it_is_one() -> None:
+    table = dialect(
+        "box",
+        row("state", "charge-detailedchargingstatus", words={"none": "DISCONNECTED", "busy": "CHARGING", "-": None}),
+        row("state", "charge-ischargingcableconnected", words={"none": False, "busy": True}),
+        row("kind", "charge-fastchargertype", words={"n/a": NOT_KNOWN, "combo": "CCS"}),
+    )
+    box = Box(table)
+    assert box.says(0, state="busy", kind="combo")["IsChargingCableConnected"] is True
+    assert box.says(1, state="None")["IsChargingCableConnected"] is False
+    box.says(2, state="busy")
+    known = box.says(3, state="-", kind="n/a")
+    assert (known["DetailedChargingStatus"], known["IsChargingCableConnected"]) == (AbsenceReason.UNREADABLE, True)
+    assert box.says(4, state=None)["IsChargingCableConnected"] is True
+    assert box.issues == []
+
+
 def test_a_late_message_takes_back_nothing_that_was_said_after_it() -> None:
     box = Box()
     box.says(50, state="busy")
@@ -236,6 +253,22 @@ def test_a_live_number_that_the_source_calls_invalid_is_over_and_a_lasting_one_s
     idle = Box()
     idle.says(0, new="off", kw=0)
     assert idle.says(1, kw=None)["Wattage"] == 0, "that nothing flows is true while the car sleeps, too"
+
+
+def test_a_live_number_of_which_one_field_has_no_value_is_read_from_the_others() -> None:
+    table = dialect(
+        "box",
+        row("on", "charge-ischarging"),
+        combined(
+            ("fine", "coarse"), "charge-timetocomplete",
+            lambda known: value(known[best]) if (best := known.best("fine", "coarse")) else NOT_KNOWN,
+        ),
+    )  # fmt: skip
+    box = Box(table)
+    assert box.says(0, on=True, fine=61, coarse=60)["TimeToComplete"] == 61
+    assert box.says(1, fine=None)["TimeToComplete"] == 60
+    assert box.says(2, coarse=None)["TimeToComplete"] is AbsenceReason.UNREADABLE
+    assert box.issues == []
 
 
 @pytest.mark.parametrize(("field", "odd"), [("kw", "much"), ("kw", 10**9), ("state", "dreaming"), ("volts", "high")])

@@ -167,7 +167,8 @@ def test_equal_numbers_become_one_value(text: bytes, value: str) -> None:
 
 PLACEHOLDERS = (
     "", " ", "\t", "-", "unknown", "Unknown", "UNKNOWN", " unknown ", "invalid", "<invalid>", "n/a", "N/A", "na", "nan", "NaN",
-    "none", "None", "null", "NULL", "sna", "SNA", "unavailable", "undefined",
+    "none", "None", "null", "NULL", "sna", "SNA", "unavailable", "undefined", "UNDEF", "nil", "<nil>", "Not available",
+    "NOT_AVAILABLE", "--", "---", "???", "\u2014",
 )  # fmt: skip
 
 
@@ -178,7 +179,7 @@ def test_a_word_for_no_value_is_no_value(signal: Signal, text: str) -> None:
 
 
 def test_every_placeholder_is_tried_here() -> None:
-    assert {text.strip().lower() for text in PLACEHOLDERS} == bodies.PLACEHOLDERS
+    assert {text.lower() for text in PLACEHOLDERS} >= bodies.PLACEHOLDERS
 
 
 def test_a_text_may_be_as_long_as_the_limit_and_no_longer() -> None:

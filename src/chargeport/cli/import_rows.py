@@ -17,6 +17,8 @@ from chargeport.signals.violation import Rule, Violation
 SEPARATORS: Final = (",", ";", "\t")
 NOTHING: Final = frozenset({"", "\\N"})  # an empty cell, and how PostgreSQL writes null
 
+SEPARATOR_LINE: Final = b"sep="  # in which Excel names the separator, before the header
+
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 Fields = Mapping[str, Any]
@@ -45,6 +47,8 @@ def _rows(stream: BinaryIO) -> Iterator[RawRow]:
     lines = _lines(stream)
     line, first = next(lines, (1, b"{}"))
     first = first.removeprefix(_BYTE_ORDER_MARK)
+    if first.startswith(SEPARATOR_LINE):
+        line, first = next(lines, (line, b"{}"))
     if first.lstrip()[:1] == b"[":
         raise Violation(Rule.BAD_FORMAT, "an array is not read through a dialect: write its objects one a line", "file")
     if first.lstrip()[:1] != b"{":

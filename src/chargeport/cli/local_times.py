@@ -20,7 +20,9 @@ CLOSE_MS: Final = 20 * 60_000  # rows that follow each other closer than this be
 JITTER_MS: Final = 60_000  # by so much rows of one logger may be out of order
 MOST: Final = 20_000  # rows of the hour that comes twice that are held until the next hour begins
 
-_WRITTEN: Final = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?) ?(Z|[+-]\d\d(?::?\d\d)?)?", re.ASCII)
+_WRITTEN: Final = re.compile(
+    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?) ?(Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?", re.ASCII
+)
 
 T = TypeVar("T")
 At = int | Violation | None
@@ -51,7 +53,10 @@ def written(text: str, form: str | None = None) -> datetime | Violation | None:
         if form is not None:
             return datetime.strptime(text, form)  # noqa: DTZ007  (the zone is given separately)
         found = _WRITTEN.fullmatch(text)
-        return None if found is None else datetime.fromisoformat(f"{found[1]}T{found[2]}{found[3] or ''}")
+        if found is None:
+            return None
+        offset = "Z" if found[3] in ("UTC", "GMT") else found[3] or ""
+        return datetime.fromisoformat(f"{found[1]}T{found[2]}{offset}")
     except ValueError:
         example = "2026-05-01 09:59:58" if form is None else form
         return Violation(Rule.BAD_FORMAT, f"{text[:40]!r} is no time that is written like {example}", "time")

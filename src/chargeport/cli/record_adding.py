@@ -27,6 +27,7 @@ from chargeport.store.records import Vehicle
 
 STDIN: Final = "-"
 SHOWN: Final = 10
+UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")  # how a file of Excel's "Unicode text" begins
 HUNDRED: Final = 100
 
 Drawn = Annotated[
@@ -178,11 +179,11 @@ def _columns(texts: list[str]) -> dict[str, str]:
 def _text(file: str) -> str:
     try:
         content = sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
-        return content.decode("utf-8-sig")
+        return content.decode("utf-16" if content.startswith(UTF_16) else "utf-8-sig")
     except OSError as error:
         raise StartError(f"{file} can't be read: {error.strerror or error}.") from error
     except UnicodeDecodeError:
-        raise ChargeportError(f"{file} is not UTF-8.") from None
+        raise ChargeportError(f"{file} is neither UTF-8 nor UTF-16: save it as CSV UTF-8.") from None
 
 
 def _tell(found: Read, number: int | None, as_json: bool) -> None:

@@ -6,18 +6,19 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from math import isfinite
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from chargeport.cli.list_cells import Cells, plain
 from chargeport.cli.local_times import instants, written
 from chargeport.derive.records.records import wire_instant
 from chargeport.derive.records.reported import OPEN_FOR_MS, RECORDS, from_record
 from chargeport.derive.sessions.session import Session
 from chargeport.errors import ChargeportError
-from chargeport.signals.bodies import PLACEHOLDERS
+from chargeport.ingest.times import OLDEST_AT
+from chargeport.signals.bodies import is_placeholder
 from chargeport.signals.records import ChargeRecord, Cost, Place
 from chargeport.signals.violation import Rule, Violation
 
@@ -26,7 +27,7 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "id": ("id", "sessionid", "recordid"),
     "start": ("startedat", "start", "starttime", "startdate", "started", "begin", "created", "from", "startzeit", "date"),
     "end": ("endedat", "end", "endtime", "enddate", "ended", "stop", "stoptime", "finished", "to", "endzeit"),
-    "duration": ("durations", "durationseconds", "duration", "chargingtime", "chargingduration", "ladedauer"),
+    "duration": ("duration", "chargingtime", "chargingduration", "ladedauer"),
     "energy": ("energyadded", "chargedenergy", "chargeenergyadded", "kwhadded", "energy", "energie", "kwh", "charged"),
     "drawn": ("energydrawn", "chargeenergyused", "kwhused", "energyused"),
     "start_soc": (
@@ -61,25 +62,19 @@ NUMBERS: Final = (
     "odometer",
     "meter_start",
     "meter_end",
-    "cost",
     "power",
-    "duration",
+    "latitude",
+    "longitude",
 )
 
-KM_A_MILE: Final = 1.609344
-_UNITS: Final = {"wh": 0.001, "mwh": 1000.0, "mi": KM_A_MILE, "miles": KM_A_MILE}
-_UNIT_OF_CELL: Final = re.compile(r"(?<=[\d\s])(kwh|wh|mwh|km|mi|miles|%)$", re.IGNORECASE)
-_GROUP_SIGNS: Final = re.compile(r"(?<=\d)[ \u00a0\u202f'\u2019](?=\d{3}(?!\d))")
-_UNIT: Final = re.compile(r"[(\[]\s*([^)\]]*?)\s*[)\]]\s*$|_(kwh|wh|mwh|km|mi|miles)$", re.IGNORECASE)
-_SIGNS: Final = " €$\u00a3"
-_CLOCK: Final = re.compile(r"(\d+):(\d\d):(\d\d)")  # of a duration
-_SPOKEN: Final = re.compile(  # a duration as evcc and TeslaFi write it: 3h5m10s, 3 hours 5 mins
-    r"(?:(\d+)\s*h(?:ours?|rs?)?)?\s*(?:(\d+)\s*m(?:in(?:ute)?s?)?)?\s*(?:(\d+(?:\.\d+)?)\s*s(?:ec(?:ond)?s?)?)?", re.IGNORECASE
-)
-_GROUPED: Final = re.compile(r"-?\d{1,3}(?:(?:\.\d{3})+,|(?:,\d{3})+\.)\d+")  # 1.021,55 or 1,021.55
+_SEPARATOR_LINE: Final = "sep="
 SECONDS_LONG: Final = 10  # digits of the seconds since 1970, from 2001 to 2286
-_EPOCH: Final = re.compile(r"\d{10}|\d{13}")
+_EPOCH: Final = re.compile(r"\d{10}(?:\.\d+)?|\d{13}")
 _YES: Final = {"true": True, "yes": True, "1": True, "t": True, "false": False, "no": False, "0": False, "f": False}
+
+
+MAX_FUTURE_MS: Final = 24 * 60 * 60_000
+"""How far ahead of the present a session may lie: the clock of the program that wrote the list, or its zone, may be wrong."""
 
 
 class Row(NamedTuple):
@@ -124,7 +119,7 @@ def read(
         raise ChargeportError("The file holds no sessions: a header and lines of CSV are wanted, or a JSON array of objects.")
     headers = list(dict.fromkeys(name for row in rows for name in row.cells))
     chosen = _chosen(headers, columns)
-    if "charging_state" in {name.strip().lower() for name in headers} and _plain(chosen.get("start", "")) in ("", "date"):
+    if "charging_state" in {name.strip().lower() for name in headers} and plain(chosen.get("start", "")) in ("", "date"):
         rows = _of_minutes(rows)
         headers = list(rows[0].cells) if rows else []
         chosen = _chosen(headers, {})
@@ -136,12 +131,15 @@ def read(
     ends = [(row, _time(row.cells.get(chosen.get("end", "")), time_format)) for row in rows]
     begun = {row.number: instant for row, instant in instants(times, zone)}
     ended = {row.number: instant for row, instant in instants(ends, zone)}
+    cells = Cells.of(row.cells.get(chosen[name]) for row in rows for name in (*NUMBERS, "cost") if name in chosen)
     sessions, refused = [], []
     for row in rows:
         try:
-            values = _values(row, chosen)
-            values["start"], values["end"] = _instant(begun[row.number], "start"), _instant(ended[row.number], "end")
-            sessions.append(_session(values, source, at, currency))
+            values = _values(row, chosen, cells, currency)
+            start, end = _instant(begun[row.number], "start", at), _instant(ended[row.number], "end", at)
+            if start is not None and end is None and "duration" in values:
+                end = start + round(cells.seconds(values["duration"], chosen["duration"]) * 1000)
+            sessions.append(_session(values | {"start": start, "end": end}, source, at))
         except Violation as violation:
             refused.append(Refused(row.number, violation.detail))
     known = set(chosen.values())
@@ -159,27 +157,24 @@ def _rows(text: str) -> Iterator[Row]:
         yield from (Row(number, element) for number, element in enumerate(found, 1) if isinstance(element, dict))
         return
     lines = csv.reader(io.StringIO(text), delimiter=_delimiter(text))
-    header = next(lines, [])
+    header = next((cells for cells in lines if any(map(str.strip, cells)) and not cells[0].startswith(_SEPARATOR_LINE)), [])
     for cells in lines:
         if any(cell.strip() for cell in cells):
-            yield Row(lines.line_num, dict(zip(header, cells, strict=False)))
+            named = list(zip(header, cells, strict=False))
+            yield Row(lines.line_num, dict.fromkeys(header) | dict(reversed(named)))  # of two columns of a name, the first
 
 
 def _delimiter(text: str) -> str:
-    first = text.splitlines()[0] if text else ""
-    return max(",;\t", key=first.count)
-
-
-def _plain(header: str) -> str:
-    without_unit = _UNIT.sub("", header.strip())
-    return re.sub(r"[^a-z0-9]", "", without_unit.lower())
+    """Return the separator of a table, by its header; Excel may name it in a line before that."""
+    header = next((line for line in text.splitlines() if line.strip() and not line.startswith(_SEPARATOR_LINE)), "")
+    return max(",;\t|", key=header.count)
 
 
 def _chosen(headers: Sequence[str], columns: Mapping[str, str]) -> dict[str, str]:
     """Return which header stands for which member. Raises ChargeportError for one that is not there."""
     by_plain: dict[str, str] = {}
     for header in headers:
-        by_plain.setdefault(_plain(header), header)
+        by_plain.setdefault(plain(header), header)
     found = {}
     for name, known in COLUMNS.items():
         if name in columns:
@@ -187,15 +182,16 @@ def _chosen(headers: Sequence[str], columns: Mapping[str, str]) -> dict[str, str
                 raise ChargeportError(f"--column {name}={columns[name]}: the file has no such column.")
             found[name] = columns[name]
         else:
-            found |= next(({name: by_plain[plain]} for plain in known if plain in by_plain), {})
+            found |= next(({name: by_plain[each]} for each in known if each in by_plain), {})
     return found
 
 
 def _time(value: Any, form: str | None) -> datetime | Violation | None:
-    if value is None or (isinstance(value, str) and (not value.strip() or value.startswith("0001-01-01"))):
+    if value is None or (isinstance(value, str) and (is_placeholder(value) or value.startswith("0001-01-01"))):
         return None
     if form is None and _EPOCH.fullmatch(text := str(value).strip()):
-        return datetime.fromtimestamp(int(text) / (1 if len(text) == SECONDS_LONG else 1000), UTC)
+        is_seconds = len(text.partition(".")[0]) == SECONDS_LONG
+        return datetime.fromtimestamp(float(text) / (1 if is_seconds else 1000), UTC)
     found = written(str(value), form)
     if found is not None:
         return found
@@ -203,58 +199,36 @@ def _time(value: Any, form: str | None) -> datetime | Violation | None:
     return Violation(Rule.BAD_FORMAT, f"{str(value)[:40]!r} is no time: {way_out}", "time")
 
 
-def _instant(found: int | Violation | None, name: str) -> int | None:
+def _instant(found: int | Violation | None, name: str, now: int) -> int | None:
+    """Return an instant that may be one of a session. Raises Violation."""
     if isinstance(found, Violation):
         raise Violation(found.rule, f"{name}: {found.detail}", name)
+    if found is not None and found > now + MAX_FUTURE_MS:
+        raise Violation(Rule.IN_THE_FUTURE, f"{name}: {wire_instant(found)} lies in the future", name)
+    if found is not None and found < OLDEST_AT:
+        raise Violation(Rule.TOO_OLD, f"{name}: {wire_instant(found)} lies before the year 2000", name)
     return found
 
 
-def _values(row: Row, chosen: Mapping[str, str]) -> dict[str, Any]:
-    """Return the members of a row, numbers as numbers in our units. Raises Violation."""
+def _values(row: Row, chosen: Mapping[str, str], cells: Cells, currency: str | None) -> dict[str, Any]:
+    """Return the members of a row, numbers as numbers in our units, a cost with its currency. Raises Violation."""
     values: dict[str, Any] = {}
     for name, header in chosen.items():
         value = row.cells.get(header)
-        if value is None or (isinstance(value, str) and value.strip().lower() in PLACEHOLDERS):
-            continue
-        values[name] = _number(value, header) if name in NUMBERS else str(value).strip()
+        if value is not None and not (isinstance(value, str) and is_placeholder(value)):
+            values[name] = cells.number(value, header) if name in NUMBERS else str(value).strip()
+    if "cost" in values:
+        values["cost"] = cells.money(values["cost"], chosen["cost"], values.get("currency", currency))
     return values
 
 
-def _number(value: Any, header: str) -> float:
-    text = _GROUP_SIGNS.sub("", str(value).strip()).strip(_SIGNS)
-    unit = _UNIT_OF_CELL.search(text) or _UNIT.search(header.strip())
-    text = _UNIT_OF_CELL.sub("", text).strip(_SIGNS)
-    if (clock := _CLOCK.fullmatch(text)) is not None:
-        return float(int(clock[1]) * 3600 + int(clock[2]) * 60 + int(clock[3]))
-    if text and (spoken := _SPOKEN.fullmatch(text)) is not None:
-        return int(spoken[1] or 0) * 3600 + int(spoken[2] or 0) * 60 + float(spoken[3] or 0)
-    if _GROUPED.fullmatch(text):  # the sign that comes last, and once, is the decimal one
-        text = text.replace(min(",.", key=text.rfind), "")
-    if re.fullmatch(r"-?\d+,\d+", text):
-        text = text.replace(",", ".")
-    try:
-        number = float(text)
-    except ValueError:
-        number = float("nan")
-    if not isfinite(number):
-        raise Violation(Rule.BAD_FORMAT, f"{header}: {text[:40]!r} is no number", header)
-    name = "" if unit is None else next((each for each in unit.groups() if each), "")
-    return number * _UNITS.get(name.strip().lower(), 1.0)
-
-
-def _session(values: Mapping[str, Any], source: str, at: int, currency: str | None) -> Session:
+def _session(values: Mapping[str, Any], source: str, at: int) -> Session:
     """Return a row as a session. Raises Violation where a rule of charge records is broken."""
-    start, end = values.get("start"), values.get("end")
+    start, end, paid = values["start"], values["end"], values.get("cost")
     if start is None:
         raise Violation(Rule.MISSING, "it does not say when it began", "start")
-    if end is None and values.get("duration"):
-        end = start + round(values["duration"] * 1000)
-    paid = values.get("cost")
-    coin = values.get("currency") or currency
     kind = str(values.get("type", "")).upper()
-    place = Place(
-        values.get("place"), values.get("address"), *(_degrees(values.get(name)) for name in ("latitude", "longitude"))
-    )
+    place = _place(values)
     record = ChargeRecord(
         startTime=wire_instant(start),
         endTime=None if end is None else wire_instant(end),
@@ -263,14 +237,18 @@ def _session(values: Mapping[str, Any], source: str, at: int, currency: str | No
         energyAdded=values.get("energy"),
         isPublicCharger=_YES.get(str(values.get("public", "")).lower()),
         chargingType=msgspec.convert(kind, type=Any) if kind in ("AC", "DC") else None,
-        cost=None if paid is None or coin is None else Cost(coin, paid),
+        cost=None if paid is None or paid.currency is None else Cost(paid.currency, paid.amount),
         location=None if place == Place() else place,
         id=values.get("id"),
         odometer=values.get("odometer"),
         meterStart=values.get("meter_start"),
         meterEnd=values.get("meter_end"),
     )
-    record.check(RECORDS.code)
+    try:
+        record.check(RECORDS.code)
+    except Violation as violation:
+        member = violation.path.rpartition(".")[2]
+        raise Violation(violation.rule, f"{member}: {violation.detail}", member) from None
     session = from_record(record, source, min(at, start + OPEN_FOR_MS))
     assert session is not None  # noqa: S101  (it has a start)
     return msgspec.structs.replace(
@@ -281,8 +259,12 @@ def _session(values: Mapping[str, Any], source: str, at: int, currency: str | No
     )
 
 
-def _degrees(value: str | None) -> float | None:
-    return None if value is None else _number(value, "degrees")
+def _place(values: Mapping[str, Any]) -> Place:
+    """Return the place of a row; 0, 0 means that the coordinates are not known."""
+    latitude, longitude = values.get("latitude"), values.get("longitude")
+    if not (latitude or longitude):
+        latitude = longitude = None
+    return Place(values.get("place"), values.get("address"), latitude, longitude)
 
 
 def _of_minutes(rows: Sequence[Row]) -> list[Row]:

@@ -9,6 +9,7 @@ from chargeport.dialects.field_values import by_folded, flag, folded, unknown_va
 from chargeport.dialects.statuses import full_or
 from chargeport.dialects.table import (
     NOT_KNOWN,
+    Combiner,
     Decoded,
     Gate,
     Known,
@@ -167,6 +168,18 @@ def connector(content: Any) -> Decoded:
     return NOT_KNOWN if found is None else value(found)
 
 
+def ac_only(field: str, unit: str) -> Combiner:
+    """Return the combiner of a number of the charger on board, which reports nothing while a DC plug is in."""
+
+    def combine(known: Known) -> Decoded:
+        if field not in known:
+            return NOT_KNOWN
+        found = quantity(amount(known[field]), unit_of(known[field], unit))
+        return None if is_dc(known) else found
+
+    return combine
+
+
 def power(known: Known) -> Decoded:
     """Return the power; 0 kW while a current flows was truncated by the source, and is no value."""
     if _POWER not in known:
@@ -213,8 +226,8 @@ BMW_CARDATA: Final = dialect(
     combined((_DC_PORT, _METHOD), "charge-isfastchargerpresent", fast),
     combined((_DC_PORT, _METHOD), "charge-fastchargertype", fast_type),
     row(_METHOD, "charge-chargingconnectortype", decode=connector),
-    row(_AMPS, "charge-amperage", "A", gate=Gate.LIVE),
-    row(_VOLTS, "charge-voltage", "V", gate=Gate.LIVE),
+    combined((_AMPS, _DC_PORT, _METHOD), "charge-amperage", ac_only(_AMPS, "A"), gate=Gate.LIVE),
+    combined((_VOLTS, _DC_PORT, _METHOD), "charge-voltage", ac_only(_VOLTS, "V"), gate=Gate.LIVE),
     combined((_POWER, _AMPS), "charge-wattage", power, beside=(_VOLTS, *_STATE), gate=Gate.LIVE),
     row(f"{_B}.charging.acLimit.max", "charge-amperagemax", "A"),
     row(f"{_B}.charging.acLimit.selected", "charge-amperagerequested", "A", note="the user's choice"),

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeVar
 
-from chargeport.signals.bodies import PLACEHOLDERS
+from chargeport.signals.bodies import is_placeholder
 from chargeport.signals.violation import Rule, Violation
 
 T = TypeVar("T")
@@ -24,7 +24,7 @@ def is_nothing(value: Any) -> bool:
     if value is None:
         return True
     if isinstance(value, str):
-        return value.strip().casefold() in PLACEHOLDERS
+        return is_placeholder(value)
     if isinstance(value, float):
         return not math.isfinite(value)
     return isinstance(value, Mapping) and value.keys() in MEASURED and is_nothing(value.get("value"))

@@ -103,6 +103,12 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     keeps_last: bool = False
     note: str = ""
 
+    def knows(self, value: Any) -> bool:
+        """Return whether a text is one of `words` with a meaning: it is one here, though others write it for "no value"."""
+        if self.words is None or not isinstance(value, str):
+            return False
+        return self.words.get(folded(value), NOT_KNOWN) is not NOT_KNOWN
+
     def read(self, value: Any) -> Decoded:
         """Return the result of the value of the main field. Raises Violation, or like a Decoder."""
         if self.decode is not None:

@@ -4,6 +4,7 @@ delivery ── dialect.read ──▶ message ── rows, gates, memory ──
 """
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -138,7 +139,7 @@ class _Normaliser:
             self._whole_car(field, value)
             return False
         if field in dialect.by_field:
-            return not is_nothing(value)
+            return not is_nothing(value) or any(row.knows(value) for row in dialect.by_field[field])
         if not dialect.ignores(field):
             self._issue(field, Rule.UNKNOWN_MEMBER, "is not known: neither mapped nor ignored", {field: value})
         return False
@@ -180,19 +181,25 @@ class _Normaliser:
         ]
         for row in sorted(rows, key=lambda row: (row.signal is not IS_CHARGING, row.signal is not CABLE_CONNECTED)):
             own = {field: valued[field] for field in row.fields if field in valued}
+            if row.combine is None and is_nothing(own[row.fields[0]]) and not row.knows(own[row.fields[0]]):
+                self._read_emptied(row, valued)
+                continue
             try:
-                if row.combine is None:
-                    self._enter(row, row.read(own[row.fields[0]]))
-                else:
-                    fields = (*row.fields, *row.beside)
-                    reported = {field: valued.get(field) for field in fields if field in self.fields}
-                    self._enter(row, row.combine(self.memory.known_fields(fields, reported, self.builder.at)))
+                self._enter(row, self._decoded(row, valued))
             except _UNREADABLE as error:
                 if not self._read_one_by_one(row, own):
                     self._report_unreadable(row, own, *_explained(error))
-        for row in self._rows(self.fields):
-            if row.fields[0] in self.fields and row.fields[0] not in valued:
-                self._withdraw_emptied(row)
+        for row in self._rows(field for field in self.fields if field not in valued):
+            if row.fields[0] in self.fields.keys() - valued.keys() or set(emptied) & set(row.fields):
+                self._read_emptied(row, valued)
+
+    def _decoded(self, row: Row, valued: Mapping[str, Any]) -> Decoded:
+        """Return the result of a row. Raises what a Decoder raises."""
+        if row.combine is None:
+            return row.read(valued[row.fields[0]])
+        fields = (*row.fields, *row.beside)
+        reported = {field: valued.get(field) for field in fields if field in self.fields}
+        return row.combine(self.memory.known_fields(fields, reported, self.builder.at))
 
     def _read_one_by_one(self, row: Row, own: Mapping[str, Any]) -> bool:
         """Read the sessions of an unreadable list one by one; return whether any is readable. The others are issues."""
@@ -295,12 +302,22 @@ class _Normaliser:
         if row.signal.cadence is not Cadence.LASTING or row.signal.kind in (Kind.TEXT, Kind.FLAG):
             self._withdraw(row)
 
-    def _withdraw_emptied(self, row: Row) -> None:
-        """Add an absence of a live number or a value of the plug whose field no longer has a value."""
+    def _read_emptied(self, row: Row, valued: Mapping[str, Any]) -> None:
+        """Read a live number, or a value of the plug, of which a field no longer has a value, from the fields that have one.
+
+        Without a result the earlier value no longer holds.
+        """
         last = self.memory.last_report(row.signal)
         is_live = row.signal.cadence is Cadence.LIVE and row.signal.kind is Kind.QUANTITY
         is_live = is_live or (row.signal.cadence is Cadence.PLUGGED and row.signal.kind is not Kind.FLAG)
-        if is_live and last is not None and last.value and row.signal not in self.builder.signals:
+        if not is_live or last is None or not last.value or row.signal in self.builder.signals:
+            return
+        content: Decoded = None
+        with suppress(*_UNREADABLE):  # the issue comes from the message that reported the field
+            content = NOT_KNOWN if row.combine is None else self._decoded(row, valued)
+            if isinstance(content, dict) and bodies.parse(row.signal, content) != last.value:
+                self._enter(row, content)
+        if not isinstance(content, dict):
             self._withdraw(row)
 
     def _issue(self, subject: str, rule: Rule, detail: str, fields: Mapping[str, Any]) -> None:

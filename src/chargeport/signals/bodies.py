@@ -17,24 +17,26 @@ from chargeport.signals.violation import Rule, Violation
 MAX_ECHO: Final = 200  # characters of the input in an error message
 MAX_TEXT: Final = 64  # of a text signal: the longest known is 20
 
-# Texts by which sources mean "no value". Unknown is never a value, so none of these is stored as one.
 PLACEHOLDERS: Final = frozenset(
     {
-        "",
-        "-",
         "invalid",
-        "<invalid>",
         "n/a",
         "na",
         "nan",
+        "nil",
         "none",
+        "not available",
         "null",
         "sna",
         "unavailable",
+        "undef",
         "undefined",
         "unknown",
     }
 )
+"""Texts by which sources mean "no value". Unknown is never a value, so none of these is stored as one."""
+
+_BLANKS: Final = "-\u2012\u2013\u2014\u2212.?* "  # minus, hyphens and dashes, and what else stands in an empty place
 
 
 class QuantityBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,6 +71,16 @@ _BODY_TYPES: Final[dict[Kind, type[msgspec.Struct]]] = {
     Kind.TEXT: TextBody,
     Kind.FLAG: FlagBody,
 }
+
+
+def is_placeholder(text: str) -> bool:
+    """Return whether a text means "no value": a placeholder, also in angle brackets, or nothing but dashes, dots and such.
+
+    >>> [is_placeholder(text) for text in ("Unknown", "<nil>", "NOT_AVAILABLE", "--", "", "Blue", "0")]
+    [True, True, True, True, True, False, False]
+    """
+    plain = text.strip().casefold().strip("<>").replace("_", " ")
+    return plain in PLACEHOLDERS or not plain.strip(_BLANKS)
 
 
 def body_type(signal: Signal) -> type[msgspec.Struct]:
@@ -154,7 +166,7 @@ def _bounded(signal: Signal, value: float, path: str) -> Value:
 
 
 def _text(value: str, path: str) -> Value:
-    if value.strip().lower() in PLACEHOLDERS:
+    if is_placeholder(value):
         raise Violation(
             Rule.PLACEHOLDER,
             f"{value[:40]!r} says that there is no value: leave the signal out",
