@@ -123,6 +123,98 @@ def test_of_two_counters_the_one_that_power_or_the_battery_confirms_counts_whate
     assert other.energy_added_kwh == pytest.approx(13)
 
 
+@pytest.mark.parametrize("step", [1, 5, 15])
+@pytest.mark.parametrize("left_out", [[], [POWER]])
+def test_a_counter_that_is_reset_at_each_start_is_summed_where_the_cable_stays_connected(
+    step: int, left_out: list[object]
+) -> None:
+    starts = {0: 60, 90: 180, 240: 300}  # each until
+    flows = {minute: start for start, end in starts.items() for minute in range(start, end, step)}
+    every = range(-30, 330, step)
+    counter, counted = {}, 0.0
+    for minute in every:
+        counted = round((minute - flows[minute]) / 60 * 6.7, 3) if minute in flows else counted
+        counter[minute] = counted
+    told = [
+        *course(CABLE, dict.fromkeys(every, True) | {-45: False, 330: False}),
+        *course(CHARGING, {minute: minute in flows for minute in every}),
+        *course(POWER, {minute: 7_200 if minute in flows else 0 for minute in every}),
+    ]
+    (one,) = made([seen for seen in told if seen.signal not in left_out], shown(counter))
+    assert minutes(one) == (0, 300)
+    assert one.energy_added_kwh == pytest.approx(23.5, abs=3 * step / 60 * 6.7 + 0.1)
+
+
+@pytest.mark.parametrize("step", [1, 5, 15])
+@pytest.mark.parametrize("wrap", [51.2, 65.536])
+def test_a_counter_that_falls_while_charging_is_reported_on_makes_no_second_session(step: int, wrap: float) -> None:
+    counter = {minute: round((50 + max(0, minute) / 60 * 6.7) % wrap, 3) for minute in range(-15, 331, step)}
+    told = [seen for seen in charging(330, step) if seen.signal is not POWER]
+    (one,) = made(told, shown(counter))
+    assert minutes(one) == (0, 330)
+    assert one.energy_added_kwh == pytest.approx(36.9, rel=0.06)
+
+
+@pytest.mark.parametrize("fall", [40, 50, 58])
+def test_a_counter_that_falls_just_before_a_pause_makes_no_second_session(fall: int) -> None:
+    flows = {minute: not 60 <= minute < 70 for minute in range(120)}
+    counter = {minute: minute / 60 * 6.7 + (40 if minute < fall else 0) for minute in range(-5, 60)}
+    told = [
+        *course(CABLE, {-10: False, -5: True, 130: False}),
+        *course(POWER, {minute: 7_200 if flows[minute] else 0 for minute in flows} | {120: 0}),
+    ]
+    assert len(made(told, shown(counter))) == 1
+
+
+@pytest.mark.parametrize("gap", [1, 3, 10])
+@pytest.mark.parametrize("step", [1, 5])
+def test_two_sessions_of_one_cable_are_two_however_soon_the_second_one_begins(gap: int, step: int) -> None:
+    def transaction(start: int, end: int) -> list[Seen]:
+        counter = {minute: (minute - start) / 60 * 7 for minute in [*range(start, end, step), end]}
+        return [
+            *course(STATUS, {start: "CHARGING", end: "STOPPED"}, "wallbox"),
+            *steady(POWER, range(start, end, step), 7_000, "wallbox"),
+            *shown(counter, "wallbox"),
+        ]
+
+    cable = course(STATUS, {-5: "CONNECTED", 90 + gap: "DISCONNECTED"}, "wallbox")
+    first, second = made(cable, transaction(0, 30), transaction(30 + gap, 75 + gap))
+    assert (minutes(first), minutes(second)) == ((0, 30), (30 + gap, 75 + gap))
+    assert (first.energy_drawn_kwh, second.energy_drawn_kwh) == (pytest.approx(3.5), pytest.approx(5.25))
+
+
+@pytest.mark.parametrize("signals", [[POWER], [POWER, CABLE], [POWER, CHARGING, CABLE]])
+@pytest.mark.parametrize(("on", "off"), [(1, 1), (1, 3), (5, 5)])
+def test_power_that_a_controller_switches_on_and_off_is_one_session_with_all_its_energy(
+    on: int, off: int, signals: list[object]
+) -> None:
+    times = range(-10, 130)
+    flows = {minute: 0 <= minute < 120 and minute % (on + off) < on for minute in times}
+    told = [
+        *course(CABLE, {minute: minute >= -5 for minute in times} | {130: False}),
+        *course(CHARGING, dict(flows)),
+        *course(POWER, {minute: 3_600 if flows[minute] else 0 for minute in times}),
+    ]
+    (one,) = made([seen for seen in told if seen.signal in signals])
+    assert minutes(one) == (0, pytest.approx(120 - off))
+    assert one.energy_drawn_kwh == pytest.approx(7.2 * on / (on + off), rel=0.02)
+
+
+@pytest.mark.parametrize("signal", [POWER, CHARGING])
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_handshakes_that_fail_before_charging_are_not_its_start(signal: object, count: int) -> None:
+    on, off = (3_000, 0) if signal is POWER else (True, False)
+    failed = [
+        Seen(signal, T0 - (3 * each + 2) * MINUTE + lasted, value)  # type: ignore[arg-type]
+        for each in range(count)
+        for lasted, value in ((0, on), (12_000, off))
+    ]
+    steadily = 100_000 if signal is POWER else True
+    told = steady(signal, range(0, 25, 5), steadily)  # type: ignore[arg-type]
+    (one,) = made(course(signal, {-60: off}), failed, told, course(signal, {25: off}))  # type: ignore[arg-type]
+    assert minutes(one) == (0, 25)
+
+
 def test_power_that_empties_the_battery_is_no_session_where_nobody_says_what_it_is() -> None:
     emptier = {minute: 80 - minute // 8 for minute in range(-30, 250, 10)}
     assert (

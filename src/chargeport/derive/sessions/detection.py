@@ -257,5 +257,5 @@ def _energy_inputs(
         idle_at=max(idle, default=None),
         base_until=start - 1 if any(report.at == start for report in period.charging) else start,
         efficiency=rules.dc_efficiency if is_dc else rules.ac_efficiency,
-        supply=power_supply(period.measurements, rules),
+        supply=power_supply(period.measurements, observations.reports, rules),
     )

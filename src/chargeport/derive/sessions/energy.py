@@ -16,12 +16,13 @@ import msgspec
 
 from chargeport.derive.series import HOUR_MS, MINUTE_MS
 from chargeport.derive.sessions import power
-from chargeport.derive.sessions.counters import CountedSession, CounterEnergy, EnergyMethod, PowerSupply, counter_energy
+from chargeport.derive.sessions.counters import CountedSession, CounterEnergy, EnergyMethod, counter_energy
 from chargeport.derive.sessions.power import Integral, Slot, integral, scaled
 from chargeport.derive.sessions.reports import POWER
 from chargeport.derive.sessions.rules import Rules
 from chargeport.derive.sessions.soc import SOC, extrapolated_start, last_before_end
 from chargeport.derive.sessions.stretches import Stretch
+from chargeport.derive.sessions.supply import PowerSupply
 from chargeport.derive.tracks import Sample, between, by_source, number
 
 DEFAULT_CAPACITY_KWH: Final = 120.0

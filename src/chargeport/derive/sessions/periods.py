@@ -16,8 +16,9 @@ from typing import Final
 
 import msgspec
 
+from chargeport.derive.series import HOUR_MS
 from chargeport.derive.sessions import soc, stretches
-from chargeport.derive.sessions.counters import PowerSupply, Reset, counter_rises, resets
+from chargeport.derive.sessions.counters import Reset, counter_rises, resets
 from chargeport.derive.sessions.reports import (
     CABLE,
     CLOCK_TOLERANCE_MS,
@@ -33,6 +34,7 @@ from chargeport.derive.sessions.reports import (
 from chargeport.derive.sessions.rules import Rules
 from chargeport.derive.sessions.soc import SOC, Rise
 from chargeport.derive.sessions.stretches import Stretch
+from chargeport.derive.sessions.supply import PowerSupply
 from chargeport.derive.tracks import Sample, Tracks, between, by_source, number, samples
 from chargeport.signals.catalogue import BY_CODE, IS_CHARGING
 
@@ -121,15 +123,15 @@ def cable_periods(observations: Observations, rules: Rules) -> list[CablePeriod]
     return found
 
 
-def power_supply(measurements: Measurements, rules: Rules) -> PowerSupply:
+def power_supply(measurements: Measurements, reports: Reports, rules: Rules) -> PowerSupply:
     """Return the bounds of the energy that can have flowed, by the measured power."""
-    return PowerSupply(measurements.power, rules.max_kw, rules.power_from_w)
+    return PowerSupply(measurements.power, rules.max_kw, rules.power_from_w, reports.by_source)
 
 
 def _with_stretches(period: CablePeriod, reports: Reports, rules: Rules) -> CablePeriod:
     """Return the period with its resets and stretches."""
     measured = period.measurements
-    supply = power_supply(measured, rules)
+    supply = power_supply(measured, reports, rules)
 
     def not_charging(source: str, start: int, end: int) -> Sequence[int]:
         return reports.not_charging_between(source, start, end, rules)
@@ -147,14 +149,20 @@ def _with_stretches(period: CablePeriod, reports: Reports, rules: Rules) -> Cabl
 
     counted = [*counter_rises(measured.energy, supply, rules), *counter_rises(measured.register, supply, rules)]
     found = _reported_stretches(period, reports, rules)
-    found = stretches.without(found, _waiting_times(measured, found, rules))
+    found = stretches.without(found, _waiting_times(measured, found, supply, rules))
     found = stretches.with_counter_rises(found, possible(sorted(counted)), not_charging, rate_at, rules)
     rises, jumps = soc.rises(measured.soc, rules), soc.jumps(measured.soc, rules)
     found = stretches.with_soc_rises(found, possible(rises), possible(jumps), not_charging)
-    counter_resets = resets(measured.energy, supply)
+    counter_resets = [reset for reset in resets(measured.energy, supply) if not _pauses(reports, reset, rules)]
     return msgspec.structs.replace(
         period, resets=counter_resets, stretches=stretches.split_at_resets(found, counter_resets)
     )  # fmt: skip
+
+
+def _pauses(reports: Reports, reset: Reset, rules: Rules) -> bool:
+    """Return whether a counter was reset in a pause of a session: its source reported a connected cable all the time."""
+    own = reports.by_source.get(reset.source)
+    return own is not None and own.pauses_throughout(reset.before, reset.at, rules)
 
 
 def _reported_stretches(period: CablePeriod, reports: Reports, rules: Rules) -> list[Stretch]:
@@ -193,13 +201,15 @@ def _may_charge(rise: Rise, reports: Reports, rules: Rules) -> bool:
     return not all(unplugged) or rise.amount >= rules.soc_step_percent
 
 
-def _waiting_times(measured: Measurements, found: Sequence[Stretch], rules: Rules) -> list[tuple[int, int]]:
+def _waiting_times(
+    measured: Measurements, found: Sequence[Stretch], supply: PowerSupply, rules: Rules
+) -> list[tuple[int, int]]:
     """Return the long times in which charging was stated, but no power flowed and nothing rose."""
     waiting = []
     for stretch in found:
         for start, end in _times_without_flow(measured, stretch, rules):
             times = [(start, end)]
-            rising = _rising_time(measured, start, end, rules)
+            rising = _rising_time(measured, start, end, supply, rules)
             if rising is not None:
                 times = [(start, rising[0]), (rising[1], end)]
             waiting += [(from_at, to_at) for from_at, to_at in times if to_at - from_at > rules.waiting_ms]
@@ -234,11 +244,10 @@ def _times_without_flow(measured: Measurements, stretch: Stretch, rules: Rules) 
     return found
 
 
-def _rising_time(measured: Measurements, start: int, end: int, rules: Rules) -> tuple[int, int] | None:
+def _rising_time(measured: Measurements, start: int, end: int, supply: PowerSupply, rules: Rules) -> tuple[int, int] | None:
     """Return the part of a time in which a state of charge or a counter rose; None where none did."""
     rising = soc.rising_time(measured.soc, start, end, rules)
     found = [] if rising is None else [rising]
-    supply = power_supply(measured, rules)
     for counts in (measured.energy, measured.register):
         rises = counter_rises(between(counts, start, end), supply, rules)
         if sum(rise.amount for rise in rises) >= rules.min_rise_kwh:
@@ -258,7 +267,17 @@ def session_groups(period: CablePeriod, rules: Rules) -> list[list[Stretch]]:
             groups[-1].append(stretch)
         else:
             groups.append([stretch])
-    return groups
+    return [_without_first_handshakes(group, period.measurements.power, rules) for group in groups]
+
+
+def _without_first_handshakes(group: list[Stretch], power: Sequence[Sample], rules: Rules) -> list[Stretch]:
+    """Return the stretches from the first one that is more than a handshake: longer, or with energy; all where none is."""
+    for index, stretch in enumerate(group):
+        max_w = max((number(sample) for sample in between(power, stretch.start, stretch.end)), default=0.0)
+        duration_ms = stretch.end - stretch.start
+        if duration_ms > rules.handshake_ms or max_w / 1000 * duration_ms / HOUR_MS >= rules.min_energy_kwh:
+            return group[index:]
+    return group
 
 
 def _is_same_session(period: CablePeriod, before: Stretch, after: Stretch, rules: Rules) -> bool:
