@@ -20,7 +20,7 @@ from charging_days import (
 from test_session_issues import RULES, made, minutes
 
 from chargeport.derive.sessions.detection import CAPACITY
-from chargeport.derive.sessions.periods import CURRENT, REGISTER
+from chargeport.derive.sessions.measurements import CURRENT, REGISTER
 from chargeport.derive.sessions.session import Session
 from chargeport.signals import bodies
 
@@ -213,6 +213,52 @@ def test_handshakes_that_fail_before_charging_are_not_its_start(signal: object, 
     told = steady(signal, range(0, 25, 5), steadily)  # type: ignore[arg-type]
     (one,) = made(course(signal, {-60: off}), failed, told, course(signal, {25: off}))  # type: ignore[arg-type]
     assert minutes(one) == (0, 25)
+
+
+@pytest.mark.parametrize("signal", [ENERGY, REGISTER, SOC])
+@pytest.mark.parametrize("watts", [360, 900])
+def test_little_power_that_neither_a_counter_nor_the_battery_confirms_is_standby(signal: object, watts: float) -> None:
+    every = range(-10, 700, 5)
+    told = [
+        *course(CABLE, {minute: minute >= 0 for minute in every} | {700: False}),
+        *course(POWER, {minute: (watts if minute >= 120 else 7_200) if minute >= 0 else 0 for minute in every} | {700: 0}),
+    ]
+    flowed = {minute: min(max(0, minute), 120) / 60 * 6.7 for minute in every}
+    shown_kwh = {minute: 40 + int(kwh / 0.6) if signal is SOC else round(kwh, 1) for minute, kwh in flowed.items()}
+    (one,) = made(told, shown(shown_kwh, signal=signal))
+    assert minutes(one) == (0, 120)
+    assert one.energy_added_kwh == pytest.approx(13.4, rel=0.03)
+
+
+def test_little_power_that_charges_on_is_part_of_the_session() -> None:
+    every = range(-10, 250, 5)
+    told = [
+        *course(CABLE, {minute: minute >= 0 for minute in every} | {250: False}),
+        *course(POWER, {minute: 7_200 if 0 <= minute < 120 else 600 if 120 <= minute < 240 else 0 for minute in every}),
+    ]
+    kwh = {minute: min(max(0, minute), 120) / 60 * 6.7 + min(max(0, minute - 120), 120) / 60 * 0.55 for minute in every}
+    (counted,) = made(told, shown(kwh))
+    assert minutes(counted) == (0, 240)
+    full = {minute: min(100, 76 + max(0, minute) // 5) for minute in every}
+    (balanced,) = made(told, course(SOC, full))
+    assert minutes(balanced) == (0, 240)
+
+
+def test_power_all_day_that_the_battery_does_not_confirm_is_no_session_while_it_flows() -> None:
+    told = [*course(CABLE, {-10: False}), *steady(CABLE, range(0, 700, 5), value=True), *steady(POWER, range(700), 420)]
+    assert made(told, steady(SOC, range(-10, 696, 5), 60), now=T0 + 700 * MINUTE) == []
+
+
+def test_power_sampled_beyond_the_end_is_not_drawn_where_the_counter_shows_less() -> None:
+    every = {minute: 0 <= minute < 30 for minute in (-12, -6, 0, 7, 13, 19, 25, 31, 37)}
+    told = [
+        *course(CHARGING, {minute: flows or minute == 31 for minute, flows in every.items()}),
+        *course(POWER, {minute: 100_000 if flows or minute == 31 else 0 for minute, flows in every.items()}),
+        *course(ENERGY, {minute: round(min(max(0, minute), 30) / 60 * 95, 1) for minute in every}),
+    ]
+    (one,) = made(told)
+    assert one.energy_added_kwh == pytest.approx(47.5)
+    assert one.energy_drawn_kwh is None
 
 
 def test_power_that_empties_the_battery_is_no_session_where_nobody_says_what_it_is() -> None:

@@ -19,6 +19,7 @@ import msgspec
 from chargeport.derive.series import HOUR_MS
 from chargeport.derive.sessions import soc, stretches
 from chargeport.derive.sessions.counters import Reset, counter_rises, resets
+from chargeport.derive.sessions.measurements import CURRENT, ENERGY, REGISTER, Measurements, standby_times, waiting_times
 from chargeport.derive.sessions.reports import (
     CABLE,
     CLOCK_TOLERANCE_MS,
@@ -36,28 +37,10 @@ from chargeport.derive.sessions.soc import SOC, Rise
 from chargeport.derive.sessions.stretches import Stretch
 from chargeport.derive.sessions.supply import PowerSupply
 from chargeport.derive.tracks import Sample, Tracks, between, by_source, number, samples
-from chargeport.signals.catalogue import BY_CODE, IS_CHARGING
-
-ENERGY: Final = BY_CODE["charge-energyadded"]
-REGISTER: Final = BY_CODE["chargeport-energyregister"]
-CURRENT: Final = BY_CODE["charge-amperage"]
+from chargeport.signals.catalogue import IS_CHARGING
 
 FOREVER: Final = 1 << 62
 """An instant after all others; -FOREVER is before all others."""
-
-
-class Measurements(msgspec.Struct, frozen=True):
-    """The samples of measured signals, of all sources, by time."""
-
-    power: Sequence[Sample]
-    current: Sequence[Sample]
-    energy: Sequence[Sample]
-    register: Sequence[Sample]
-    soc: Sequence[Sample]
-
-    def between(self, start: int, end: int) -> "Measurements":
-        """Return those from `start` to `end`, both included."""
-        return Measurements(*(between(getattr(self, name), start, end) for name in self.__struct_fields__))
 
 
 class Observations(msgspec.Struct, frozen=True):
@@ -149,7 +132,8 @@ def _with_stretches(period: CablePeriod, reports: Reports, rules: Rules) -> Cabl
 
     counted = [*counter_rises(measured.energy, supply, rules), *counter_rises(measured.register, supply, rules)]
     found = _reported_stretches(period, reports, rules)
-    found = stretches.without(found, _waiting_times(measured, found, supply, rules))
+    found = stretches.without(found, waiting_times(measured, found, supply, rules))
+    found = stretches.without(found, standby_times(measured, found, period.charging, rules))
     found = stretches.with_counter_rises(found, possible(sorted(counted)), not_charging, rate_at, rules)
     rises, jumps = soc.rises(measured.soc, rules), soc.jumps(measured.soc, rules)
     found = stretches.with_soc_rises(found, possible(rises), possible(jumps), not_charging)
@@ -199,60 +183,6 @@ def _may_charge(rise: Rise, reports: Reports, rules: Rules) -> bool:
     if rise.end - rise.start <= rules.pause_ms:
         return not all(denied) and not all(unplugged)
     return not all(unplugged) or rise.amount >= rules.soc_step_percent
-
-
-def _waiting_times(
-    measured: Measurements, found: Sequence[Stretch], supply: PowerSupply, rules: Rules
-) -> list[tuple[int, int]]:
-    """Return the long times in which charging was stated, but no power flowed and nothing rose."""
-    waiting = []
-    for stretch in found:
-        for start, end in _times_without_flow(measured, stretch, rules):
-            times = [(start, end)]
-            rising = _rising_time(measured, start, end, supply, rules)
-            if rising is not None:
-                times = [(start, rising[0]), (rising[1], end)]
-            waiting += [(from_at, to_at) for from_at, to_at in times if to_at - from_at > rules.waiting_ms]
-    return waiting
-
-
-def _times_without_flow(measured: Measurements, stretch: Stretch, rules: Rules) -> list[tuple[int, int]]:
-    """Return the times in which no source measured power or current, from the first report of that to the first of a flow."""
-    flows = [
-        (sample.at, sample.source, signal.code, number(sample) > min_value)
-        for signal, signal_samples, min_value in (
-            (POWER, measured.power, rules.power_from_w),
-            (CURRENT, measured.current, rules.current_from_a),
-        )
-        for sample in between(signal_samples, stretch.start, stretch.end)
-    ]
-    flows.sort()
-    found: list[tuple[int, int]] = []
-    latest: dict[tuple[str, str], bool] = {}  # whether there is a flow, by source and signal
-    since: int | None = None
-    for at, source, code, is_flowing in flows:
-        latest[source, code] = is_flowing
-        if any(latest.values()):
-            if since is not None:
-                found.append((since, at))
-            since = None
-        elif since is None:
-            is_first = at == flows[0][0] and at - stretch.start <= rules.waiting_ms
-            since = stretch.start if is_first else at
-    if since is not None:
-        found.append((since, stretch.end))
-    return found
-
-
-def _rising_time(measured: Measurements, start: int, end: int, supply: PowerSupply, rules: Rules) -> tuple[int, int] | None:
-    """Return the part of a time in which a state of charge or a counter rose; None where none did."""
-    rising = soc.rising_time(measured.soc, start, end, rules)
-    found = [] if rising is None else [rising]
-    for counts in (measured.energy, measured.register):
-        rises = counter_rises(between(counts, start, end), supply, rules)
-        if sum(rise.amount for rise in rises) >= rules.min_rise_kwh:
-            found.append((rises[0].start, max(rise.end for rise in rises)))
-    return (min(from_at for from_at, _ in found), max(to_at for _, to_at in found)) if found else None
 
 
 def session_groups(period: CablePeriod, rules: Rules) -> list[list[Stretch]]:
