@@ -261,6 +261,14 @@ def test_power_sampled_beyond_the_end_is_not_drawn_where_the_counter_shows_less(
     assert one.energy_drawn_kwh is None
 
 
+@pytest.mark.parametrize("step", [4, 10, 15])
+def test_what_the_battery_rose_by_before_the_first_report_of_charging_is_of_the_session(step: int) -> None:
+    told = [*course(CABLE, {-step: True, 3 * step: False}), *course(CHARGING, {-step: False, 0: True, step: False})]
+    (one,) = made(told, course(SOC, {-2 * step: 40, -step: 40, 0: 52, step: 63, 2 * step: 63}))
+    assert (one.start_soc, one.end_soc) == (40, 63)
+    assert one.energy_added_kwh == pytest.approx(13.8)
+
+
 def test_power_that_empties_the_battery_is_no_session_where_nobody_says_what_it_is() -> None:
     emptier = {minute: 80 - minute // 8 for minute in range(-30, 250, 10)}
     assert (

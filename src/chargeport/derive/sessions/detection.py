@@ -32,7 +32,7 @@ from chargeport.derive.sessions.periods import (
 from chargeport.derive.sessions.reports import CABLE, CLOCK_TOLERANCE_MS, POWER, STATUS
 from chargeport.derive.sessions.rules import Rules, reported_capacities
 from chargeport.derive.sessions.session import Evidence, Fact, Session
-from chargeport.derive.sessions.soc import LOOK_BACK_MS, SOC, rise_between
+from chargeport.derive.sessions.soc import LOOK_BACK_MS, ROUNDING_PERCENT, SOC, rise_between
 from chargeport.derive.sessions.stretches import Stretch
 from chargeport.derive.tracks import Sample, Tracks, between, number, samples
 from chargeport.signals.catalogue import BY_CODE, IS_CHARGING
@@ -212,12 +212,19 @@ def _with_cable_times(session: Session, charging: _Charging, now: int, rules: Ru
 
 
 def _start_soc(soc: Sequence[Sample], charging: _Charging, rules: Rules) -> float | None:
-    """Return the state of charge at the start: one from shortly before, or since the cable was connected."""
+    """Return the state of charge at the start: one from shortly before, or since the cable was connected.
+
+    A first report of charging comes after the start. What the state of charge rose until then belongs to the session.
+    """
     at = charging.start
     earliest = max(charging.previous_end, at - rules.state_holds_ms)
     plugged_at = min((report.at for report in charging.period.plugged if earliest <= report.at <= at), default=at)
     known = between(soc, min(plugged_at, at - rules.soc_max_age_ms), at)[-1:] or between(soc, at, at + SOC_INSIDE_MS)[:1]
-    return number(known[0]) if known else None
+    if not known:
+        return None
+    before = between(soc, max(charging.previous_end, at - rules.soc_max_age_ms), at - 1)[-1:]
+    has_risen = bool(before) and number(known[0]) - number(before[0]) > ROUNDING_PERCENT
+    return number(before[0] if has_risen else known[0])
 
 
 def _end_soc(soc: Sequence[Sample], charging: _Charging, rules: Rules) -> float | None:
