@@ -17,6 +17,8 @@ from charging_days import (
     course,
     steady,
 )  # fmt: skip
+from hypothesis import given
+from hypothesis import strategies as st
 from test_session_issues import RULES, made, minutes
 
 from chargeport.derive.sessions.detection import CAPACITY
@@ -143,6 +145,27 @@ def test_a_counter_that_is_reset_at_each_start_is_summed_where_the_cable_stays_c
     (one,) = made([seen for seen in told if seen.signal not in left_out], shown(counter))
     assert minutes(one) == (0, 300)
     assert one.energy_added_kwh == pytest.approx(23.5, abs=3 * step / 60 * 6.7 + 0.1)
+
+
+@given(st.lists(st.tuples(st.integers(3, 12), st.integers(1, 24)), min_size=1, max_size=5), st.booleans())
+def test_pauses_with_one_cable_make_one_session_with_all_energy_whether_or_not_the_counter_is_reset(
+    flows: list[tuple[int, int]], is_reset: bool
+) -> None:
+    """Each flow lasts some polls of 5 minutes, and so does the pause after it."""
+    charges = [each for on, off in flows for each in (*[True] * on, *[False] * off)]
+    told, counted = [*course(CABLE, {-10: False, -5: True, 5 * len(charges): False})], 0.0
+    for poll, flows_now in enumerate(charges):
+        begins, flowed = flows_now and not (poll and charges[poll - 1]), bool(poll and charges[poll - 1])
+        counted = 0.0 if begins and is_reset else counted + (0.6 if flowed else 0.0)
+        told += [
+            *course(CABLE, {5 * poll: True}),
+            *course(CHARGING, {5 * poll: flows_now}),
+            *shown({5 * poll: round(counted, 3)}),
+        ]
+        told += course(POWER, {5 * poll: 7_750 if flows_now else 0})
+    (one,) = made(told)
+    assert minutes(one) == (0, 5 * (len(charges) - flows[-1][1]))
+    assert one.energy_added_kwh == pytest.approx(0.6 * sum(on for on, _ in flows), rel=0.01)
 
 
 @pytest.mark.parametrize("step", [1, 5, 15])
