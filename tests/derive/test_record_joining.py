@@ -124,7 +124,7 @@ def test_what_stands_for_several_sessions_is_no_id(name: str) -> None:
     assert all(each.session.reported_id is None for each in found)
 
 
-@pytest.mark.parametrize("name", ["#", "-999", "TBD", "0.0"])
+@pytest.mark.parametrize("name", ["#", "-999", "TBD", "0.0", "#N/A", "n.a.", "0x0", "xxx", "false", "Unknown session"])
 def test_a_placeholder_is_no_id_of_a_single_session_either(name: str) -> None:
     (found,) = known([listing(99, (name, 0, 60, 5.0))])
     assert found.session.reported_id is None
@@ -136,6 +136,8 @@ def test_an_id_that_is_used_again_for_another_session_makes_two() -> None:
     assert kwhs(found) == [5.0, 11.0]
     found = known([listing(70, ("last", 3000, 3120, 14.0))], found)  # as long as the one before, on another day
     assert kwhs(found) == [5.0, 11.0, 14.0]
+    found = known([listing(71, ("last", 3300, 3420, 9.0))], found)  # as long as the one before, on the same day
+    assert kwhs(found) == [5.0, 11.0, 14.0, 9.0]
 
 
 def test_a_source_that_corrects_a_session_makes_no_second_one() -> None:

@@ -17,10 +17,12 @@ from charging_days import (
     course,
     steady,
 )  # fmt: skip
+from hypothesis import given
+from hypothesis import strategies as st
 from test_session_issues import RULES, made, minutes
 
 from chargeport.derive.sessions.detection import CAPACITY
-from chargeport.derive.sessions.periods import CURRENT, REGISTER
+from chargeport.derive.sessions.measurements import CURRENT, REGISTER
 from chargeport.derive.sessions.session import Session
 from chargeport.signals import bodies
 
@@ -121,6 +123,173 @@ def test_of_two_counters_the_one_that_power_or_the_battery_confirms_counts_whate
     assert one.energy_added_kwh == pytest.approx(13)
     (other,) = made(told, battery, shown(wrong, "car"), shown(right, "api"))
     assert other.energy_added_kwh == pytest.approx(13)
+
+
+@pytest.mark.parametrize("step", [1, 5, 15])
+@pytest.mark.parametrize("left_out", [[], [POWER]])
+def test_a_counter_that_is_reset_at_each_start_is_summed_where_the_cable_stays_connected(
+    step: int, left_out: list[object]
+) -> None:
+    starts = {0: 60, 90: 180, 240: 300}  # each until
+    flows = {minute: start for start, end in starts.items() for minute in range(start, end, step)}
+    every = range(-30, 330, step)
+    counter, counted = {}, 0.0
+    for minute in every:
+        counted = round((minute - flows[minute]) / 60 * 6.7, 3) if minute in flows else counted
+        counter[minute] = counted
+    told = [
+        *course(CABLE, dict.fromkeys(every, True) | {-45: False, 330: False}),
+        *course(CHARGING, {minute: minute in flows for minute in every}),
+        *course(POWER, {minute: 7_200 if minute in flows else 0 for minute in every}),
+    ]
+    (one,) = made([seen for seen in told if seen.signal not in left_out], shown(counter))
+    assert minutes(one) == (0, 300)
+    assert one.energy_added_kwh == pytest.approx(23.5, abs=3 * step / 60 * 6.7 + 0.1)
+
+
+@given(st.lists(st.tuples(st.integers(3, 12), st.integers(1, 24)), min_size=1, max_size=5), st.booleans())
+def test_pauses_with_one_cable_make_one_session_with_all_energy_whether_or_not_the_counter_is_reset(
+    flows: list[tuple[int, int]], is_reset: bool
+) -> None:
+    """Each flow lasts some polls of 5 minutes, and so does the pause after it."""
+    charges = [each for on, off in flows for each in (*[True] * on, *[False] * off)]
+    told, counted = [*course(CABLE, {-10: False, -5: True, 5 * len(charges): False})], 0.0
+    for poll, flows_now in enumerate(charges):
+        begins, flowed = flows_now and not (poll and charges[poll - 1]), bool(poll and charges[poll - 1])
+        counted = 0.0 if begins and is_reset else counted + (0.6 if flowed else 0.0)
+        told += [
+            *course(CABLE, {5 * poll: True}),
+            *course(CHARGING, {5 * poll: flows_now}),
+            *shown({5 * poll: round(counted, 3)}),
+        ]
+        told += course(POWER, {5 * poll: 7_750 if flows_now else 0})
+    (one,) = made(told)
+    assert minutes(one) == (0, 5 * (len(charges) - flows[-1][1]))
+    assert one.energy_added_kwh == pytest.approx(0.6 * sum(on for on, _ in flows), rel=0.01)
+
+
+@pytest.mark.parametrize("step", [1, 5, 15])
+@pytest.mark.parametrize("wrap", [51.2, 65.536])
+def test_a_counter_that_falls_while_charging_is_reported_on_makes_no_second_session(step: int, wrap: float) -> None:
+    counter = {minute: round((50 + max(0, minute) / 60 * 6.7) % wrap, 3) for minute in range(-15, 331, step)}
+    told = [seen for seen in charging(330, step) if seen.signal is not POWER]
+    (one,) = made(told, shown(counter))
+    assert minutes(one) == (0, 330)
+    assert one.energy_added_kwh == pytest.approx(36.9, rel=0.06)
+
+
+@pytest.mark.parametrize("fall", [40, 50, 58])
+def test_a_counter_that_falls_just_before_a_pause_makes_no_second_session(fall: int) -> None:
+    flows = {minute: not 60 <= minute < 70 for minute in range(120)}
+    counter = {minute: minute / 60 * 6.7 + (40 if minute < fall else 0) for minute in range(-5, 60)}
+    told = [
+        *course(CABLE, {-10: False, -5: True, 130: False}),
+        *course(POWER, {minute: 7_200 if flows[minute] else 0 for minute in flows} | {120: 0}),
+    ]
+    assert len(made(told, shown(counter))) == 1
+
+
+@pytest.mark.parametrize("gap", [1, 3, 10])
+@pytest.mark.parametrize("step", [1, 5])
+def test_two_sessions_of_one_cable_are_two_however_soon_the_second_one_begins(gap: int, step: int) -> None:
+    def transaction(start: int, end: int) -> list[Seen]:
+        counter = {minute: (minute - start) / 60 * 7 for minute in [*range(start, end, step), end]}
+        return [
+            *course(STATUS, {start: "CHARGING", end: "STOPPED"}, "wallbox"),
+            *steady(POWER, range(start, end, step), 7_000, "wallbox"),
+            *shown(counter, "wallbox"),
+        ]
+
+    cable = course(STATUS, {-5: "CONNECTED", 90 + gap: "DISCONNECTED"}, "wallbox")
+    first, second = made(cable, transaction(0, 30), transaction(30 + gap, 75 + gap))
+    assert (minutes(first), minutes(second)) == ((0, 30), (30 + gap, 75 + gap))
+    assert (first.energy_drawn_kwh, second.energy_drawn_kwh) == (pytest.approx(3.5), pytest.approx(5.25))
+
+
+@pytest.mark.parametrize("signals", [[POWER], [POWER, CABLE], [POWER, CHARGING, CABLE]])
+@pytest.mark.parametrize(("on", "off"), [(1, 1), (1, 3), (5, 5)])
+def test_power_that_a_controller_switches_on_and_off_is_one_session_with_all_its_energy(
+    on: int, off: int, signals: list[object]
+) -> None:
+    times = range(-10, 130)
+    flows = {minute: 0 <= minute < 120 and minute % (on + off) < on for minute in times}
+    told = [
+        *course(CABLE, {minute: minute >= -5 for minute in times} | {130: False}),
+        *course(CHARGING, dict(flows)),
+        *course(POWER, {minute: 3_600 if flows[minute] else 0 for minute in times}),
+    ]
+    (one,) = made([seen for seen in told if seen.signal in signals])
+    assert minutes(one) == (0, pytest.approx(120 - off))
+    assert one.energy_drawn_kwh == pytest.approx(7.2 * on / (on + off), rel=0.02)
+
+
+@pytest.mark.parametrize("signal", [POWER, CHARGING])
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_handshakes_that_fail_before_charging_are_not_its_start(signal: object, count: int) -> None:
+    on, off = (3_000, 0) if signal is POWER else (True, False)
+    failed = [
+        Seen(signal, T0 - (3 * each + 2) * MINUTE + lasted, value)  # type: ignore[arg-type]
+        for each in range(count)
+        for lasted, value in ((0, on), (12_000, off))
+    ]
+    steadily = 100_000 if signal is POWER else True
+    told = steady(signal, range(0, 25, 5), steadily)  # type: ignore[arg-type]
+    (one,) = made(course(signal, {-60: off}), failed, told, course(signal, {25: off}))  # type: ignore[arg-type]
+    assert minutes(one) == (0, 25)
+
+
+@pytest.mark.parametrize("signal", [ENERGY, REGISTER, SOC])
+@pytest.mark.parametrize("watts", [360, 900])
+def test_little_power_that_neither_a_counter_nor_the_battery_confirms_is_standby(signal: object, watts: float) -> None:
+    every = range(-10, 700, 5)
+    told = [
+        *course(CABLE, {minute: minute >= 0 for minute in every} | {700: False}),
+        *course(POWER, {minute: (watts if minute >= 120 else 7_200) if minute >= 0 else 0 for minute in every} | {700: 0}),
+    ]
+    flowed = {minute: min(max(0, minute), 120) / 60 * 6.7 for minute in every}
+    shown_kwh = {minute: 40 + int(kwh / 0.6) if signal is SOC else round(kwh, 1) for minute, kwh in flowed.items()}
+    (one,) = made(told, shown(shown_kwh, signal=signal))
+    assert minutes(one) == (0, 120)
+    assert one.energy_added_kwh == pytest.approx(13.4, rel=0.03)
+
+
+def test_little_power_that_charges_on_is_part_of_the_session() -> None:
+    every = range(-10, 250, 5)
+    told = [
+        *course(CABLE, {minute: minute >= 0 for minute in every} | {250: False}),
+        *course(POWER, {minute: 7_200 if 0 <= minute < 120 else 600 if 120 <= minute < 240 else 0 for minute in every}),
+    ]
+    kwh = {minute: min(max(0, minute), 120) / 60 * 6.7 + min(max(0, minute - 120), 120) / 60 * 0.55 for minute in every}
+    (counted,) = made(told, shown(kwh))
+    assert minutes(counted) == (0, 240)
+    full = {minute: min(100, 76 + max(0, minute) // 5) for minute in every}
+    (balanced,) = made(told, course(SOC, full))
+    assert minutes(balanced) == (0, 240)
+
+
+def test_power_all_day_that_the_battery_does_not_confirm_is_no_session_while_it_flows() -> None:
+    told = [*course(CABLE, {-10: False}), *steady(CABLE, range(0, 700, 5), value=True), *steady(POWER, range(700), 420)]
+    assert made(told, steady(SOC, range(-10, 696, 5), 60), now=T0 + 700 * MINUTE) == []
+
+
+def test_power_sampled_beyond_the_end_is_not_drawn_where_the_counter_shows_less() -> None:
+    every = {minute: 0 <= minute < 30 for minute in (-12, -6, 0, 7, 13, 19, 25, 31, 37)}
+    told = [
+        *course(CHARGING, {minute: flows or minute == 31 for minute, flows in every.items()}),
+        *course(POWER, {minute: 100_000 if flows or minute == 31 else 0 for minute, flows in every.items()}),
+        *course(ENERGY, {minute: round(min(max(0, minute), 30) / 60 * 95, 1) for minute in every}),
+    ]
+    (one,) = made(told)
+    assert one.energy_added_kwh == pytest.approx(47.5)
+    assert one.energy_drawn_kwh is None
+
+
+@pytest.mark.parametrize("step", [4, 10, 15])
+def test_what_the_battery_rose_by_before_the_first_report_of_charging_is_of_the_session(step: int) -> None:
+    told = [*course(CABLE, {-step: True, 3 * step: False}), *course(CHARGING, {-step: False, 0: True, step: False})]
+    (one,) = made(told, course(SOC, {-2 * step: 40, -step: 40, 0: 52, step: 63, 2 * step: 63}))
+    assert (one.start_soc, one.end_soc) == (40, 63)
+    assert one.energy_added_kwh == pytest.approx(13.8)
 
 
 def test_power_that_empties_the_battery_is_no_session_where_nobody_says_what_it_is() -> None:

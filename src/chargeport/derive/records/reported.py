@@ -30,7 +30,8 @@ ROUNDED_SHARE: Final = 0.05
 """Two sessions that follow each other may overlap by up to this because their times are rounded."""
 SAME_ENERGY_SHARE: Final = 0.05
 SAME_DURATION_MS: Final = 5 * MINUTE_MS
-"""Two reports under one id are of the same session if their energies, or their durations, differ by at most this."""
+"""Two reports under one id are of the same session if their energies differ by at most this share; where one is unknown, if
+their durations differ by at most this."""
 MAX_ZONE_MS: Final = 14 * HOUR_MS
 """The correction of a list in local time moves its sessions by at most this."""
 UNIQUE_ID_LENGTH: Final = 16
@@ -38,7 +39,10 @@ UNIQUE_ID_LENGTH: Final = 16
 OPEN_FOR_MS: Final = 36 * HOUR_MS
 """An open session that was not reported for longer than this has ended."""
 
-_NO_ID = re.compile(r"[\W_0]*|-1|-9+|\?+|n/?a|none|null|nil|nan|unknown|undefined|not available|tbd|string|id", re.IGNORECASE)
+_NO_ID = re.compile(
+    r"[\W_0]*|-1|-9+|\W*n\W?a\W*|none|null|nil|nan|unknown( \w+)?|undefined|not available|tbd|string|id|x+|0x0+|true|false",
+    re.IGNORECASE,
+)
 
 
 class Reported(NamedTuple):
@@ -147,13 +151,16 @@ def _is_same(one: Session, other: Session) -> bool:
         return True
     if abs(one.started_at - other.started_at) > MAX_ZONE_MS:
         return False  # such an id may be a line number, or the same for every last session
-    return _has_same_energy(one, other) or _has_same_duration(one, other)
+    return _has_same_energy(one, other) or (not _has_two_energies(one, other) and _has_same_duration(one, other))
+
+
+def _has_two_energies(one: Session, other: Session) -> bool:
+    return bool(one.energy_added_kwh and other.energy_added_kwh)
 
 
 def _has_same_energy(one: Session, other: Session) -> bool:
-    if not one.energy_added_kwh or not other.energy_added_kwh:
-        return False
-    return abs(one.energy_added_kwh - other.energy_added_kwh) <= SAME_ENERGY_SHARE * one.energy_added_kwh
+    kwh, other_kwh = one.energy_added_kwh or 0.0, other.energy_added_kwh or 0.0
+    return _has_two_energies(one, other) and abs(kwh - other_kwh) <= SAME_ENERGY_SHARE * kwh
 
 
 def _has_same_duration(one: Session, other: Session) -> bool:

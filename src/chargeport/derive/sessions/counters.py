@@ -6,7 +6,7 @@ samples of a counter are cut into *segments* first: in a segment it rises by no 
 segments it was reset, or is wrong.
 """
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from statistics import median
@@ -17,6 +17,7 @@ import msgspec
 from chargeport.derive.series import HOUR_MS, MINUTE_MS
 from chargeport.derive.sessions.rules import Rules
 from chargeport.derive.sessions.soc import Rise
+from chargeport.derive.sessions.supply import NEAR_MS, RATE_SHARE, SLACK_KWH, PowerSupply
 from chargeport.derive.tracks import Sample, by_source, number
 
 EnergyMethod = Literal["counter", "lifetime", "integral", "state_of_charge", "reported"]
@@ -29,14 +30,8 @@ RECOVERY_MS: Final = 2 * HOUR_MS
 """A counter that continues its former course within this time was not reset: the reports in between were wrong."""
 HEATING_KWH: Final = 1.0
 """A car may draw up to this to heat itself while its counter of charged energy does not rise."""
-SLACK_KWH: Final = 0.5
-"""Added to every upper bound: the step of a counter, and the difference of two clocks."""
-NEAR_MS: Final = 15 * MINUTE_MS
-"""Power is known without a break if its samples are no further apart."""
 COUNTER_LAG_MS: Final = 10 * MINUTE_MS
 """A counter may show the previous session for this long after charging began."""
-RATE_SHARE: Final = 1.5
-"""It charges at most at this multiple of the rate that was observed."""
 
 EnergyBetween = Callable[[int, int], float | None]
 """Return the energy in kWh between two instants by another measurement; None where there is none."""
@@ -48,46 +43,7 @@ class Reset(NamedTuple):
     before: int
     at: int
     unchanged_since: int
-
-
-class PowerSupply(msgspec.Struct, frozen=True):
-    """Upper bounds of the energy that can have flowed: by the power that was measured, else by the maximum of chargers.
-
-    `power` are samples in W, by time; power above `from_w` is charging.
-    """
-
-    power: Sequence[Sample]
-    max_kw: float
-    from_w: float
-
-    def max_kwh(self, start: int, end: int) -> float:
-        """Return the most that can have flowed from one instant to the other."""
-        measured = self._measured_kw(start, end)
-        kw = self.max_kw if measured is None else measured * RATE_SHARE
-        return kw * (end - start) / HOUR_MS + SLACK_KWH
-
-    def flows(self, start: int, end: int) -> bool:
-        """Return whether power was measured at both instants, and without a break between them."""
-        return self._measured_kw(start, end) is not None
-
-    def flowing_since(self, at: int) -> int:
-        """Return since when power was measured without a break until `at`; `at` itself where it was not."""
-        since = at
-        for sample in reversed(self.power[: bisect_right(self.power, at, key=lambda each: each.at)]):
-            if since - sample.at > NEAR_MS or number(sample) <= self.from_w:
-                break
-            since = sample.at
-        return since
-
-    def _measured_kw(self, start: int, end: int) -> float | None:
-        """Return the highest power of a time in which power flowed without a break; else None."""
-        first = bisect_left(self.power, start - NEAR_MS, key=lambda each: each.at)
-        near = self.power[first : bisect_right(self.power, end + NEAR_MS, first, key=lambda each: each.at)]
-        if not near or near[0].at > start or near[-1].at < end:
-            return None
-        has_break = any(after.at - before.at > NEAR_MS for before, after in pairwise(near))
-        watts = [number(sample) for sample in near]
-        return None if has_break or min(watts) <= self.from_w else max(watts) / 1000
+    source: str
 
 
 def is_reset(before: float, after: float) -> bool:
@@ -182,7 +138,7 @@ def counter_rises(counts: Sequence[Sample], supply: PowerSupply, rules: Rules) -
 
 
 def resets(counts: Sequence[Sample], supply: PowerSupply) -> list[Reset]:
-    """Return where session counters were reset, so that another session is counted; not where power flowed on."""
+    """Return where session counters were reset, so that another session is counted; not where charging went on."""
     found = []
     for samples in by_source(counts).values():
         for before_reset, after_reset in pairwise(segments(samples, supply)):
@@ -190,8 +146,8 @@ def resets(counts: Sequence[Sample], supply: PowerSupply) -> list[Reset]:
             is_possible = number(after) <= supply.max_kwh(before.at, after.at)
             if not is_reset(number(before), number(after)) or not is_possible:
                 continue
-            if after.at - before.at > NEAR_MS or not supply.flows(before.at, after.at):
-                found.append(Reset(before.at, after.at, _unchanged_since(before_reset)))
+            if not supply.goes_on(before, after):
+                found.append(Reset(before.at, after.at, _unchanged_since(before_reset), before.source))
     return sorted(found)
 
 
@@ -348,12 +304,12 @@ def _energy_between_segments(
 ) -> _Between:
     """Return the energy between the segment before `index` and that at `index`; a reset was at `since` at the earliest.
 
-    After a reset it is the new value. Without one, or where power flowed on, another measurement or the usual rate shows it.
+    After a reset it is the new value. Without one, or where charging went on, another measurement or the usual rate shows it.
     """
     before, after = found[index - 1][-1], found[index][0]
     is_possible = not is_register and number(after) <= _max_kwh_since(since, after, found, supply, fastest=False)
     begins = is_possible and is_reset(number(before), number(after))
-    if begins and not supply.flows(before.at, after.at):
+    if begins and not supply.goes_on(before, after):
         return _Between(number(after), is_reset=True)
     kwh = energy_between(before.at, after.at)
     if kwh is None:

@@ -18,11 +18,9 @@ import msgspec
 
 from chargeport.derive.series import HOUR_MS
 from chargeport.derive.sessions.energy import EnergyInputs, energy
+from chargeport.derive.sessions.measurements import CURRENT, ENERGY, REGISTER
 from chargeport.derive.sessions.periods import (
-    CURRENT,
-    ENERGY,
     FOREVER,
-    REGISTER,
     CablePeriod,
     Observations,
     cable_periods,
@@ -34,7 +32,7 @@ from chargeport.derive.sessions.periods import (
 from chargeport.derive.sessions.reports import CABLE, CLOCK_TOLERANCE_MS, POWER, STATUS
 from chargeport.derive.sessions.rules import Rules, reported_capacities
 from chargeport.derive.sessions.session import Evidence, Fact, Session
-from chargeport.derive.sessions.soc import LOOK_BACK_MS, SOC
+from chargeport.derive.sessions.soc import LOOK_BACK_MS, ROUNDING_PERCENT, SOC, rise_between
 from chargeport.derive.sessions.stretches import Stretch
 from chargeport.derive.tracks import Sample, Tracks, between, number, samples
 from chargeport.signals.catalogue import BY_CODE, IS_CHARGING
@@ -106,23 +104,26 @@ def sessions_of_periods(
             own_rules = rules.at(group[-1].end, capacities)
             session = _session(charging, observations, own_rules)
             last_charged_at = group[-1].end
-            if _is_session(session, own_rules):
+            rise_percent = rise_between(observations.measurements.soc, session.started_at, session.ended_at)
+            if _is_session(session, rise_percent, own_rules):
                 found.append(_with_cable_times(session, charging, now, rules))
     return found
 
 
-def _is_session(session: Session, rules: Rules) -> bool:
+def _is_session(session: Session, rise_percent: float | None, rules: Rules) -> bool:
     """Return whether charging is more than a handshake, and whether it is charging at all.
 
     Power alone shows no charging where the state of charge did not rise by it: the car heated itself, or discharged.
+    `rise_percent` is its rise where it is not known at both ends.
     """
     lasted_ms, added_kwh = session.ended_at - session.started_at, session.energy_added_kwh
     is_measured = session.energy_method not in (None, "state_of_charge")
     if lasted_ms < rules.min_duration_ms and (not is_measured or lasted_ms <= rules.handshake_ms):
         return False
     codes = [code for fact in session.evidence.facts if fact.fact == "charging" for code in fact.signals]
-    start_soc, end_soc = session.start_soc, session.end_soc
-    if codes == [POWER.code] and start_soc is not None and end_soc is not None and end_soc <= start_soc:
+    if session.start_soc is not None and session.end_soc is not None:
+        rise_percent = session.end_soc - session.start_soc
+    if codes == [POWER.code] and rise_percent is not None and rise_percent <= 0:
         heating_kwh = HEATING_KWH if rules.capacity_kwh is None else HEATING_SHARE * rules.capacity_kwh
         return added_kwh is not None and rules.min_energy_kwh <= added_kwh < heating_kwh
     return added_kwh is None or added_kwh >= rules.min_energy_kwh
@@ -211,12 +212,19 @@ def _with_cable_times(session: Session, charging: _Charging, now: int, rules: Ru
 
 
 def _start_soc(soc: Sequence[Sample], charging: _Charging, rules: Rules) -> float | None:
-    """Return the state of charge at the start: one from shortly before, or since the cable was connected."""
+    """Return the state of charge at the start: one from shortly before, or since the cable was connected.
+
+    A first report of charging comes after the start. What the state of charge rose until then belongs to the session.
+    """
     at = charging.start
     earliest = max(charging.previous_end, at - rules.state_holds_ms)
     plugged_at = min((report.at for report in charging.period.plugged if earliest <= report.at <= at), default=at)
     known = between(soc, min(plugged_at, at - rules.soc_max_age_ms), at)[-1:] or between(soc, at, at + SOC_INSIDE_MS)[:1]
-    return number(known[0]) if known else None
+    if not known:
+        return None
+    before = between(soc, max(charging.previous_end, at - rules.soc_max_age_ms), at - 1)[-1:]
+    has_risen = bool(before) and number(known[0]) - number(before[0]) > ROUNDING_PERCENT
+    return number(before[0] if has_risen else known[0])
 
 
 def _end_soc(soc: Sequence[Sample], charging: _Charging, rules: Rules) -> float | None:
@@ -257,5 +265,5 @@ def _energy_inputs(
         idle_at=max(idle, default=None),
         base_until=start - 1 if any(report.at == start for report in period.charging) else start,
         efficiency=rules.dc_efficiency if is_dc else rules.ac_efficiency,
-        supply=power_supply(period.measurements, rules),
+        supply=power_supply(period.measurements, observations.reports, rules),
     )

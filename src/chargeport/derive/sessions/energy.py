@@ -16,12 +16,13 @@ import msgspec
 
 from chargeport.derive.series import HOUR_MS, MINUTE_MS
 from chargeport.derive.sessions import power
-from chargeport.derive.sessions.counters import CountedSession, CounterEnergy, EnergyMethod, PowerSupply, counter_energy
+from chargeport.derive.sessions.counters import CountedSession, CounterEnergy, EnergyMethod, counter_energy
 from chargeport.derive.sessions.power import Integral, Slot, integral, scaled
 from chargeport.derive.sessions.reports import POWER
 from chargeport.derive.sessions.rules import Rules
 from chargeport.derive.sessions.soc import SOC, extrapolated_start, last_before_end
 from chargeport.derive.sessions.stretches import Stretch
+from chargeport.derive.sessions.supply import PowerSupply
 from chargeport.derive.tracks import Sample, between, by_source, number
 
 DEFAULT_CAPACITY_KWH: Final = 120.0
@@ -66,7 +67,8 @@ MIN_ADDED_SHARE: Final = 0.5
 MIN_ADDED_SHARE_SCALED: Final = 0.8
 """The added energy is this share of the drawn one: small where the car heats its battery meanwhile.
 
-Where power is known for a part of the time only, so that its energy is scaled, the share must be larger.
+Where power is known for a part of the time only, so that its energy is scaled, the share must be larger. Heating takes at most
+`Rules.max_heating_w`.
 """
 
 
@@ -165,7 +167,7 @@ def energy(inputs: EnergyInputs, rules: Rules) -> Energy:
     car, station, register = _counters(inputs, likely, rules)
     measured = _Measured(car, station, register, by_power, soc_kwh)
     choice = _choice(_candidates(measured, inputs), _max_added_kwh(inputs), _soc_trend(inputs))
-    return _result(choice, measured, inputs)
+    return _result(choice, measured, inputs, rules)
 
 
 def _soc_kwh(inputs: EnergyInputs) -> float | None:
@@ -329,10 +331,10 @@ def _is_outvoted(best: _Candidate, disagreeing: Sequence[_Candidate], trend: Soc
     return soc is not None and (soc.low > best.high or (trend == "settled" and soc.high < best.low))
 
 
-def _result(choice: _Choice, measured: _Measured, inputs: EnergyInputs) -> Energy:
+def _result(choice: _Choice, measured: _Measured, inputs: EnergyInputs, rules: Rules) -> Energy:
     best, set_aside = choice.best, {each.name for each in choice.set_aside}
     added_kwh = None if best is None else best.kwh
-    drawn_kwh, slots, used = _drawn(added_kwh, set_aside, measured, inputs.stretches)
+    drawn_kwh, slots, used = _drawn(added_kwh, set_aside, measured, inputs, rules)
     method, estimated = _method(best, measured)
     if best is not None and best.name == "car" and measured.car is not None:
         used = (("energy_added", measured.car.code, measured.car.energy.samples), *used)
@@ -372,19 +374,23 @@ def _method(best: _Candidate | None, measured: _Measured) -> tuple[EnergyMethod 
 
 
 def _drawn(
-    added_kwh: float | None, set_aside: set[Name], measured: _Measured, stretches: Sequence[Stretch]
+    added_kwh: float | None, set_aside: set[Name], measured: _Measured, inputs: EnergyInputs, rules: Rules
 ) -> tuple[float | None, tuple[Slot, ...], tuple[tuple[str, str, Sequence[Sample]], ...]]:
     """Return the drawn energy, its slots and samples: by the station's counter, else by power that fits the added energy."""
     by_power = measured.power
     if measured.station is not None and "station" not in set_aside:
         slots = () if by_power is None or "power" in set_aside else by_power.slots
         code, counted = measured.station
-        return counted.kwh, scaled(slots, counted.kwh, stretches), (("energy_drawn", code, counted.samples),)
+        return counted.kwh, scaled(slots, counted.kwh, inputs.stretches), (("energy_drawn", code, counted.samples),)
     if by_power is None:
         return None, (), ()
     min_share = MIN_ADDED_SHARE if by_power.coverage >= power.FULL_COVERAGE else MIN_ADDED_SHARE_SCALED
+    charged_ms = sum(stretch.end - stretch.start for stretch in inputs.stretches)
+    heating_kwh = rules.max_heating_w / 1000 * charged_ms / HOUR_MS
     for kwh in (by_power.kwh, by_power.measured_kwh):
-        low, high = kwh * min_share - DRAWN_SLACK_KWH, kwh * MAX_ADDED_SHARE + DRAWN_SLACK_KWH
+        low = max(kwh * min_share, kwh * inputs.efficiency - heating_kwh) - DRAWN_SLACK_KWH
+        high = kwh * MAX_ADDED_SHARE + DRAWN_SLACK_KWH
         if added_kwh is None or low <= added_kwh <= high:
-            return kwh, scaled(by_power.slots, kwh, stretches), (("energy_drawn", POWER.code, by_power.samples),)
+            slots = scaled(by_power.slots, kwh, inputs.stretches)
+            return kwh, slots, (("energy_drawn", POWER.code, by_power.samples),)
     return None, (), ()

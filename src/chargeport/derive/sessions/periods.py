@@ -16,8 +16,10 @@ from typing import Final
 
 import msgspec
 
+from chargeport.derive.series import HOUR_MS
 from chargeport.derive.sessions import soc, stretches
-from chargeport.derive.sessions.counters import PowerSupply, Reset, counter_rises, resets
+from chargeport.derive.sessions.counters import Reset, counter_rises, resets
+from chargeport.derive.sessions.measurements import CURRENT, ENERGY, REGISTER, Measurements, standby_times, waiting_times
 from chargeport.derive.sessions.reports import (
     CABLE,
     CLOCK_TOLERANCE_MS,
@@ -33,29 +35,12 @@ from chargeport.derive.sessions.reports import (
 from chargeport.derive.sessions.rules import Rules
 from chargeport.derive.sessions.soc import SOC, Rise
 from chargeport.derive.sessions.stretches import Stretch
+from chargeport.derive.sessions.supply import PowerSupply
 from chargeport.derive.tracks import Sample, Tracks, between, by_source, number, samples
-from chargeport.signals.catalogue import BY_CODE, IS_CHARGING
-
-ENERGY: Final = BY_CODE["charge-energyadded"]
-REGISTER: Final = BY_CODE["chargeport-energyregister"]
-CURRENT: Final = BY_CODE["charge-amperage"]
+from chargeport.signals.catalogue import IS_CHARGING
 
 FOREVER: Final = 1 << 62
 """An instant after all others; -FOREVER is before all others."""
-
-
-class Measurements(msgspec.Struct, frozen=True):
-    """The samples of measured signals, of all sources, by time."""
-
-    power: Sequence[Sample]
-    current: Sequence[Sample]
-    energy: Sequence[Sample]
-    register: Sequence[Sample]
-    soc: Sequence[Sample]
-
-    def between(self, start: int, end: int) -> "Measurements":
-        """Return those from `start` to `end`, both included."""
-        return Measurements(*(between(getattr(self, name), start, end) for name in self.__struct_fields__))
 
 
 class Observations(msgspec.Struct, frozen=True):
@@ -121,15 +106,15 @@ def cable_periods(observations: Observations, rules: Rules) -> list[CablePeriod]
     return found
 
 
-def power_supply(measurements: Measurements, rules: Rules) -> PowerSupply:
+def power_supply(measurements: Measurements, reports: Reports, rules: Rules) -> PowerSupply:
     """Return the bounds of the energy that can have flowed, by the measured power."""
-    return PowerSupply(measurements.power, rules.max_kw, rules.power_from_w)
+    return PowerSupply(measurements.power, rules.max_kw, rules.power_from_w, reports.by_source)
 
 
 def _with_stretches(period: CablePeriod, reports: Reports, rules: Rules) -> CablePeriod:
     """Return the period with its resets and stretches."""
     measured = period.measurements
-    supply = power_supply(measured, rules)
+    supply = power_supply(measured, reports, rules)
 
     def not_charging(source: str, start: int, end: int) -> Sequence[int]:
         return reports.not_charging_between(source, start, end, rules)
@@ -147,14 +132,21 @@ def _with_stretches(period: CablePeriod, reports: Reports, rules: Rules) -> Cabl
 
     counted = [*counter_rises(measured.energy, supply, rules), *counter_rises(measured.register, supply, rules)]
     found = _reported_stretches(period, reports, rules)
-    found = stretches.without(found, _waiting_times(measured, found, rules))
+    found = stretches.without(found, waiting_times(measured, found, supply, rules))
+    found = stretches.without(found, standby_times(measured, found, period.charging, rules))
     found = stretches.with_counter_rises(found, possible(sorted(counted)), not_charging, rate_at, rules)
     rises, jumps = soc.rises(measured.soc, rules), soc.jumps(measured.soc, rules)
     found = stretches.with_soc_rises(found, possible(rises), possible(jumps), not_charging)
-    counter_resets = resets(measured.energy, supply)
+    counter_resets = [reset for reset in resets(measured.energy, supply) if not _pauses(reports, reset, rules)]
     return msgspec.structs.replace(
         period, resets=counter_resets, stretches=stretches.split_at_resets(found, counter_resets)
     )  # fmt: skip
+
+
+def _pauses(reports: Reports, reset: Reset, rules: Rules) -> bool:
+    """Return whether a counter was reset in a pause of a session: its source reported a connected cable all the time."""
+    own = reports.by_source.get(reset.source)
+    return own is not None and own.pauses_throughout(reset.before, reset.at, rules)
 
 
 def _reported_stretches(period: CablePeriod, reports: Reports, rules: Rules) -> list[Stretch]:
@@ -193,59 +185,6 @@ def _may_charge(rise: Rise, reports: Reports, rules: Rules) -> bool:
     return not all(unplugged) or rise.amount >= rules.soc_step_percent
 
 
-def _waiting_times(measured: Measurements, found: Sequence[Stretch], rules: Rules) -> list[tuple[int, int]]:
-    """Return the long times in which charging was stated, but no power flowed and nothing rose."""
-    waiting = []
-    for stretch in found:
-        for start, end in _times_without_flow(measured, stretch, rules):
-            times = [(start, end)]
-            rising = _rising_time(measured, start, end, rules)
-            if rising is not None:
-                times = [(start, rising[0]), (rising[1], end)]
-            waiting += [(from_at, to_at) for from_at, to_at in times if to_at - from_at > rules.waiting_ms]
-    return waiting
-
-
-def _times_without_flow(measured: Measurements, stretch: Stretch, rules: Rules) -> list[tuple[int, int]]:
-    """Return the times in which no source measured power or current, from the first report of that to the first of a flow."""
-    flows = [
-        (sample.at, sample.source, signal.code, number(sample) > min_value)
-        for signal, signal_samples, min_value in (
-            (POWER, measured.power, rules.power_from_w),
-            (CURRENT, measured.current, rules.current_from_a),
-        )
-        for sample in between(signal_samples, stretch.start, stretch.end)
-    ]
-    flows.sort()
-    found: list[tuple[int, int]] = []
-    latest: dict[tuple[str, str], bool] = {}  # whether there is a flow, by source and signal
-    since: int | None = None
-    for at, source, code, is_flowing in flows:
-        latest[source, code] = is_flowing
-        if any(latest.values()):
-            if since is not None:
-                found.append((since, at))
-            since = None
-        elif since is None:
-            is_first = at == flows[0][0] and at - stretch.start <= rules.waiting_ms
-            since = stretch.start if is_first else at
-    if since is not None:
-        found.append((since, stretch.end))
-    return found
-
-
-def _rising_time(measured: Measurements, start: int, end: int, rules: Rules) -> tuple[int, int] | None:
-    """Return the part of a time in which a state of charge or a counter rose; None where none did."""
-    rising = soc.rising_time(measured.soc, start, end, rules)
-    found = [] if rising is None else [rising]
-    supply = power_supply(measured, rules)
-    for counts in (measured.energy, measured.register):
-        rises = counter_rises(between(counts, start, end), supply, rules)
-        if sum(rise.amount for rise in rises) >= rules.min_rise_kwh:
-            found.append((rises[0].start, max(rise.end for rise in rises)))
-    return (min(from_at for from_at, _ in found), max(to_at for _, to_at in found)) if found else None
-
-
 def session_groups(period: CablePeriod, rules: Rules) -> list[list[Stretch]]:
     """Return the stretches of each session of a period.
 
@@ -258,7 +197,17 @@ def session_groups(period: CablePeriod, rules: Rules) -> list[list[Stretch]]:
             groups[-1].append(stretch)
         else:
             groups.append([stretch])
-    return groups
+    return [_without_first_handshakes(group, period.measurements.power, rules) for group in groups]
+
+
+def _without_first_handshakes(group: list[Stretch], power: Sequence[Sample], rules: Rules) -> list[Stretch]:
+    """Return the stretches from the first one that is more than a handshake: longer, or with energy; all where none is."""
+    for index, stretch in enumerate(group):
+        max_w = max((number(sample) for sample in between(power, stretch.start, stretch.end)), default=0.0)
+        duration_ms = stretch.end - stretch.start
+        if duration_ms > rules.handshake_ms or max_w / 1000 * duration_ms / HOUR_MS >= rules.min_energy_kwh:
+            return group[index:]
+    return group
 
 
 def _is_same_session(period: CablePeriod, before: Stretch, after: Stretch, rules: Rules) -> bool:

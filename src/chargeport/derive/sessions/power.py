@@ -135,10 +135,10 @@ def _most_samples_first(power: Sequence[Sample], stretches: Sequence[Stretch]) -
 def _points(samples: Sequence[Sample], stretch: Stretch, rules: Rules) -> list[Point]:
     """Return the points of power from the start to the end of a stretch, without samples of the ramp and of the end."""
     points = [(sample.at, number(sample)) for sample in samples]
-    if len(points) > 1 and points[0][0] - stretch.start < RAMP_MS <= points[1][0] - points[0][0]:
-        points.pop(0)
     while points and points[-1][1] <= rules.power_from_w and points[-1][0] == stretch.end:
         points.pop()
+    if len(points) > 1 and points[0][0] - stretch.start < RAMP_MS <= points[1][0] - points[0][0]:
+        points.pop(0)
     if not points:
         return []
     second, last_but_one = points[min(1, len(points) - 1)], points[max(0, len(points) - 2)]

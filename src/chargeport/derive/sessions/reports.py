@@ -10,12 +10,13 @@ instants at which each source shows charging, no charging, a connected and a dis
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 import msgspec
 
 from chargeport.derive import status
-from chargeport.derive.series import MINUTE_MS
+from chargeport.derive.series import HOUR_MS, MINUTE_MS
 from chargeport.derive.sessions.rules import Rules
 from chargeport.derive.sessions.soc import rise_between
 from chargeport.derive.tracks import Sample, number
@@ -32,11 +33,16 @@ PLUGGED_STATUSES: Final = (status.NEVER_CHARGING | status.CHARGING_WITH_POWER) -
 # Power after one of these is heating or a discharge until the source reports another status.
 LASTING_STATUSES: Final = frozenset({"FULLY_CHARGED", "DISCHARGING", "NOT_CHARGING", "STOPPED"})
 DISCHARGING: Final = "DISCHARGING"
+# A station reports these between two sessions of one connected cable, and none of them in a pause of a session.
+BETWEEN_SESSIONS: Final = frozenset({"STOPPED", "CONNECTED"})
 
 CLOCK_TOLERANCE_MS: Final = 2 * MINUTE_MS
 """The clocks of two sources differ by up to this; no car charges again within it after the cable was disconnected."""
 CONTINUOUS_MS: Final = 15 * MINUTE_MS
 """A source that reports charging, or a connected cable, twice within this time saw no end in between."""
+
+MIN_RETURNS: Final = 3
+"""Power that flows for less than two minutes is charging if it returns so often within half an hour."""
 
 
 class Report(NamedTuple):
@@ -51,7 +57,8 @@ class Report(NamedTuple):
 class SourceReports(msgspec.Struct, frozen=True):
     """The reports of one source, by time: charging, not charging, cable connected, cable disconnected.
 
-    `charging_ends` are those of `not_charging` that follow charging; the others only repeat that nothing charges.
+    `charging_ends` are those of `not_charging` that follow charging; the others only repeat that nothing charges. At
+    `between_sessions` a status says that no session is in progress, although a cable is connected.
     """
 
     charging: list[Report]
@@ -59,6 +66,25 @@ class SourceReports(msgspec.Struct, frozen=True):
     charging_ends: list[int]
     plugged: list[Report]
     unplugged: list[int]
+    between_sessions: list[int]
+
+    def charges_throughout(self, start: int, end: int) -> bool:
+        """Return whether reports show charging from one instant to another, none of them long after the one before."""
+        first = max(0, bisect_right(self.charging, start, key=lambda report: report.at) - 1)
+        known = self.charging[first : bisect_left(self.charging, end, key=lambda report: report.at) + 1]
+        if not known or known[0].at > start or known[-1].at < end:
+            return False
+        return all(after.at - before.at <= CONTINUOUS_MS for before, after in pairwise(known))
+
+    def pauses_throughout(self, start: int, end: int, rules: Rules) -> bool:
+        """Return whether the source reported on from one instant to another, with a connected cable and no end of a session."""
+        plugged_at = _last_before(self.plugged, start + 1)
+        if plugged_at < start - rules.cable_holds_ms or instants_between(self.unplugged, plugged_at, end):
+            return False
+        reported = sorted({*(each.at for each in [*self.charging, *self.plugged]), *self.not_charging, start, end})
+        within = instants_between(reported, start, end)
+        is_silent = any(after - before > rules.pause_ms for before, after in pairwise(within))
+        return not is_silent and not instants_between(self.between_sessions, start, end)
 
     def cable_at(self, at: int, rules: Rules) -> bool | None:
         """Return whether the latest report before `at` shows a connected cable; None where none holds any more."""
@@ -198,8 +224,15 @@ def _source_reports(source: str, samples: StateSamples, statements: Mapping[str,
     plugged += [
         Report(sample.at, source, code=STATUS.code) for sample in statuses if str(sample.value).upper() in PLUGGED_STATUSES
     ]
-    ends = _charging_ends(charging, not_charging, rules)
-    return SourceReports(charging, not_charging, ends, sorted(plugged), statements[source].unplugged)
+    between_sessions = [sample.at for sample in statuses if str(sample.value).upper() in BETWEEN_SESSIONS]
+    return SourceReports(
+        charging,
+        not_charging,
+        _charging_ends(charging, not_charging, rules),
+        sorted(plugged),
+        statements[source].unplugged,
+        between_sessions,
+    )
 
 
 def _by_power(
@@ -260,7 +293,7 @@ def _flow_around(power: Sequence[Sample], index: int, rules: Rules) -> tuple[int
 
 
 def _lasts(power: Sequence[Sample], index: int, rules: Rules) -> bool:
-    """Return whether power lasted: the sample before or after confirms it, or the next one comes late enough."""
+    """Return whether power lasted: the sample before or after confirms it, the next one comes late enough, or it returns."""
     at = power[index].at
     before = power[index - 1] if index else None
     after = power[index + 1] if index + 1 < len(power) else None
@@ -268,7 +301,22 @@ def _lasts(power: Sequence[Sample], index: int, rules: Rules) -> bool:
         return True
     if after is None or after.at - at > rules.pause_ms:
         return False
-    return number(after) > rules.power_from_w or after.at - at >= rules.min_duration_ms
+    if number(after) > rules.power_from_w or after.at - at >= rules.min_duration_ms:
+        return True
+    return _returned_kwh(power, index, rules) >= rules.min_energy_kwh
+
+
+def _returned_kwh(power: Sequence[Sample], index: int, rules: Rules) -> float:
+    """Return the energy in kWh of single samples of power around this one, each up to the next sample; 0.0 below `MIN_RETURNS`.
+
+    A controller that follows solar power switches every minute; a handshake that fails is repeated, but moves no energy.
+    """
+    first = bisect_left(power, power[index].at - rules.pause_ms, key=lambda sample: sample.at)
+    last = bisect_right(power, power[index].at + rules.pause_ms, key=lambda sample: sample.at)
+    near = [(before, after) for before, after in pairwise(power[first:last]) if number(before) > rules.power_from_w]
+    if len(near) < MIN_RETURNS:
+        return 0.0
+    return sum(number(before) / 1000 * (after.at - before.at) / HOUR_MS for before, after in near)
 
 
 def _charging_ends(charging: Sequence[Report], not_charging: Sequence[int], rules: Rules) -> list[int]:

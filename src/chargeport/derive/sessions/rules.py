@@ -10,7 +10,7 @@ from chargeport.derive.series import CHARGING_W, HOUR_MS, MINUTE_MS
 from chargeport.derive.tracks import Track
 from chargeport.signals.battery import NominalCapacity
 
-VERSION: Final = "2"
+VERSION: Final = "3"
 """Increase it with every change of a rule: a session records the version that it was made by."""
 
 

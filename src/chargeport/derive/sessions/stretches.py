@@ -39,8 +39,8 @@ def from_reports(
     """Return the stretches that one source's reports show.
 
     `not_charging` are its instants without charging, with the end of the cable period. `other_ends` are the ends of charging
-    that other sources report: they count where this source is silent. A single report right after an end is a repetition by
-    a slower clock, and shows charging at its own instant only.
+    that other sources report: they count where this source is silent. A single report right after such an end is a repetition
+    by a slower clock, and shows charging at its own instant only.
     """
     stretches: list[Stretch] = []
     ends = sorted({*not_charging, *other_ends})
@@ -50,7 +50,13 @@ def from_reports(
         while last + 1 < len(charging) and _continues(charging[last], charging[last + 1], not_charging, other_ends, rules):
             last += 1
         at = charging[index].at
-        is_repetition = last == index and bool(stretches) and at - stretches[-1].end <= CLOCK_TOLERANCE_MS
+        ended_at = stretches[-1].end if stretches else None
+        is_repetition = (
+            last == index
+            and ended_at is not None
+            and at - ended_at <= CLOCK_TOLERANCE_MS
+            and not instants_between(not_charging, ended_at, ended_at)
+        )
         stretches.append(Stretch(at, at) if is_repetition else _up_to_its_end(charging[index : last + 1], ends, rules))
         index = last + 1
     return merged(stretches)
