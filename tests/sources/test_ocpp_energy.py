@@ -209,6 +209,13 @@ def test_of_the_values_that_a_register_may_show_the_first_that_goes_on_counts() 
     assert meter.with_reading([15_300, 5_100], T0 + STEP)[0].total_wh == 100
 
 
+@pytest.mark.parametrize(("power_w", "energy_wh"), [(7_000, 1_000), (60_000, 5_000), (None, 5_000)])
+def test_of_a_sum_of_phases_and_a_total_the_one_that_the_power_explains_counts(power_w: float | None, energy_wh: float) -> None:
+    meter = SessionMeter().started(1_000, T0)
+    meter = meter if power_w is None else meter.with_power(power_w, T0)
+    assert meter.with_reading([6_000, 2_000], T0 + 5 * STEP)[0].total_wh == energy_wh
+
+
 def test_readings_that_are_told_once_more_at_the_end_tell_of_their_own_instants() -> None:
     meter = SessionMeter().started(4_000, T0)
     for number, value in enumerate((4_100, 4_200, 4_300, 4_400), 1):

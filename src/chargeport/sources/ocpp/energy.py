@@ -186,8 +186,9 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
     ) -> tuple["SessionMeter", float | None]:
         """Return the meter with the first of the values that continues the transaction, and its energy; None if none does.
 
-        `is_named`: the reading names the transaction; after one that did, others are ignored. `may_count_from_begin`: a
-        register below the one at the start may count from the start; not one of some phases, which is a part of the sum.
+        Values that the sampled power explains are tried first. `is_named`: the reading names the transaction; after one that
+        did, others are ignored. `may_count_from_begin`: a register below the one at the start may count from the start; not
+        one of some phases, which is a part of the sum.
         """
         if self.start_wh is None or self.energy_wh is None or (self.is_named and not is_named):
             return self, None
@@ -195,6 +196,7 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
         if self.other_wh is not None:
             candidates = [value for value in candidates if value < self.other_wh]
         is_late, allowed_wh = at < (self.read_at or at), self._allowed_wh(at)
+        candidates = sorted(candidates, key=lambda value: not self._is_explained(value, at))
         for register_wh in candidates:
             for start_wh in (self.start_wh, 0.0):
                 if start_wh != self.start_wh and not (may_count_from_begin and 0 < register_wh < self.start_wh):
@@ -209,6 +211,12 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
                     found = msgspec.structs.replace(known, energy_wh=energy_wh, read_at=at, is_read=True, fallen=())
                     return found, energy_wh
         return (known, None) if is_late or not candidates else known.without_reading(candidates[0], at, is_named=is_named)
+
+    def _is_explained(self, register_wh: float, at: int) -> bool:
+        """Return whether the sampled power can have delivered what a value of the register shows."""
+        growth_wh = self.base_wh + register_wh - (self.start_wh or 0) - (self.energy_wh or 0)
+        flowed_wh = POWER_MARGIN * (self.max_power_w or 0) * (at - (self.read_at or at)) / 3_600_000
+        return -ROUNDING_WH <= growth_wh <= flowed_wh + SLACK_WH
 
     def _allowed_wh(self, at: int) -> float:
         """Return the most that can have been delivered since the last reading, in Wh."""
