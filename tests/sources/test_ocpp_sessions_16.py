@@ -701,6 +701,20 @@ async def test_heartbeats_and_meter_values_confirm_what_the_station_said_in_this
     assert [one.observed_at for one in confirmed] == [NOW + 300_000, NOW + 300_000, NOW + 600_000]
 
 
+async def test_what_a_new_connection_reports_counts_after_what_was_confirmed_in_the_one_before() -> None:
+    clock = ManualClock(NOW)
+    async with central(clock=clock) as system:
+        async with system.station() as station:
+            await booted(station, BOOT)
+            await station.call(status("Charging", 100))
+            clock.move(300)
+            await station.call(call.Heartbeat())
+        async with system.station() as station:
+            await station.call(status("Finishing", 200))
+            heard = await system.is_told(4)
+    assert [one.headers["status"] for one in heard if one.topic == "Heartbeat"] == ["Charging", "Finishing"]
+
+
 async def test_a_clock_that_is_off_is_estimated_shown_and_remembered() -> None:
     memory, clock = KeptMemory(), ManualClock(T0)
     async with central(memory=memory, clock=clock) as system, system.station() as station:

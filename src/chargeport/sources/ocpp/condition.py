@@ -31,11 +31,12 @@ class Condition(NamedTuple):
 
 
 class Conditions:
-    """The conditions of a station's connectors since `connected_at`."""
+    """The conditions of a station's connectors since `connected_at`; those before were confirmed until `confirmed_at`."""
 
-    def __init__(self, connected_at: int = 0) -> None:
+    def __init__(self, connected_at: int = 0, confirmed_at: int = 0) -> None:
         self.known: dict[int, Condition] = {}
         self._confirmed: dict[int, int] = {}
+        self._before_at = confirmed_at
         self._confirmed_at = connected_at
 
     def at(self, connector: int) -> Condition:
@@ -49,7 +50,7 @@ class Conditions:
             return False
         self.known[connector] = condition
         is_late = condition.charging_state != known.charging_state and condition.state_at < condition.at
-        if is_late or (condition[:2] != known[:2] and condition.at <= self._confirmed.get(connector, 0)):
+        if is_late or (condition[:2] != known[:2] and condition.at <= self._confirmed.get(connector, self._before_at)):
             self._confirmed_at = 0  # the report before was counted for too long: confirm this one at once
         return True
 

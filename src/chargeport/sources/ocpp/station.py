@@ -85,7 +85,7 @@ class Station:
             self._is_loaded = True
         self.clock.connected()
         self._connected_at = self.now()
-        self._conditions = Conditions(self._connected_at)
+        self._conditions = Conditions(self._connected_at, self.memory.confirmed_at)
         self._report()
 
     async def gone(self) -> None:
@@ -315,6 +315,7 @@ class Station:
             vehicle = self.vehicle(connector, car)
             found.append(self._delivery("Heartbeat", b"{}", vehicle, received_at, headers))
             self._conditions.confirmed(connector, received_at)
+            self.memory.confirmed_at = received_at
         return found
 
     def _delivery(
