@@ -42,7 +42,7 @@ def sample(measurand: str, value: Any, **more: Any) -> dict[str, Any]:
         ("SuspendedEVSE", "SUSPENDED_BY_STATION", False, True),
         ("Finishing", "STOPPED", False, True),
         ("Reserved", "DISCONNECTED", False, False),
-        ("Unavailable", None, None, None),
+        ("Unavailable", None, False, None),
         ("Faulted", "ERROR", False, None),
     ],
 )
@@ -52,6 +52,15 @@ def test_a_connectors_status(status: str, says: str | None, charges: bool | None
     told = values(found)
     names = ("detailedchargingstatus", "ischarging", "ischargingcableconnected")
     assert tuple(told.get(name) for name in names) == (says, charges, connected)
+
+
+@pytest.mark.parametrize("before", ["Available", "Charging"])
+def test_of_an_unavailable_connector_the_plug_and_the_status_are_unknown_and_nothing_charges(before: str) -> None:
+    told = values(
+        run(OCPP, [call("StatusNotification", {"connectorId": 1, "status": word}) for word in (before, "Unavailable")])
+    )
+    assert told["ischarging"] is False
+    assert told["detailedchargingstatus"] == told["ischargingcableconnected"] == "<UNREADABLE>"
 
 
 def test_the_station_itself_is_no_connector() -> None:
@@ -95,6 +104,11 @@ def test_phases_are_those_that_carry_current() -> None:
 def test_a_voltage_is_from_line_to_neutral(samples: list[tuple[str | None, float]], volts: float | None) -> None:
     found = metered(*(sample("Voltage", value, phase=phase) for phase, value in samples))
     assert values(found).get("voltage") == volts
+
+
+def test_a_voltage_ends_where_no_line_is_connected_any_more() -> None:
+    on, off = (event(second, sample("Voltage", volts, phase="L1-N")) for second, volts in ((1, 231), (2, 0)))
+    assert values(run(OCPP, [on, off]))["voltage"] == "<UNREADABLE>"
 
 
 def test_a_power_without_phases_is_believed_before_their_sum() -> None:
@@ -272,6 +286,29 @@ def test_registers_tell_what_flows_out_where_power_does_not(samples: list[dict[s
     assert told["ischarging"] is charges
 
 
+@pytest.mark.parametrize(("state", "watts", "charges"), [(None, 7_000, True), (None, 50, False), ("SuspendedEV", 7_000, False)])
+def test_power_shows_whether_a_car_charges_at_an_occupied_connector_without_a_state(
+    state: str | None, watts: int, charges: bool
+) -> None:
+    status = {"evseId": 1, "connectorId": 1, "connectorStatus": "Occupied", "timestamp": AT}
+    content: dict[str, Any] = {"eventType": "Updated", "timestamp": "2026-05-01T09:50:01Z"}
+    content["transactionInfo"] = {} if state is None else {"chargingState": state}
+    content["meterValue"] = [{"timestamp": content["timestamp"], "sampledValue": [sample("Power.Active.Import", watts)]}]
+    told = values(run(OCPP, [call("StatusNotification", status), call("TransactionEvent", content)]))
+    assert (told["ischarging"], told["ischargingcableconnected"]) == (charges, True)
+
+
+def test_a_state_of_charge_of_0_is_not_known() -> None:
+    assert values(run(OCPP, [event(1, sample("SoC", 41)), event(2, sample("SoC", 0))]))["stateofcharge"] == 41
+
+
+def test_samples_count_by_the_order_in_which_they_were_sent() -> None:
+    floor_at = NOW - 1_000
+    content = {"connectorId": 1, "meterValue": [{"timestamp": "2026-05-01T09:59:55Z", "sampledValue": [sample("SoC", 41)]}]}
+    (entry,) = run(OCPP, [call("MeterValues", content, station="box", clock_floor_at=str(floor_at))]).entries
+    assert entry.observed_at == floor_at
+
+
 def test_what_a_station_draws_for_itself_is_no_power_that_flows_back() -> None:
     noise = [sample("Power.Active.Import", 0), sample("Power.Active.Export", 30)]
     assert values(run(OCPP, [event(1, *noise)]))["ischarging"] is True
@@ -301,6 +338,33 @@ def test_a_heartbeat_confirms_what_the_transport_knows() -> None:
     told = values(run(OCPP, [alive]))
     assert (told["ischarging"], told["ischargingcableconnected"]) == (False, True)
     assert run(OCPP, [call("Heartbeat", {}, station="box")]) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("version", "transaction", "charges"), [("1.6", "7", False), ("2.0.1", None, False), ("2.0.1", "7", True)]
+)
+def test_a_confirmed_status_ends_the_state_of_a_transaction_that_is_over(
+    version: str, transaction: str | None, charges: bool
+) -> None:
+    more = {} if transaction is None else {"transaction": transaction}
+    alive = call("Heartbeat", {}, station="box", ocpp=version, status="Occupied", **more)
+    assert values(run(OCPP, [event(1), alive]))["ischarging"] is charges
+
+
+def test_a_station_that_names_what_it_delivers_exported_is_read_as_importing() -> None:
+    exported = [sample("Power.Active.Export", 7_000), sample("Current.Export", 30), sample("Energy.Active.Export.Register", 9)]
+    assert values(run(OCPP, [event(1, *exported, station="box")]))["ischarging"] is False
+    told = values(run(OCPP, [event(1, *exported, station="box", misnamed="yes")]))
+    assert (told["ischarging"], told["wattage"], told["amperage"]) == (True, 7_000, 30)
+
+
+def test_the_end_of_a_transaction_replaces_what_was_supposed_of_it() -> None:
+    record = {"id": "ocpp-7", "startTime": AT, "endTime": "2026-05-01T09:59:00.000Z", "energyWh": 2500}
+    supposed = call("Heartbeat", {}, station="box", record=json.dumps(record), recorded_at=str(NOW - 590_000))
+    end = {"transactionId": 7, "meterStop": 3500, "timestamp": "2026-05-01T09:55:00Z"}
+    ended = call("StopTransaction", end, station="box", record=json.dumps(record | {"endTime": "2026-05-01T09:55:00.000Z"}))
+    records = [one for one in run(OCPP, [supposed, ended]).entries if one.signal.code == "charge-chargerecords"]
+    assert [one.observed_at for one in records] == [NOW - 590_000, NOW - 298_000]
 
 
 def test_an_end_without_a_status_ends_charging_and_a_free_plug_stays_free() -> None:

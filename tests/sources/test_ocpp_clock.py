@@ -45,6 +45,12 @@ def test_one_message_from_the_future_proves_a_clock_that_is_ahead(offset_ms: int
     assert clock.at(T0 + offset_ms - HOUR, T0) == T0 - HOUR, "what waited in a queue is corrected, too"
 
 
+def test_a_few_messages_over_some_seconds_prove_a_clock_that_is_behind() -> None:
+    clock = StationClock()
+    received_at = live(clock, -37 * 60_000, 4, every_s=3)
+    assert abs(clock.at(received_at - 37 * 60_000, received_at) - received_at) < 2_000
+
+
 @pytest.mark.parametrize("offset_ms", [-5 * HOUR, -2 * HOUR, -90_000])
 def test_messages_at_the_pace_of_our_clock_prove_one_that_is_behind(offset_ms: int) -> None:
     clock = StationClock()
@@ -125,6 +131,32 @@ def test_a_clock_that_was_never_set_counts_from_receipt_until_it_is_set(unset_ms
     assert clock.at(stamp, T0 + 260_000) == T0 + 200_000, "one instant of it is told from another"
     clock.take(T0 - DAY, T0 + 300_100)
     assert clock.at(T0 - DAY, T0 + 300_100) == T0 - DAY, "once it was set, a queue tells of yesterday"
+
+
+def test_a_timestamp_of_the_right_time_holds_beside_those_of_a_clock_that_was_never_set() -> None:
+    clock = StationClock(-T0)
+    assert clock.at(T0 - HOUR, T0) == T0 - HOUR, "it was made before the clock was lost"
+    assert clock.at(-HOUR, T0) == T0 - HOUR
+
+
+@pytest.mark.parametrize("before_ms", [2 * HOUR, -T0])
+def test_what_is_sent_after_a_message_that_counts_as_of_its_receipt_counts_after_it(before_ms: int) -> None:
+    clock = StationClock()
+    clock.take(T0 + before_ms, T0)
+    clock.take(T0 - 2_000, T0 + 500)  # the clock was set, and is a little behind
+    assert clock.at(T0 - 2_000, T0 + 500) == T0
+    assert clock.at(T0 - 15_000, T0 + 500) == T0 - 15_000, "this happened before"
+    clock.connected()
+    assert clock.at(T0 - 2_000, T0 + 500) == T0 - 2_000, "after a new connection it may have waited in a queue"
+
+
+@pytest.mark.parametrize(("ahead_ms", "is_followed"), [(HOUR, True), (100 * 60_000, False)])
+def test_local_time_that_is_set_back_by_quarters_of_an_hour_is_followed_at_once(ahead_ms: int, is_followed: bool) -> None:
+    clock = StationClock()
+    live(clock, 2 * HOUR, 3)
+    at = T0 + 90_000
+    clock.take(at + ahead_ms, at)
+    assert (clock.at(at + ahead_ms, at) == at) is is_followed
 
 
 def test_a_clock_that_is_set_right_is_believed_again() -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from source_world import T0
 
 from chargeport.sources.ocpp.energy import SessionMeter
+from chargeport.sources.ocpp.samples import Reading, Sample
 
 STEP = 60_000
 
@@ -111,6 +112,53 @@ def test_a_car_gives_where_more_flows_out_than_in_by_the_registers(
     assert meter.is_giving is gives
 
 
+def sampled(meter: SessionMeter, *readings: dict[str, float]) -> tuple[SessionMeter, list[float]]:
+    """The meter and the energies after readings, one a minute; `E` and `P` are the exported register and power."""
+    names = {"E": "Energy.Active.Export.Register", "P": "Power.Active.Export", "I": "Energy.Active.Import.Register"}
+    found: list[float] = []
+    for number, values in enumerate(readings, 1):
+        reading = Reading(current={names[name]: Sample(value) for name, value in values.items()})
+        meter, energies = meter.with_samples(reading, T0 + number * STEP, is_named=True, may_begin=False)
+        found += energies
+    return meter, found
+
+
+def test_a_register_named_exported_that_continues_the_one_at_the_start_is_the_imported_one() -> None:
+    meter, energies = sampled(SessionMeter().started(4_000, T0), {"E": 4_100, "P": 6_000}, {"E": 4_205, "P": 6_000})
+    assert (meter.is_misnamed, meter.is_giving, energies) == (True, False, [100, 205])
+    assert meter.with_reading([4_300], T0 + 3 * STEP, is_named=True)[1] == 300, "so does the register at the end"
+
+
+@pytest.mark.parametrize(
+    ("start_wh", "readings"),
+    [
+        (0, [{"E": 100}, {"E": 200}]),
+        (4_000, [{"E": 90_000}, {"E": 90_100}]),
+        (4_000, [{"I": 4_000, "E": 4_100}, {"I": 4_000, "E": 4_200}]),
+    ],
+    ids=["both may count from 0", "another register", "beside the imported one"],
+)
+def test_a_register_of_what_flows_out_is_no_imported_one(start_wh: float, readings: list[dict[str, float]]) -> None:
+    meter, _ = sampled(SessionMeter().started(start_wh, T0), *readings)
+    assert (meter.is_misnamed, meter.is_giving) == (False, True)
+    assert not meter.total_wh
+
+
+@pytest.mark.parametrize(
+    ("readings", "is_misnamed"),
+    [
+        ([{"I": 4_050, "P": 6_000}, {"I": 4_150, "P": 6_000}], True),
+        ([{"I": 4_050, "P": 6_000}, {"I": 4_050, "P": 6_000}], False),
+        ([{"I": 4_100, "P": 0}, {"I": 4_150, "P": 6_000}], False),
+    ],
+    ids=["imported at that power", "nothing is imported", "the car has turned round"],
+)
+def test_a_power_named_exported_at_which_the_register_rises_is_imported(
+    readings: list[dict[str, float]], is_misnamed: bool
+) -> None:
+    assert sampled(SessionMeter().started(4_000, T0), *readings)[0].is_misnamed is is_misnamed
+
+
 @pytest.mark.parametrize("power_w", [3_000, 11_000, None])
 def test_a_register_of_the_lifetime_between_readings_changes_nothing_however_long_it_goes_on(power_w: float | None) -> None:
     lifetime = [312_400 + number for number in range(600)]
@@ -159,6 +207,13 @@ def test_a_named_message_without_a_reading_leaves_those_without_the_transaction_
 def test_of_the_values_that_a_register_may_show_the_first_that_goes_on_counts() -> None:
     meter = SessionMeter().started(5_000, T0).with_power(7_000, T0)
     assert meter.with_reading([15_300, 5_100], T0 + STEP)[0].total_wh == 100
+
+
+@pytest.mark.parametrize(("power_w", "energy_wh"), [(7_000, 1_000), (60_000, 5_000), (None, 5_000)])
+def test_of_a_sum_of_phases_and_a_total_the_one_that_the_power_explains_counts(power_w: float | None, energy_wh: float) -> None:
+    meter = SessionMeter().started(1_000, T0)
+    meter = meter if power_w is None else meter.with_power(power_w, T0)
+    assert meter.with_reading([6_000, 2_000], T0 + 5 * STEP)[0].total_wh == energy_wh
 
 
 def test_readings_that_are_told_once_more_at_the_end_tell_of_their_own_instants() -> None:

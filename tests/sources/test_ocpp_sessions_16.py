@@ -276,13 +276,14 @@ async def test_an_idle_connector_of_a_car_that_is_plugged_in_at_another_says_not
         await home.call(status("Preparing", 70))
         clock.move(5)
         await work.call(call.Heartbeat())
-        heard = await system.is_told(7)
+        heard = await system.is_told(8)
     assert [(one.headers["station"], one.topic) for one in heard] == [
         ("box", "StatusNotification"),
         ("work", "StartTransaction"),
         ("work", "StatusNotification"),
         ("work", "Heartbeat"),
         ("work", "StatusNotification"),
+        ("work", "Heartbeat"),
         ("box", "StatusNotification"),
         ("box", "Heartbeat"),
     ]
@@ -557,6 +558,7 @@ async def test_a_session_whose_end_is_lost_is_told_when_the_next_one_begins(
     record = lost.headers["record"]
     assert (lost.vehicle, record["startTime"], record["endTime"]) == ("car-a", iso(T0), iso(ended_at))
     assert (record["energyWh"], lost.headers["energy"]) == (energy_wh, [[ended_at, energy_wh]])
+    assert lost.headers["recorded_at"] == f"{T0 + 90_000}", "no later than any end that may follow"
     assert (begun.vehicle, begun.headers["energy"]) == ("car-b", [[T0 + 110_000, 0]])
 
 
@@ -569,6 +571,40 @@ async def test_an_end_without_an_id_that_comes_after_the_next_begin_is_the_lost_
         ended = (await system.is_told(3))[-1]
     assert (ended.headers["transaction"], ended.headers["record"]["energyWh"]) == ("1", 800)
     assert "is_current" not in ended.headers
+
+
+async def test_a_start_at_no_usable_time_was_no_later_than_the_first_report_after_it() -> None:
+    unset = call.StartTransaction(connector_id=1, id_tag="CARD-A", meter_start=1_000, timestamp="1970-01-01T00:00:09Z")
+    async with central() as system, system.station() as station:
+        await booted(station, BOOT)
+        await station.call(unset)
+        await station.call(powered(90, 2_200, 1))
+        await station.call(stop(1, 100, wh=2_300))
+        heard = await system.is_told(3)
+    assert heard[0].observed_at == NOW
+    record = heard[-1].headers["record"]
+    assert (record["startTime"], record["endTime"], record["energyWh"]) == (iso(T0 + 90_000), iso(T0 + 100_000), 1_300)
+
+
+async def test_a_clock_that_is_lost_in_mid_session_changes_nothing_of_its_start() -> None:
+    async with central() as system, system.station() as station:
+        await booted(station, BOOT)
+        await station.call(start(0, wh=1_000))
+        await station.call(call.StopTransaction(transaction_id=1, meter_stop=2_300, timestamp="1970-01-01T00:00:09Z"))
+        record = (await system.is_told(2))[-1].headers["record"]
+    assert (record["startTime"], record["endTime"], record["energyWh"]) == (iso(T0), iso(NOW), 1_300)
+
+
+async def test_a_start_of_the_station_as_a_whole_is_of_its_only_connector() -> None:
+    own = StationSettings(password=PASSWORD, connectors={"1": "home"})
+    settings = msgspec.structs.replace(SETTINGS, stations={"box": own})
+    async with central(settings) as system, system.station() as station:
+        await booted(station, BOOT)
+        await station.call(start(0, connector=0))
+        await station.call(stop(1, 100))
+        heard = await system.is_told(2)
+    assert [one.vehicle for one in heard] == ["home"] * 2
+    assert heard[-1].headers["is_current"] == "yes"
 
 
 async def test_a_register_below_zero_was_not_read() -> None:
@@ -652,13 +688,31 @@ async def test_heartbeats_and_meter_values_confirm_what_the_station_said_in_this
             await station.call(status("SuspendedEV", 200))
             clock.move(300)
             await station.call(meter(700, connector=2))
-            heard = await system.is_told(5)
+            heard = await system.is_told(6)
         async with system.station() as station:
             await station.call(call.Heartbeat())
-            await system.is_told(5)
+            await system.is_told(6)
     confirmed = [one for one in heard if one.topic == "Heartbeat"]
-    assert [(one.vehicle, one.headers["status"]) for one in confirmed] == [("box/1", "Charging"), ("box/1", "SuspendedEV")]
-    assert [one.observed_at for one in confirmed] == [NOW + 300_000, NOW + 600_000]
+    assert [(one.vehicle, one.headers["status"]) for one in confirmed] == [
+        ("box/1", "Charging"),
+        ("box/1", "SuspendedEV"),  # at once: it was sent after the confirmation, whatever its timestamp
+        ("box/1", "SuspendedEV"),
+    ]
+    assert [one.observed_at for one in confirmed] == [NOW + 300_000, NOW + 300_000, NOW + 600_000]
+
+
+async def test_what_a_new_connection_reports_counts_after_what_was_confirmed_in_the_one_before() -> None:
+    clock = ManualClock(NOW)
+    async with central(clock=clock) as system:
+        async with system.station() as station:
+            await booted(station, BOOT)
+            await station.call(status("Charging", 100))
+            clock.move(300)
+            await station.call(call.Heartbeat())
+        async with system.station() as station:
+            await station.call(status("Finishing", 200))
+            heard = await system.is_told(4)
+    assert [one.headers["status"] for one in heard if one.topic == "Heartbeat"] == ["Charging", "Finishing"]
 
 
 async def test_a_clock_that_is_off_is_estimated_shown_and_remembered() -> None:

@@ -263,6 +263,53 @@ async def test_a_session_ends_in_any_order_with_the_status_of_its_plug(
     assert told.headers["charging_state"] == told_state
 
 
+@pytest.mark.parametrize(
+    ("kind", "state", "told_state"), [("Updated", "SuspendedEV", "SuspendedEV"), ("Ended", "EVConnected", "Ended")]
+)
+async def test_a_state_that_waited_in_a_queue_holds_beside_a_status_that_is_newer(
+    kind: str, state: str, told_state: str
+) -> None:
+    async with central() as system:
+        async with system.station(Station201) as station:
+            await booted(station, BOOT)
+            await station.call(event("Started", 2, 0, evse=PLACE))
+        async with system.station(Station201) as station:
+            await station.call(status("Occupied", 60, 2))
+            await station.call(event(kind, 30, 1, state, offline=True))
+            await station.call(event("Updated", 20, 2, "EVConnected", offline=True))
+            heard = await system.is_told(5)
+    queued, confirmed, older = heard[2:]
+    assert (queued.topic, queued.headers["charging_state"]) == ("TransactionEvent", told_state)
+    assert (confirmed.topic, confirmed.headers["status"], confirmed.headers["charging_state"]) == (
+        "Heartbeat",
+        "Occupied",
+        told_state,
+    )
+    assert "charging_state" not in older.headers, "of an earlier instant"
+
+
+async def test_a_start_at_no_usable_time_was_no_later_than_the_first_report_after_it() -> None:
+    async with central() as system, system.station(Station201) as station:
+        await booted(station, BOOT)
+        begin = event("Started", 2, 0, evse=PLACE, id_token=CARD, meter_value=[bare(2, 600)])
+        begin.timestamp = begin.meter_value[0]["timestamp"] = "1970-01-01T00:00:09Z"
+        await station.call(begin)
+        await station.call(event("Updated", 60, 1, meter_value=[bare(60, 900)]))
+        await station.call(event("Ended", 90, 2, meter_value=[bare(90, 950)]))
+        record = (await system.is_told(3))[-1].headers["record"]
+    assert (record["startTime"], record["endTime"], record["energyWh"]) == (iso(at(60)), iso(at(90)), 350)
+
+
+async def test_an_event_that_is_not_of_a_time_offline_shows_that_the_clock_was_set() -> None:
+    async with central() as system, system.station(Station201) as station:
+        await booted(station, BOOT)
+        await station.call(event("Started", 7_200 + 120, 0, evse=PLACE))
+        await station.call(event("Updated", 120, 1, "SuspendedEV"))
+        heard = await system.is_told(2)
+    assert [one.headers.get("clock_offset_ms") for one in heard] == ["7200000", None]
+    assert heard[1].observed_at in (at(120), at(120) + 1)
+
+
 async def test_an_id_that_the_station_gives_again_is_another_session() -> None:
     async with central() as system, system.station(Station201) as station:
         await booted(station, BOOT)

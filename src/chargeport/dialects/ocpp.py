@@ -12,9 +12,11 @@ from chargeport.dialects.ocpp_form import (
     CURRENT,
     ENERGY,
     FLOW,
+    IN,
     METER,
     METER_START,
     OUT,
+    OUT_OF_SERVICE,
     POWER,
     RECORD,
     UNREADABLE,
@@ -35,7 +37,7 @@ _SQRT_3: Final = 3**0.5
 _STATUS: Final = {
     "available": "DISCONNECTED", "reserved": "DISCONNECTED", "preparing": "CONNECTED", "occupied": "CONNECTED",
     "charging": "CHARGING", "suspendedev": "SUSPENDED_BY_CAR", "suspendedevse": "SUSPENDED_BY_STATION",
-    "finishing": "STOPPED", "faulted": "ERROR", "unavailable": None,
+    "finishing": "STOPPED", "faulted": "ERROR", OUT_OF_SERVICE: None,
 }  # fmt: skip
 _STATE: Final = {
     "evconnected": "CONNECTED", "charging": "CHARGING", "suspendedev": "SUSPENDED_BY_CAR",
@@ -48,13 +50,16 @@ _FULL_PERCENT: Final = 100
 def _state(known: Mapping[str, Any]) -> str | None:
     """Return the transaction's state; the connector's where there is no transaction or the connector is out of order.
 
-    A car that feeds power back does not charge, whatever the transaction's state is.
+    A car that feeds power back does not charge, whatever the transaction's state is. Of an occupied connector without a state
+    the power shows whether the car charges.
     """
     connector = _STATUS.get(folded_value(known.get("status")))
     going_on = _STATE.get(folded_value(known.get("chargingState")))
     if going_on == "STOPPED" and connector == "DISCONNECTED":
         return connector  # the plug was free before the transaction ended
     found = connector if connector == "ERROR" or going_on is None else going_on
+    if going_on is None and folded_value(known.get("status")) == "occupied" and known.get(FLOW) == IN:
+        return "CHARGING"
     return "DISCHARGING" if found in _FLOWING and known.get(FLOW) == OUT else found
 
 
@@ -69,19 +74,28 @@ def status(known: Mapping[str, Any]) -> Decoded:
     if found == "SUSPENDED_BY_CAR" and "SoC" in known:
         full = amount(known["fullSoC"]) if "fullSoC" in known else _FULL_PERCENT
         found = "FULLY_CHARGED" if amount(known["SoC"]) >= full else found
-    return NOT_KNOWN if found is None else value(found)
+    if found is None:
+        return None if _is_unavailable(known) else NOT_KNOWN
+    return value(found)
 
 
 def is_charging(known: Mapping[str, Any]) -> Decoded:
-    """Return whether energy flows."""
+    """Return whether energy flows: not at a connector that is unavailable."""
     found = _state(known)
-    return NOT_KNOWN if found is None else value(found == "CHARGING")
+    return NOT_KNOWN if found is None and not _is_unavailable(known) else value(found == "CHARGING")
 
 
 def is_connected(known: Mapping[str, Any]) -> Decoded:
-    """Return whether a cable is in; of a station that is out of order that is not known."""
+    """Return whether a cable is in; of a connector that is out of order or unavailable that is not known."""
     found = _state(known)
+    if found is None and _is_unavailable(known):
+        return None
     return NOT_KNOWN if found in (None, "ERROR") else value(found != "DISCONNECTED")
+
+
+def _is_unavailable(known: Mapping[str, Any]) -> bool:
+    """Return whether the connector is out of service: nothing charges there, and whether a cable is in is not reported."""
+    return folded_value(known.get("status")) == OUT_OF_SERVICE
 
 
 def current(known: Any) -> Decoded:
@@ -126,14 +140,17 @@ def phases(known: Any) -> Decoded:
 
 
 def voltage(known: Any) -> Decoded:
-    """Return the voltage from line to neutral: measured, or from line to line; without phases, as it is given."""
+    """Return the voltage from line to neutral: measured, or from line to line; without phases, as it is given.
+
+    None where no line is connected.
+    """
     measured = connected_mean(amounts(known, _TO_NEUTRAL))
     if measured is None and (between := connected_mean(amounts(known, _BETWEEN))) is not None:
         measured = round(between / _SQRT_3, 3)
     if measured is not None:
         return quantity(measured, "V")
     field = next((field for field in ("Voltage", "Voltage.N") if field in known), None)
-    return NOT_KNOWN if field is None else quantity(amount(known[field]), unit_of(known[field], "V"))
+    return None if field is None else quantity(amount(known[field]), unit_of(known[field], "V"))
 
 
 def energy(known: Mapping[str, Any]) -> Decoded:
@@ -142,7 +159,7 @@ def energy(known: Mapping[str, Any]) -> Decoded:
         return NOT_KNOWN
     now, begun = (_wh(known[field]) for field in (REGISTER, METER_START))
     if now < begun:
-        raise ValueError("the register stands joined_name where it stood when the session began")
+        raise ValueError("the register is below its reading at the start of the session")
     return quantity(round(now - begun, 3), "Wh")
 
 
@@ -151,6 +168,11 @@ def _wh(content: Any) -> float:
     if kwh is None:
         raise ValueError(f"{unit_of(content, 'Wh')[:20]!r} is no unit of energy")
     return round(kwh * 1000, 3)
+
+
+def charge(content: Any) -> Decoded:
+    """Return the state of charge; NOT_KNOWN for 0, which stations report that can't read it from the car."""
+    return quantity(found, unit_of(content, "%")) if (found := amount(content)) else NOT_KNOWN
 
 
 def unreadable(content: Any) -> Decoded:
@@ -200,7 +222,7 @@ OCPP: Final = dialect(
     row("fullSoC", "charge-chargelimits", decode=target),
     row("Display.TargetSOC", "charge-chargelimits", decode=target, note="OCPP 2.1"),
     row("Display.RemainingTimeToTargetSOC", "charge-timetocomplete", "s", gate=Gate.CHARGING, note="OCPP 2.1"),
-    row("SoC", "tractionbattery-stateofcharge", "%"),
+    row("SoC", "tractionbattery-stateofcharge", decode=charge, note="0 is that of a station which does not know it"),
     row("Display.PresentSOC", "tractionbattery-stateofcharge", "%", note="OCPP 2.1"),
     row(METER, "chargeport-energyregister", "Wh", note="grid side; at the begin and at the end of a transaction"),
     row(RECORD, "charge-chargerecords", decode=record),

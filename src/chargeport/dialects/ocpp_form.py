@@ -28,6 +28,8 @@ _SECOND_MS: Final = 1_000
 _BEGIN_MS: Final = 60_000  # a sample of the transaction's begin that is taken later repeats what was so then
 _NO_CONNECTOR: Final = 0  # in 1.6 the station itself
 _FREE: Final = ("available", "reserved")
+OUT_OF_SERVICE: Final = "outofservice"
+"""The status of an unavailable connector: "unavailable" as it is means no value, in any dialect."""
 _LINES: Final = (*PHASES, *PAIRS, "N")
 
 
@@ -39,6 +41,7 @@ CURRENT: Final = "current"
 POWER: Final = "power"
 VOLTAGE: Final = "voltage"
 FLOW: Final = "flow"
+IN: Final = "in"
 OUT: Final = "out"
 
 _KINDS: Final = {
@@ -94,7 +97,7 @@ class _Call:
         self.headers = headers
         self.is_of_station = "station" in headers
         """Whether the OCPP source of this server tracks the transactions; else only the payloads describe them."""
-        self._clock = StationClock(int(headers.get("clock_offset_ms", 0)))
+        self._clock = StationClock(int(headers.get("clock_offset_ms", 0)), int(headers.get("clock_floor_at", 0)))
         self._started_at = int(headers["started_at"]) if "started_at" in headers else None
 
     def at(self, stamp: object) -> int | None:
@@ -115,7 +118,8 @@ class _Call:
             raise Unreadable("meterValue is a list")
         found = readings([*json_value(self.headers.get("earlier", "[]").encode()), *entries(values)])
         last_at = max((self.at(reading.stamp) or 0 for reading in found), default=0)
-        for reading in found:
+        for each in found:
+            reading = each.imported() if "misnamed" in self.headers else each
             at = self.at(reading.stamp)
             at = self.own_at(reading.stamp) if at == last_at else at
             yield from ((at, field, content) for field, content in self._fields(reading, at).items())
@@ -161,14 +165,15 @@ def _as_circuit(samples: dict[str, Sample]) -> dict[str, Sample]:
 
 
 def _flow(samples: Mapping[str, Sample], *, gives: bool) -> str | None:
-    """Return OUT where power flows out of the car; else None. `gives`: by its registers it does.
+    """Return whether power flows into the car or out of it; None where none does. `gives`: by its registers it flows out.
 
     Registers tell where neither an export of power or current nor an import of either was sampled.
     """
     for measurand, noise in (("Power.Active", _NOISE_W), ("Current", _NOISE_A)):
         taken, given = (_sum(samples, f"{measurand}.{way}") for way in ("Import", "Export"))
         if given is not None or (taken is not None and (not gives or abs(taken) > noise)):
-            return OUT if (given or 0) - (taken or 0) > noise else None
+            into_car = (taken or 0) - (given or 0)
+            return OUT if into_car < -noise else IN if into_car > noise else None
     return OUT if gives else None
 
 
@@ -197,16 +202,19 @@ def _of_headers(delivery: Delivery) -> Iterator[_FieldAt]:
         session = json_value(whole.encode())
         for name, wh in zip(("startTime", "endTime"), session.get(METER, ()), strict=False):
             yield at_ms(session.get(name)), METER, _wh(wh)
-        yield at_ms(session.get("endTime")), RECORD, session
+        recorded_at = delivery.headers.get("recorded_at")
+        yield at_ms(session.get("endTime")) if recorded_at is None else int(recorded_at), RECORD, session
 
 
 def _alive(_: Mapping[str, Any], call: _Call) -> Iterator[_FieldAt]:
     """Yield the fields of a heartbeat: the station's last status and state, as far as the transport knows them."""
     at = call.delivery.observed_at
     if "status" in call.headers:
-        yield at, "status", call.headers["status"]
+        yield at, "status", _word(call.headers["status"])
     if "charging_state" in call.headers:
         yield at, "chargingState", call.headers["charging_state"]
+    elif "status" in call.headers and (call.headers.get("ocpp") == "1.6" or "transaction" not in call.headers):
+        yield at, "chargingState", None
 
 
 def _status(content: Mapping[str, Any], call: _Call) -> Iterator[_FieldAt]:
@@ -214,13 +222,17 @@ def _status(content: Mapping[str, Any], call: _Call) -> Iterator[_FieldAt]:
         return
     at = call.own_at(content.get("timestamp"))
     status = content.get("connectorStatus", content.get("status"))
-    yield at, "status", status
+    yield at, "status", _word(status)
     # In 1.6 there is only the status. In 2.x a transaction's state ends with the transaction, or when the plug is free.
     has_no_transaction = call.is_of_station and "transaction" not in call.headers
     if "connectorStatus" not in content or str(status).strip().casefold() in _FREE or has_no_transaction:
         yield at, "chargingState", None
     if str(status).strip().casefold() in _FREE:
         yield at, FLOW, None
+
+
+def _word(status: object) -> object:
+    return OUT_OF_SERVICE if str(status).strip().casefold() == "unavailable" else status
 
 
 def _started(content: Mapping[str, Any], call: _Call) -> Iterator[_FieldAt]:

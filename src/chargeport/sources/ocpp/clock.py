@@ -14,8 +14,8 @@ UNSET_MS: Final = 90 * 86_400_000
 NEAR_MS: Final = 10_000
 """A timestamp this close to its receipt is correct; latency and whole seconds are less."""
 RUN_MESSAGES: Final = 3
-RUN_MS: Final = 20_000
-"""This many messages over this time show that they are sent at once."""
+RUN_MS: Final = 5_000
+"""This many messages over this time, at the pace of our clock, show that they are sent at once: a queue has another pace."""
 STEADY_MS: Final = 1_500
 """The delay of messages that are sent at once varies by up to this: timestamps are often whole seconds."""
 BEHIND_MS: Final = 60_000
@@ -36,9 +36,11 @@ LOCAL_FOR_MS: Final = 1_000
 class StationClock:
     """Estimates the offset of a station's clock from the timestamps of its messages."""
 
-    def __init__(self, offset_ms: int | None = None) -> None:
+    def __init__(self, offset_ms: int | None = None, floor_at: int = 0) -> None:
         self.offset_ms = offset_ms
         """How far the clock is ahead of ours, in milliseconds; None while unknown."""
+        self.floor_at = floor_at
+        """When the last message of this connection was received whose timestamp was ahead of our clock or unusable."""
         self._last: tuple[int, int] | None = None  # of this connection: the last timestamp, and when it was received
         self._run: tuple[int, int, int] | None = None  # its first delay, when that was received, how many messages
         self._booted_at: int | None = None  # in this connection, while it may still show that it is in local time
@@ -47,6 +49,7 @@ class StationClock:
     def connected(self) -> None:
         """Begin a connection: its first messages may be of a queue."""
         self._last = self._run = self._booted_at = self._local = None
+        self.floor_at = 0
 
     def booted(self, received_at: int) -> None:
         """Note that the station has started."""
@@ -73,6 +76,8 @@ class StationClock:
         elif not is_queued and not self._is_queue(stamp, received_at):
             self._take_live(ahead, received_at, in_burst=may_wait and self._follows_at_once(received_at))
         self._last = stamp, received_at
+        if self.at(stamp, received_at) == received_at:
+            self.floor_at = received_at
 
     def _local_time(self, ahead: int, received_at: int, *, is_status: bool) -> int | None:
         """Return the offset of local time west of Greenwich, if all messages since the boot show it; None if not."""
@@ -107,6 +112,9 @@ class StationClock:
                 self.offset_ms = max(ahead, 0)
             self._run = None
             return
+        step_ms = ahead - (self.offset_ms or 0)
+        if is_off and not in_burst and abs(step_ms - round(step_ms / QUARTER_MS) * QUARTER_MS) <= STEADY_MS < abs(step_ms):
+            self.offset_ms = ahead  # local time that is set back, such as at the end of summer time
         if self._run is None or abs(ahead - self._run[0]) > STEADY_MS:
             self._run = ahead, received_at, 1
             return
@@ -121,8 +129,16 @@ class StationClock:
         return stamp is not None and stamp > received_at - UNSET_MS
 
     def at(self, stamp: int | None, received_at: int) -> int:
-        """Return the instant of a timestamp by our clock; the time of receipt where the timestamp is unusable."""
+        """Return the instant of a timestamp by our clock; the time of receipt where the timestamp is unusable.
+
+        After a message that counts as of its receipt, one whose timestamp is up to NEAR_MS earlier counts as of then, too: it
+        was sent later.
+        """
         if stamp is None:
             return received_at
-        at = stamp - (self.offset_ms or 0)
-        return at if received_at - UNSET_MS < at < received_at else received_at
+        # A timestamp that identifies an instant as it is was not made by a clock that was never set.
+        offset_ms = self.offset_ms or 0
+        for at in (stamp - offset_ms, stamp) if offset_ms < -UNSET_MS else (stamp - offset_ms,):
+            if received_at - UNSET_MS < at < received_at:
+                return min(self.floor_at, received_at) if self.floor_at - NEAR_MS <= at < self.floor_at else at
+        return received_at

@@ -10,6 +10,8 @@ from typing import Final
 
 import msgspec
 
+from chargeport.sources.ocpp.samples import Reading
+
 MAX_POWER_W: Final = 400_000
 """The most that stations deliver to one car; the limit where power is not sampled."""
 POWER_MARGIN: Final = 3
@@ -37,7 +39,8 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
     station names the transaction in its readings, so that those without its name are not of it. `intervals_wh` is the sum of
     the intervals of one `context`, the last of which ended at `interval_at`. `flowed_wh` is the least energy by the sampled
     power; the last sample was `power_w`, at `power_at`. `export_wh` is the register of exported energy, `is_giving` whether
-    more was exported than imported since its last reading.
+    more was exported than imported since its last reading. `given_w` is the last sample of exported power where no imported
+    power is sampled. `is_misnamed`: the station reports as exported what it delivers.
     """
 
     start_wh: float | None = None
@@ -57,6 +60,8 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
     power_at: int | None = None
     export_wh: float | None = None
     is_giving: bool = False
+    given_w: float = 0
+    is_misnamed: bool = False
 
     @property
     def total_wh(self) -> float | None:
@@ -83,6 +88,34 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
     def started(self, start_wh: float, at: int) -> "SessionMeter":
         """Return the meter with the register at the start, in Wh."""
         return msgspec.structs.replace(self, start_wh=start_wh, energy_wh=0, read_at=at)
+
+    def with_samples(
+        self, reading: Reading, at: int, *, is_named: bool, may_begin: bool
+    ) -> tuple["SessionMeter", list[float]]:  # fmt: skip
+        """Return the meter after a reading, and the energies of the transaction that it shows, in Wh.
+
+        `is_named`: it names the transaction. `may_begin`: the first register is that at the start, if that is unknown.
+        """
+        meter, energies = self.with_misnamed_register(reading, at), list[float]()
+        reading = reading.imported() if meter.is_misnamed else reading
+        if (power_w := reading.power_w()) is not None:
+            meter = meter.with_power(max(power_w, 0), at)
+        at_begin = reading.register_wh(at_begin=True)
+        is_begin = meter.start_wh is None and (bool(at_begin) or may_begin)
+        if is_begin and (registers := at_begin or reading.register_wh()):
+            meter, energies = meter.started(registers[0], at), [0]
+            if not at_begin:
+                return meter.with_export(reading.export_wh(), 0), energies
+        before, interval_wh, added_wh = meter, reading.interval_wh(), None
+        if interval_wh is not None:
+            meter, added_wh = meter.with_interval(interval_wh, at, reading.context)
+        meter, energy_wh = meter.with_reading(
+            reading.register_wh(), at, is_named=is_named, may_count_from_begin=not reading.is_of_some_phases()
+        )
+        energy_wh = added_wh if energy_wh is None else energy_wh
+        meter = meter.with_given(reading.given_w(), before)
+        meter = meter.with_export(reading.export_wh(), (meter.energy_wh or 0) - (before.energy_wh or 0))
+        return meter, energies if energy_wh is None else [*energies, energy_wh]
 
     def with_power(self, power_w: float, at: int) -> "SessionMeter":
         """Return the meter with a sample of the power, in W."""
@@ -114,6 +147,31 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
         found = msgspec.structs.replace(self, intervals_wh=total_wh, interval_at=at, context=self.context or context)
         return found, total_wh if found.is_stuck or not self.is_read else None
 
+    def with_misnamed_register(self, reading: Reading, at: int) -> "SessionMeter":
+        """Return the meter with `is_misnamed` set if a register of exported energy, the only one, continues that of the start.
+
+        Both registers of a station that has two differ, unless both count from 0.
+        """
+        export_wh = reading.export_wh()
+        if export_wh is None or reading.register_wh() or not self.start_wh or self.is_read or self.export_wh is not None:
+            return self
+        is_continued = -ROUNDING_WH <= export_wh - self.start_wh <= self._allowed_wh(at)
+        return msgspec.structs.replace(self, is_misnamed=True) if is_continued else self
+
+    def with_given(self, given_w: float | None, before: "SessionMeter") -> "SessionMeter":
+        """Return the meter with a sample of exported power; `before` is the meter before the reading.
+
+        Energy that was imported at the power of both samples shows that the power is imported, too.
+        """
+        during_ms = (self.read_at or 0) - (before.read_at or 0)
+        flowed_wh = min(before.given_w, given_w or 0) * during_ms / 3_600_000
+        imported_wh = (self.energy_wh or 0) - (before.energy_wh or 0)
+        return msgspec.structs.replace(
+            self,
+            given_w=given_w or 0,
+            is_misnamed=self.is_misnamed or (flowed_wh > ROUNDING_WH and imported_wh > flowed_wh / 2),
+        )
+
     def with_export(self, export_wh: float | None, imported_wh: float) -> "SessionMeter":
         """Return the meter with a reading of exported energy, while `imported_wh` was imported."""
         if export_wh is None:
@@ -128,8 +186,9 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
     ) -> tuple["SessionMeter", float | None]:
         """Return the meter with the first of the values that continues the transaction, and its energy; None if none does.
 
-        `is_named`: the reading names the transaction; after one that did, others are ignored. `may_count_from_begin`: a
-        register below the one at the start may count from the start; not one of some phases, which is a part of the sum.
+        Values that the sampled power explains are tried first. `is_named`: the reading names the transaction; after one that
+        did, others are ignored. `may_count_from_begin`: a register below the one at the start may count from the start; not
+        one of some phases, which is a part of the sum.
         """
         if self.start_wh is None or self.energy_wh is None or (self.is_named and not is_named):
             return self, None
@@ -137,6 +196,7 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
         if self.other_wh is not None:
             candidates = [value for value in candidates if value < self.other_wh]
         is_late, allowed_wh = at < (self.read_at or at), self._allowed_wh(at)
+        candidates = sorted(candidates, key=lambda value: not self._is_explained(value, at))
         for register_wh in candidates:
             for start_wh in (self.start_wh, 0.0):
                 if start_wh != self.start_wh and not (may_count_from_begin and 0 < register_wh < self.start_wh):
@@ -151,6 +211,12 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
                     found = msgspec.structs.replace(known, energy_wh=energy_wh, read_at=at, is_read=True, fallen=())
                     return found, energy_wh
         return (known, None) if is_late or not candidates else known.without_reading(candidates[0], at, is_named=is_named)
+
+    def _is_explained(self, register_wh: float, at: int) -> bool:
+        """Return whether the sampled power can have delivered what a value of the register shows."""
+        growth_wh = self.base_wh + register_wh - (self.start_wh or 0) - (self.energy_wh or 0)
+        flowed_wh = POWER_MARGIN * (self.max_power_w or 0) * (at - (self.read_at or at)) / 3_600_000
+        return -ROUNDING_WH <= growth_wh <= flowed_wh + SLACK_WH
 
     def _allowed_wh(self, at: int) -> float:
         """Return the most that can have been delivered since the last reading, in Wh."""

@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from chargeport.sources.ocpp.condition import Condition, is_free
 from chargeport.sources.ocpp.desired_settings import DesiredSetting, Outcome, apply_settings
 from chargeport.sources.ocpp.frames import IMPOSSIBLE, NOT_FOR_US, UNKNOWN, Call, Payload, Refused
 from chargeport.sources.ocpp.messages16 import (
@@ -18,10 +19,10 @@ from chargeport.sources.ocpp.messages16 import (
     StopTransaction,
     id_of,
 )
-from chargeport.sources.ocpp.samples import decoded, instant, last_at
+from chargeport.sources.ocpp.samples import Reading, decoded, instant, last_at
 from chargeport.sources.ocpp.schema import is_action
 from chargeport.sources.ocpp.split_readings import CompleteReadings
-from chargeport.sources.ocpp.station import Condition, Station, StationMessage, is_free, read
+from chargeport.sources.ocpp.station import Station, StationMessage, read
 from chargeport.sources.ocpp.station_connection import StationConnection
 from chargeport.sources.ocpp.transactions import Numbering, Plug, Transaction, record, with_end
 
@@ -112,13 +113,14 @@ class Ocpp16:
 
     async def _start(self, payload: bytes) -> Payload:
         message, station = read(payload, StartTransaction), self._station
-        if message.connector_id < 1:
+        connector = message.connector_id or station.only_connector()  # 0 is the station as a whole
+        if connector is None or connector < 1:
             raise Refused(IMPOSSIBLE, "connectorId: a session is at one connector; they are numbered from 1.")
-        stamp, knew_clock = instant(message.timestamp), station.clock.offset_ms is not None
-        at = await station.event_time(stamp, may_wait=True)
+        knew_clock = station.clock.offset_ms is not None
+        at = await station.event_time(instant(message.timestamp), may_wait=True)
         begun = Transaction(
             id="",
-            connector=message.connector_id,
+            connector=connector,
             started=message.timestamp,
             started_at=at,
             heard_at=None if knew_clock else station.now(),
@@ -127,26 +129,28 @@ class Ocpp16:
         )
         if message.register_wh is not None:
             begun = msgspec.structs.replace(begun, meter=begun.meter.started(message.register_wh, at))
+        known = await self._stored(begun)
+        status = station.condition(connector).status
+        station.set_condition(connector, Condition(status, None, at, at), begins=True)
+        vehicle = station.vehicle(connector, known.car)
+        energy: list[tuple[int, float]] = [] if message.register_wh is None else [(at, 0)]
+        emitted = StationMessage(
+            action="StartTransaction", payload=payload, vehicle=vehicle, at=at, transaction=known, energy=energy
+        )  # fmt: skip
+        await station.emit(emitted)
+        return {"transactionId": int(known.id), **self._tag_info(message.id_tag or "")}
+
+    async def _stored(self, begun: Transaction) -> Transaction:
+        """Return the transaction that was begun, with its id, once it is stored; of a repeated start the same one."""
+        station = self._station
         # Where the clock was never set, every start has the same timestamp: then only an open transaction is the same.
-        is_stamp_usable = station.clock.is_usable(stamp, station.now())
+        is_stamp_usable = station.clock.is_usable(instant(begun.started), station.now())
         known = self._memory.same_start(begun, may_have_ended=is_stamp_usable)
         if known is None:
             await station.end_replaced(begun)
             known = msgspec.structs.replace(begun, id=await self._numbering.next_id())
             await self._memory.begin(known, Plug(known.car))
-        now = Condition(station.condition(message.connector_id).status, None, at)
-        station.set_condition(message.connector_id, now, begins=True)
-        await station.emit(
-            StationMessage(
-                action="StartTransaction",
-                payload=payload,
-                vehicle=station.vehicle(message.connector_id, known.car),
-                at=at,
-                transaction=known,
-                energy=[] if message.register_wh is None else [(at, 0)],
-            )
-        )
-        return {"transactionId": int(known.id), **self._tag_info(message.id_tag or "")}
+        return known
 
     async def _meter_values(self, payload: bytes) -> Payload:
         message, station, memory = read(payload, MeterValues), self._station, self._memory
@@ -154,6 +158,7 @@ class Ocpp16:
         name = id_of(message.transaction_id)
         at = await station.event_time(last_at(found), may_wait=name is not None)
         named = None if name is None else memory.find(name)
+        named = None if named is None else station.begun_by(named, at)
         connector = message.connector_id if message.connector_id > 0 else named.connector if named else None
         if connector is None:
             return {}
@@ -186,7 +191,7 @@ class Ocpp16:
         message, station = read(payload, StatusNotification), self._station
         at = await station.event_time(instant(message.timestamp), is_status=True)
         if message.connector_id > 0:
-            station.set_condition(message.connector_id, Condition(message.status, None, at))
+            station.set_condition(message.connector_id, Condition(message.status, None, at, at))
             if not station.is_used_elsewhere(message.connector_id):
                 await station.emit(
                     StationMessage(
@@ -204,32 +209,17 @@ class Ocpp16:
     async def _stop(self, payload: bytes) -> Payload:
         message, station = read(payload, StopTransaction), self._station
         at = await station.event_time(instant(message.timestamp), may_wait=True)
-        ended = self._ended(message)
         found = decoded(message.transaction_data)
-        is_known = ended is not None
-        if ended is None:
-            ended = Transaction(
-                id=id_of(message.transaction_id) or "0", id_tag=message.id_tag, car=station.car_of(message.id_tag)
-            )
-        # An unknown transaction is accepted if its own data shows a start and an end.
-        ended, energy = station.with_readings(
-            ended, CompleteReadings(found, ended.meter), is_named=True, may_begin=len(found) > 1
-        )
-        if not is_known and energy and energy[0][0] < at:
-            ended = msgspec.structs.replace(ended, started_at=energy[0][0])
-        if message.meter_stop is not None:
-            meter, energy_wh = ended.meter.with_reading([message.meter_stop], at, is_named=True)
-            ended = msgspec.structs.replace(ended, meter=meter)
-            if energy_wh is not None:
-                energy.append((at, energy_wh))
-        ended = with_end(station.with_start_time(ended), at)
+        known = self._ended(message)
+        ended, energy = self._with_end(message, known, found, at)
         connector = ended.connector or station.only_connector()
         current = None if connector is None else self._memory.open_at(connector)
         is_current = connector is not None and (current is None or current.id == ended.id)
         if is_current:
-            station.set_condition(connector, Condition(station.condition(connector or 0).status, _ENDED, at))
+            status = station.condition(connector or 0).status
+            station.set_condition(connector, Condition(status, _ENDED, at, at))
         whole = record(station.name, ended)
-        is_unproven = not is_known and whole is None and not found
+        is_unproven = known is None and whole is None and not found
         await station.emit(
             StationMessage(
                 action="StopTransaction",
@@ -245,9 +235,30 @@ class Ocpp16:
                 },
             )
         )
-        if is_known:
+        if known is not None:
             await self._memory.store(msgspec.structs.replace(ended, has_ended=True))
         return {} if message.id_tag is None else self._tag_info(message.id_tag)
+
+    def _with_end(
+        self, message: StopTransaction, known: Transaction | None, found: list[Reading], at: int
+    ) -> tuple[Transaction, list[tuple[int, float]]]:
+        """Return the transaction with its end, and its energy at instants, in Wh. An unknown one has what its data shows."""
+        station = self._station
+        if known is None:
+            name = id_of(message.transaction_id) or "0"
+            known_or_new = Transaction(id=name, id_tag=message.id_tag, car=station.car_of(message.id_tag))
+        else:
+            known_or_new = station.begun_by(known, at)
+        ended, energy = station.with_readings(
+            known_or_new, CompleteReadings(found, known_or_new.meter), is_named=True, may_begin=len(found) > 1
+        )
+        if known is None and energy and energy[0][0] < at:
+            ended = msgspec.structs.replace(ended, started_at=energy[0][0])
+        if message.meter_stop is not None:
+            meter, energy_wh = ended.meter.with_reading([message.meter_stop], at, is_named=True)
+            ended = msgspec.structs.replace(ended, meter=meter)
+            energy = energy if energy_wh is None else [*energy, (at, energy_wh)]
+        return with_end(station.with_start_time(ended), at), energy
 
     def _is_active(self, one: Transaction) -> bool:
         """Return whether the connector's status shows that the transaction is active."""

@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from chargeport.sources.ocpp.condition import Condition, is_free
 from chargeport.sources.ocpp.desired_settings import DesiredSetting, apply_settings
 from chargeport.sources.ocpp.frames import NOT_FOR_US, UNKNOWN, Call, Payload, Refused
 from chargeport.sources.ocpp.messages201 import (
@@ -22,7 +23,7 @@ from chargeport.sources.ocpp.messages201 import (
 )
 from chargeport.sources.ocpp.samples import REGISTER, Reading, decoded, instant, last_at
 from chargeport.sources.ocpp.schema import is_action
-from chargeport.sources.ocpp.station import Condition, Station, StationMessage, is_free, read
+from chargeport.sources.ocpp.station import Station, StationMessage, read
 from chargeport.sources.ocpp.station_connection import StationConnection
 from chargeport.sources.ocpp.transactions import Plug, Transaction, record, with_end
 from chargeport.sources.ocpp.variables import Variables
@@ -140,9 +141,10 @@ class Ocpp201:
             return {}  # another connector of the EVSE says nothing about the car
         if message.evse_id > 0:
             # An EVSE without a transaction has no charging state.
-            state = station.condition(message.evse_id).charging_state if self._memory.open_at(message.evse_id) else None
-            state = None if is_free(message.connector_status) else state
-            station.set_condition(message.evse_id, Condition(message.connector_status, state, at))
+            known = station.condition(message.evse_id)
+            has_state = self._memory.open_at(message.evse_id) is not None and not is_free(message.connector_status)
+            state, state_at = (known.charging_state, known.state_at) if has_state else (None, at)
+            station.set_condition(message.evse_id, Condition(message.connector_status, state, at, state_at))
         await self._of_evse("StatusNotification", payload, message.evse_id, at=at)
         if message.evse_id > 0 and is_free(message.connector_status):
             await self._memory.clear_plug(message.evse_id)
@@ -186,36 +188,34 @@ class Ocpp201:
 
     async def _event(self, payload: bytes) -> Payload:
         message, station = read(payload, TransactionEvent), self._station
-        found = decoded(message.meter_value)
         knew_clock = station.clock.offset_ms is not None
-        at = await station.event_time(instant(message.timestamp), is_queued=bool(message.offline), may_wait=True)
-        before = self._before(message)
+        at = await station.event_time(instant(message.timestamp), is_queued=bool(message.offline))
+        before, is_end = self._before(message), message.event_type == "Ended"
         now = self._with(before, message, at, None if knew_clock else station.now())
+        found = decoded(message.meter_value)
         # The first reading is that of the start, if the start was reported; a single one at the end is not.
-        may_begin = now.started_at is not None and (message.event_type != "Ended" or len(found) > 1)
+        may_begin = now.started_at is not None and (not is_end or len(found) > 1)
         whole = station.complete_readings(now.connector, message.meter_value, found, now)
         now, energy = station.with_readings(now, whole, is_named=True, may_begin=may_begin)
-        is_over = message.event_type == "Ended" or now.has_ended
         if before is None and message.event_type == "Started":
             await station.end_replaced(now)
+        is_over = is_end or now.has_ended
         if not is_over:
             await self._note(before, now, message.evse.connector_id if message.evse else None)
         more: dict[str, str | None] = {}
-        if message.event_type == "Ended":
+        if is_end:
             now = with_end(station.with_start_time(now), at)
             if now.started_at is None and len(found) > 1 and energy and energy[0][0] < at:
                 now = msgspec.structs.replace(now, started_at=energy[0][0])  # its own readings show its start
             more["record"] = record(station.name, now)
-        condition = self._condition(message, now, at)
-        if condition is not None:
+        if (condition := self._condition(message, now, at)) is not None:
             station.set_condition(now.connector, condition)
             more["charging_state"] = condition.charging_state
-        vehicle = station.vehicle(now.connector, now.car)
         await station.emit(
             StationMessage(
                 action="TransactionEvent",
                 payload=payload,
-                vehicle=vehicle,
+                vehicle=station.vehicle(now.connector, now.car),
                 at=at,
                 transaction=now,
                 energy=energy,
@@ -239,7 +239,7 @@ class Ocpp201:
         """Return the transaction with the content of an event; a known car and card stay."""
         before = known or Transaction(id=message.transaction)
         is_begin = message.event_type == "Started" and before.started is None
-        return msgspec.structs.replace(
+        now = msgspec.structs.replace(
             before,
             connector=(message.evse.id if message.evse else 0) or before.connector or self._station.only_connector(),
             started=message.timestamp if is_begin else before.started,
@@ -248,6 +248,7 @@ class Ocpp201:
             id_tag=before.id_tag or message.tag,
             car=before.car or self._station.car_of(message.tag),
         )
+        return self._station.begun_by(now, at)
 
     async def _note(self, before: Transaction | None, now: Transaction, plug: int | None) -> None:
         """Store the transaction, and its car at its EVSE."""
@@ -268,10 +269,11 @@ class Ocpp201:
         current = self._memory.open_at(now.connector)
         if current is not None and current.id != now.id:
             return None
-        state, status = message.transaction_info.charging_state, self._station.condition(now.connector).status
-        if message.event_type != "Ended":
-            return None if state is None else Condition(status, state, at)
-        if state != "Idle":
+        known, state = self._station.condition(now.connector), message.transaction_info.charging_state
+        if at < known.state_at or (state is None and message.event_type != "Ended"):
+            return None
+        if message.event_type == "Ended" and state != "Idle":
             # The connector may have been free before its transaction ended.
-            state = "Idle" if message.trigger_reason in _UNPLUGGED or is_free(status) else "Ended"
-        return Condition(status, state, at)
+            state = "Idle" if message.trigger_reason in _UNPLUGGED or is_free(known.status) else "Ended"
+        # The last state of a transaction holds, also where the status is newer: only the event may have waited in a queue.
+        return Condition(known.status, state, max(at, known.at), at)

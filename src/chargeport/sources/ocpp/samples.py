@@ -22,6 +22,7 @@ PAIRS: Final = ("L1-L2", "L2-L3", "L3-L1")
 
 _LOCATIONS: Final = ("Outlet", "Cable", "EV", "Inlet", "Body", "Upstream")  # of the meter; the first is preferred
 _POWER: Final = "Power.Active.Import"
+_GIVEN: Final = "Power.Active.Export"
 _BY_PHASE: Final = ("Current.", "Power.", "Energy.", "Voltage")
 _WHOLE: Final = ("Offered", "Minimum", "Maximum")  # of the station, whatever phase they are given for
 _BEGIN: Final = "Transaction.Begin"
@@ -105,7 +106,21 @@ class Reading(msgspec.Struct):
 
     def power_w(self) -> float | None:
         """Return the power in W, as the station gives it or as the sum of the phases; None where it was not sampled."""
-        named = [_POWER] if _POWER in self.current else [f"{_POWER}.{name}" for name in (*PHASES, "N")]
+        return self._total_w(_POWER)
+
+    def given_w(self) -> float | None:
+        """Return the exported power in W where it is the only power that was sampled; else None."""
+        return self._total_w(_GIVEN) if self.power_w() is None else None
+
+    def imported(self) -> "Reading":
+        """Return the reading of a station that names what it delivers exported, with that as imported."""
+        exported = {name: sample for name, sample in self.current.items() if ".Export" in name}
+        renamed = {name.replace(".Export", ".Import"): sample for name, sample in exported.items()}
+        others = {name: sample for name, sample in self.current.items() if name not in exported}
+        return msgspec.structs.replace(self, current={**renamed, **others})
+
+    def _total_w(self, measurand: str) -> float | None:
+        named = [measurand] if measurand in self.current else [f"{measurand}.{name}" for name in (*PHASES, "N")]
         watts = [
             sample.value * (1_000 if (sample.unit or "W").casefold() == "kw" else 1)
             for name in named

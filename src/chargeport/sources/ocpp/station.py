@@ -3,13 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
 from chargeport.errors import StoreError
 from chargeport.sources.base import REFUSED, Delivery, Emit, SourceContext, StationStatus
 from chargeport.sources.ocpp.clock import StationClock
+from chargeport.sources.ocpp.condition import Condition, Conditions
 from chargeport.sources.ocpp.energy import SessionMeter
 from chargeport.sources.ocpp.frames import MISSING, MISTYPED, Refused
 from chargeport.sources.ocpp.occupancy import Connector, Occupancy
@@ -23,30 +24,11 @@ if TYPE_CHECKING:
     from chargeport.sources.ocpp.station_connection import StationConnection
 
 T = TypeVar("T")
-_IN_USE: Final = frozenset(
-    {"preparing", "charging", "suspendedev", "suspendedevse", "finishing", "occupied", "evconnected"}
-)  # fmt: skip
 _TAG_SHOWN: Final = 4  # digits of a card's number in the log: enough to distinguish cards, too few to copy one
 _SECOND_MS: Final = 1_000
-_CONFIRM_EVERY_MS: Final = 1_000  # the last report of a station is confirmed at most this often
+_UNKNOWN_START_MS: Final = 3_600_000  # a start without a usable time may have been so long before the first report
 
 _log = logging.getLogger("chargeport.sources.ocpp")
-
-
-class Condition(NamedTuple):
-    """The last report of a connector in this connection: its status and its transaction's charging state, at an instant."""
-
-    status: str | None = None
-    charging_state: str | None = None
-    at: int = 0
-
-    @property
-    def is_in_use(self) -> bool | None:
-        """Whether a car is plugged in; None where neither shows it."""
-        if is_free(self.status):
-            return False
-        states = {(each or "").strip().casefold() for each in (self.status, self.charging_state)}
-        return True if states & _IN_USE else None
 
 
 class StationMessage(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,8 +73,8 @@ class Station:
         self._occupancy = occupancy
         self._is_loaded = False
         self._sent: dict[str | None, tuple[int, int, bytes]] = {}
-        self._conditions: dict[int, Condition] = {}
-        self._connected_at = self._confirmed_at = 0
+        self._conditions = Conditions()
+        self._connected_at = 0
 
     async def connected(self, version: str) -> None:
         """Begin a connection: read the stored state if it was not read yet, and forget the conditions of the connectors."""
@@ -102,8 +84,8 @@ class Station:
             self.clock = StationClock(self.memory.clock_offset_ms)
             self._is_loaded = True
         self.clock.connected()
-        self._conditions.clear()
-        self._connected_at = self._confirmed_at = self.now()
+        self._connected_at = self.now()
+        self._conditions = Conditions(self._connected_at, self.memory.confirmed_at)
         self._report()
 
     async def gone(self) -> None:
@@ -162,6 +144,18 @@ class Station:
         at = self.clock.at(instant(transaction.started), transaction.heard_at)
         return msgspec.structs.replace(transaction, started_at=at, heard_at=None)
 
+    def begun_by(self, transaction: Transaction, at: int) -> Transaction:
+        """Return the transaction with its start at an instant at which it was going on, if its start was later.
+
+        A start whose timestamp is unusable has the time of its receipt, which may be later than the start.
+        """
+        started_at, meter = transaction.started_at, transaction.meter
+        if started_at is None or at >= started_at or self.clock.is_usable(instant(transaction.started), started_at):
+            return transaction
+        if not meter.is_read:  # what flowed before the report is unlimited by its time
+            meter = msgspec.structs.replace(meter, read_at=at - _UNKNOWN_START_MS)
+        return msgspec.structs.replace(transaction, started_at=at, meter=meter)
+
     def complete_readings(
         self, connector: int | None, raw: msgspec.Raw, found: list[Reading], transaction: Transaction | None
     ) -> CompleteReadings:  # fmt: skip
@@ -176,34 +170,14 @@ class Station:
     ) -> tuple[Transaction, list[tuple[int, float]]]:
         """Return the transaction with these readings, and its energy at their instants, in Wh.
 
-        A part of a reading is dated a millisecond after the parts before it. `may_begin`: the first register reading is that
-        at the transaction's start, if that is unknown.
+        A part of a reading is dated a millisecond after the parts before it. `may_begin`: as in SessionMeter.with_samples.
         """
         meter, received_at = whole.meter, self.now()
         energy: list[tuple[int, float]] = []
         for reading in whole.found:
             at = min(self.clock.at(reading.at, received_at) + len(whole.earlier), received_at)
-            at_begin = reading.register_wh(at_begin=True)
-            if (power_w := reading.power_w()) is not None:
-                meter = meter.with_power(max(power_w, 0), at)
-            is_begin = meter.start_wh is None and (bool(at_begin) or may_begin)
-            if is_begin and (registers := at_begin or reading.register_wh()):
-                meter = meter.started(registers[0], at)
-                energy.append((at, 0))
-                if not at_begin:
-                    meter = meter.with_export(reading.export_wh(), 0)
-                    continue
-            before_wh = meter.energy_wh or 0
-            interval_wh, added_wh = reading.interval_wh(), None
-            if interval_wh is not None:
-                meter, added_wh = meter.with_interval(interval_wh, at, reading.context)
-            meter, energy_wh = meter.with_reading(
-                reading.register_wh(), at, is_named=is_named, may_count_from_begin=not reading.is_of_some_phases()
-            )
-            energy_wh = added_wh if energy_wh is None else energy_wh
-            meter = meter.with_export(reading.export_wh(), (meter.energy_wh or 0) - before_wh)
-            if energy_wh is not None:
-                energy.append((at, energy_wh))
+            meter, energies = meter.with_samples(reading, at, is_named=is_named, may_begin=may_begin)
+            energy += [(at, wh) for wh in energies]
         return msgspec.structs.replace(transaction, meter=meter), energy
 
     async def end_replaced(self, begun: Transaction) -> None:
@@ -223,13 +197,15 @@ class Station:
         if not meter.total_wh or ended_at is None:
             return
         ended = with_end(msgspec.structs.replace(self.with_start_time(before), meter=meter), ended_at)
+        # Observed at the last reading: an end that is reported after all is later, and so takes its place.
+        more = {"record": record(self.name, ended), "recorded_at": str(before.meter.last_at)}
         message = StationMessage(
             action="Heartbeat",
             payload=b"{}",
             vehicle=self.vehicle(before.connector, before.car),
             transaction=ended,
             energy=[(ended_at, meter.total_wh)],
-            more={"record": record(self.name, ended)},
+            more=more,
         )
         await self.emit(message)
 
@@ -243,7 +219,7 @@ class Station:
 
     def known_connectors(self) -> set[int]:
         """Return the connectors that this connection has named, or that have a transaction."""
-        return {*self._conditions, *(each.connector for each in self.memory.open if each.connector is not None)}
+        return {*self._conditions.known, *(each.connector for each in self.memory.open if each.connector is not None)}
 
     def accepts(self, id_tag: str) -> bool:
         """Return whether this card may charge."""
@@ -268,18 +244,18 @@ class Station:
 
     def condition(self, connector: int) -> Condition:
         """Return the condition of a connector that was reported in this connection."""
-        return self._conditions.get(connector, Condition())
+        return self._conditions.at(connector)
 
     def set_condition(self, connector: int | None, condition: Condition, *, begins: bool = False) -> None:
         """Set the condition of a connector; an older one than the known changes nothing.
 
         `begins`: a transaction begins there, whatever the status.
         """
-        if connector is not None and condition.at >= self.condition(connector).at:
-            self._conditions[connector] = condition
-            car, is_in_use = self._owner(connector), begins or condition.is_in_use
-            if car is not None and is_in_use is not None:
-                self._occupancy.note(car, Connector(self.name, connector), condition.at, is_in_use=is_in_use)
+        if connector is None or not self._conditions.put(connector, condition):
+            return
+        car, is_in_use = self._owner(connector), begins or condition.is_in_use
+        if car is not None and is_in_use is not None:
+            self._occupancy.note(car, Connector(self.name, connector), condition.at, is_in_use=is_in_use)
 
     def is_used_elsewhere(self, connector: int) -> bool:
         """Return whether the car that a connector is fixed to is plugged in elsewhere."""
@@ -296,6 +272,7 @@ class Station:
             "ocpp": self.version,
             "station": self.name,
             "clock_offset_ms": str(self.clock.offset_ms) if self.clock.offset_ms else None,
+            "clock_floor_at": str(self.clock.floor_at) if self.clock.floor_at else None,
             **_transaction_headers(message.transaction),
             "energy": msgspec.json.encode(message.energy).decode(),
             "earlier": msgspec.json.encode(message.earlier).decode() if message.earlier else None,
@@ -310,9 +287,8 @@ class Station:
     async def confirm(self) -> None:
         """Confirm the station's last report: it is connected and would have reported any change."""
         received_at = self.now()
-        if received_at - self._confirmed_at < _CONFIRM_EVERY_MS:
+        if not self._conditions.is_due(received_at):
             return
-        self._confirmed_at = received_at
         if confirmations := self._confirmations(received_at):
             await self._emit(confirmations)
 
@@ -324,14 +300,22 @@ class Station:
     def _confirmations(self, received_at: int) -> list[Delivery]:
         """Return a message for each connector that confirms its last report."""
         found = []
-        for connector, (status, state, _) in self._conditions.items():
+        for connector, (status, state, *_) in self._conditions.known.items():
             if self.is_used_elsewhere(connector):
                 continue
             open_one = self.memory.open_at(connector)
             car = open_one.car if open_one else self.memory.plug(connector).car
-            headers = {"ocpp": self.version, "station": self.name, "status": status, "charging_state": state}
+            headers = {
+                "ocpp": self.version,
+                "station": self.name,
+                "transaction": open_one.id if open_one else None,
+                "status": status,
+                "charging_state": state,
+            }
             vehicle = self.vehicle(connector, car)
             found.append(self._delivery("Heartbeat", b"{}", vehicle, received_at, headers))
+            self._conditions.confirmed(connector, received_at)
+            self.memory.confirmed_at = received_at
         return found
 
     def _delivery(
@@ -372,11 +356,6 @@ def read(payload: bytes, type_: type[T]) -> T:
         raise Refused(MISTYPED, str(error)) from None
 
 
-def is_free(status: str | None) -> bool:
-    """Return whether no car is plugged in at a connector with this status."""
-    return status is not None and status.strip().casefold() in ("available", "reserved")
-
-
 def _transaction_headers(transaction: Transaction | None) -> dict[str, str | None]:
     if transaction is None:
         return {}
@@ -386,4 +365,5 @@ def _transaction_headers(transaction: Transaction | None) -> dict[str, str | Non
         "started_at": None if started_at is None else str(started_at),
         "id_tag": transaction.id_tag,
         "gives": "yes" if transaction.meter.is_giving else None,
+        "misnamed": "yes" if transaction.meter.is_misnamed else None,
     }

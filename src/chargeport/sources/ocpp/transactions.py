@@ -73,6 +73,7 @@ class StationState(msgspec.Struct, omit_defaults=True):
     written: dict[str, Written] = {}
     boots: list[int] = []
     schedules: dict[str, Schedule] = {}
+    confirmed_at: int = 0
 
 
 def with_end(transaction: Transaction, at: int) -> Transaction:
@@ -172,6 +173,15 @@ class StationMemory:
     def clock_offset_ms(self) -> int | None:
         """How far the station's clock was ahead of ours; None if unknown."""
         return self._state.clock_offset_ms
+
+    @property
+    def confirmed_at(self) -> int:
+        """When the last reports of the station were confirmed; it is written with the next change, or at the end."""
+        return self._state.confirmed_at
+
+    @confirmed_at.setter
+    def confirmed_at(self, at: int) -> None:
+        self._state.confirmed_at = at
 
     @property
     def written(self) -> dict[str, Written]:
