@@ -15,6 +15,8 @@ from chargeport.errors import StoreError
 from chargeport.store.health import Health
 from chargeport.store.sqlite.engine import Row, connect, is_damage, translated
 
+CACHE_KIB: Final = 49_152  # a page that is not in it comes from the operating system's cache, in 1 to 2 us
+
 _SOURCES: Final = "SELECT key, name FROM sources"
 _RULES: Final = "SELECT key, text FROM rules"
 
@@ -26,7 +28,7 @@ class Reader:
         self._connection = connect(path, is_of_one_thread=True)
         self._health = health
         self._execute = self._connection.cursor().execute  # the only cursor
-        self._execute("PRAGMA query_only = ON").fetchall()
+        self._execute(f"PRAGMA query_only = ON; PRAGMA cache_size = -{CACHE_KIB}").fetchall()
         self.sources: dict[int, str] = {}
         """The names of sources that are known so far, by key: see `source`."""
         self._rules: dict[int, str] = {}
