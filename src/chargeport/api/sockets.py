@@ -84,7 +84,7 @@ class _Watched(asyncio.Protocol):
         self._pause_or_resume()
 
     def resume_writing(self) -> None:
-        """Go on with the input: the client reads again."""
+        """Continue with the input: the client reads again."""
         super().resume_writing()
         if self._resting is None:
             self._continue()
