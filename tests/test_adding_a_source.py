@@ -56,16 +56,18 @@ async def test_the_table_in_toml_understands_the_script(tmp_path: Path) -> None:
 
     heard = [("state", "Charging"), ("power", "7.2"), ("plug", "in"), ("plug", "unknown"), ("uptime", "5"), ("wifi_dbm", "-60")]
     taken = await feeds.pipeline.take([said(*each) for each in heard])
-    assert (taken.stored, taken.issues) == (3, [])
+    assert (taken.stored, taken.issues) == (4, [])
     taken = await feeds.pipeline.take([said("state", "sulking"), said("fan", "on")])
     assert [issue.subject for issue in taken.issues] == ["state", "fan"]
     car = await store.vehicles.find_vehicle("ann")
     assert car is not None
     states = await store.readings.signals(car.id)
     assert states is not None
-    assert {state.signal.code: state.value for each_source in states.series.values() for state in each_source} == {
+    known = [state for series in states.series.values() for state in series]
+    assert {state.signal.code: state.value for state in known} == {
         "charge-ischarging": True, "charge-wattage": 7200, "charge-ischargingcableconnected": True,
     }  # fmt: skip
+    assert "charge-ischargingcableconnected" in [state.signal.code for state in known if state.absence is not None]
     await store.close()
 
 

@@ -19,6 +19,7 @@ from chargeport.dialects.ocpp_form import (
     OUT_OF_SERVICE,
     POWER,
     RECORD,
+    UNAVAILABLE,
     UNREADABLE,
     VOLTAGE,
     read,
@@ -67,9 +68,8 @@ def status(known: Mapping[str, Any]) -> Decoded:
     """Return the charging status; a car that has stopped drawing with a full battery is FULLY_CHARGED."""
     for field, words in (("status", _STATUS), ("chargingState", _STATE)):
         if field in known and folded_value(known[field]) not in words:
-            raise ValueError(
-                f"{field}: {folded_value(known[field])[:40]!r} is none of the words known here: {', '.join(words)}"
-            )
+            names = ", ".join(UNAVAILABLE if word == OUT_OF_SERVICE else word for word in words)
+            raise ValueError(f"{field}: {folded_value(known[field])[:40]!r} is none of the words known here: {names}")
     found = _state(known)
     if found == "SUSPENDED_BY_CAR" and "SoC" in known:
         full = amount(known["fullSoC"]) if "fullSoC" in known else _FULL_PERCENT

@@ -28,8 +28,9 @@ _SECOND_MS: Final = 1_000
 _BEGIN_MS: Final = 60_000  # a sample of the transaction's begin that is taken later repeats what was so then
 _NO_CONNECTOR: Final = 0  # in 1.6 the station itself
 _FREE: Final = ("available", "reserved")
+UNAVAILABLE: Final = "unavailable"
 OUT_OF_SERVICE: Final = "outofservice"
-"""The status of an unavailable connector: "unavailable" as it is means no value, in any dialect."""
+"""The field of an unavailable connector: "unavailable" as it is means no value, in any dialect."""
 _LINES: Final = (*PHASES, *PAIRS, "N")
 
 
@@ -232,7 +233,7 @@ def _status(content: Mapping[str, Any], call: _Call) -> Iterator[_FieldAt]:
 
 
 def _word(status: object) -> object:
-    return OUT_OF_SERVICE if str(status).strip().casefold() == "unavailable" else status
+    return OUT_OF_SERVICE if str(status).strip().casefold() == UNAVAILABLE else status
 
 
 def _started(content: Mapping[str, Any], call: _Call) -> Iterator[_FieldAt]:
