@@ -81,8 +81,9 @@ def units() -> str:
         "# Units\n\nA body may be sent in any of these; it is kept and answered in the wire's unit. Case does not matter where"
         " it can't change the meaning.\n\n"
         + table(("dimension", "on the wire", "taken"), rows)
-        + f"\nTexts that mean that there is no value, in any case and also in angle brackets: {placeholders}; and texts"
-        " that are nothing but dashes, dots, question marks or asterisks, such as `--`.\n"
+        + f"\nTexts that mean that there is no value, in any case and however they are marked (`<nil>`, `[unknown]`, `#N/A`,"
+        f" `not available`): {placeholders}; and texts that are nothing but dashes, dots, question marks or asterisks, such as"
+        " `--`.\n"
     )
 
 

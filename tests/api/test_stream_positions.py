@@ -89,6 +89,26 @@ async def test_a_sign_of_life_looks_the_same_whatever_other_cars_do(sealed: Worl
     assert heard[0] == heard[1]
 
 
+async def test_an_event_has_one_position_on_all_streams_of_an_application_and_each_heartbeat_another(
+    sealed: World, app: Client
+) -> None:
+    car = await sealed.car()
+    await sealed.report(car, POWER, {"value": 1})
+    events, heartbeats = [], []
+    for _ in range(2):
+        async with Listener(sealed.app, app.headers, last_id=0) as stream:
+            await stream.events_of(1)
+            events += IDS.findall(stream.body)
+            before = len(stream.body)
+            sealed.clock.move(HEARTBEAT_MS / 1000)
+            sealed.service.doorbell.ring()
+            await stream.until(lambda stream=stream: bool(stream.comments))  # type: ignore[misc]
+            heartbeats += IDS.findall(stream.body[before:])
+    assert len(events) == 2
+    assert events[0] == events[1]
+    assert len({*events, *heartbeats}) == 3, "a heartbeat does not show that nothing happened since the event"
+
+
 async def test_a_page_of_history_ends_at_a_sealed_position_and_keeps_its_etag(sealed: World, app: Client) -> None:
     car = await sealed.car()
     for value in range(5):

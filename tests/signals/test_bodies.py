@@ -168,7 +168,8 @@ def test_equal_numbers_become_one_value(text: bytes, value: str) -> None:
 PLACEHOLDERS = (
     "", " ", "\t", "-", "unknown", "Unknown", "UNKNOWN", " unknown ", "invalid", "<invalid>", "n/a", "N/A", "na", "nan", "NaN",
     "none", "None", "null", "NULL", "sna", "SNA", "unavailable", "undefined", "UNDEF", "nil", "<nil>", "Not available",
-    "NOT_AVAILABLE", "--", "---", "???", "\u2014",
+    "NOT_AVAILABLE", "--", "---", "???", "\u2014", "\u2026", "#N/A", "n.a.", "(unknown)", "[Unknown]", "{null}",
+    "not-available", "notAvailable",
 )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from chargeport.errors import StoreError
 from chargeport.signals.catalogue import BY_CODE, CABLE_CONNECTED, IS_CHARGING
 from chargeport.signals.reading import Entry, Reading
 from chargeport.store.postgres import PostgresStore
-from chargeport.store.postgres.lookups import MAX_STATEMENTS, MOST, Lookups, Reader, SlotRange
+from chargeport.store.postgres.reader import MAX_STATEMENTS, MOST, Lookups, Reader, SlotRange
 from chargeport.store.records import Vehicle
 from postgres_server import PostgresServer, postgres_server
 

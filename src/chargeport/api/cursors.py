@@ -153,7 +153,9 @@ class Positions:
     def seal(self, position: int, client_id: str, *, always_alike: bool = False) -> str:
         """Seal a position for this application.
 
-        `always_alike` is for an answer with an ETag: of two positions it reveals whether they are the same, and no more.
+        `always_alike` is for an answer with an ETag, and for the event of a change, which is the same on each stream of the
+        application: of two positions it reveals whether they are the same, and no more. A heartbeat needs another text each
+        time: else it would show whether anything happened to vehicles that the application may not see.
         """
         message = position.to_bytes(_POSITION) + client_id.encode()
         nonce = blake2b(message, key=self._key, digest_size=_NONCE).digest() if always_alike else secrets.token_bytes(_NONCE)

@@ -20,12 +20,11 @@ MAX_TEXT: Final = 64  # of a text signal: the longest known is 20
 PLACEHOLDERS: Final = frozenset(
     {
         "invalid",
-        "n/a",
         "na",
         "nan",
         "nil",
         "none",
-        "not available",
+        "notavailable",
         "null",
         "sna",
         "unavailable",
@@ -34,9 +33,12 @@ PLACEHOLDERS: Final = frozenset(
         "unknown",
     }
 )
-"""Texts by which sources mean "no value". Unknown is never a value, so none of these is stored as one."""
+"""Words by which sources mean "no value". Unknown is never a value, so none of these is stored as one."""
 
-_BLANKS: Final = "-\u2012\u2013\u2014\u2212.?* "  # minus, hyphens and dashes, and what else stands in an empty place
+_BLANKS: Final = "-\u2012\u2013\u2014\u2212.\u2026?* "  # minus, hyphens and dashes, and what else stands in an empty place
+_MARKS: Final = str.maketrans(
+    "", "", "<>()[]{}#./-_ "
+)  # around and within such a word: <nil>, [unknown], #N/A, n.a., NOT_AVAILABLE
 
 
 class QuantityBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -74,13 +76,13 @@ _BODY_TYPES: Final[dict[Kind, type[msgspec.Struct]]] = {
 
 
 def is_placeholder(text: str) -> bool:
-    """Return whether a text means "no value": a placeholder, also in angle brackets, or nothing but dashes, dots and such.
+    """Return whether a text means "no value": a placeholder, however it is marked, or nothing but dashes, dots and such.
 
-    >>> [is_placeholder(text) for text in ("Unknown", "<nil>", "NOT_AVAILABLE", "--", "", "Blue", "0")]
-    [True, True, True, True, True, False, False]
+    >>> [is_placeholder(text) for text in ("Unknown", "<nil>", "#N/A", "NOT_AVAILABLE", "--", "", "Blue", "0", "%")]
+    [True, True, True, True, True, True, False, False, False]
     """
-    plain = text.strip().casefold().strip("<>").replace("_", " ")
-    return plain in PLACEHOLDERS or not plain.strip(_BLANKS)
+    plain = text.strip().casefold()
+    return plain.translate(_MARKS) in PLACEHOLDERS or not plain.strip(_BLANKS)
 
 
 def body_type(signal: Signal) -> type[msgspec.Struct]:

@@ -8,8 +8,8 @@ from chargeport.signals.definition import Cadence, Signal
 from chargeport.signals.effective import DERIVED
 from chargeport.store.postgres.connection import Connection, Scans, in_thread
 from chargeport.store.postgres.group import Group
-from chargeport.store.postgres.lookups import Lookups, Reader, SlotRange
 from chargeport.store.postgres.positions import END, NEWEST
+from chargeport.store.postgres.reader import Lookups, Reader, SlotRange
 from chargeport.store.postgres.writer import Writer
 from chargeport.store.records import Change, DirtyVehicle, Selection, Stretch, VehicleSeries
 from chargeport.store.sql import SlotsOf

@@ -11,8 +11,8 @@ from chargeport.store.postgres.attempts import SharedAttempts
 from chargeport.store.postgres.connection import Scans
 from chargeport.store.postgres.engine import Pool, escaped, translated, unescaped
 from chargeport.store.postgres.group import Group
-from chargeport.store.postgres.lookups import Reader
 from chargeport.store.postgres.migrations import migrate
+from chargeport.store.postgres.reader import Reader
 from chargeport.store.postgres.readings import PostgresReadings
 from chargeport.store.postgres.writer import Writer
 from chargeport.store.tables.access import AccessTables
