@@ -409,3 +409,21 @@ async def test_what_is_derived_is_told_by_its_own_past(house: House) -> None:
     past = await house.store.history.series_at(CAR.id, T0 + MINUTE)
     assert past is not None
     assert past.series[WATTAGE.key][0].value == 11_040
+
+
+async def test_what_is_derived_of_many_cars_in_a_round_is_one_write(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A write wakes every stream of the fleet."""
+    cars = [msgspec.structs.replace(CAR, id=f"car-{number}", vin=None) for number in range(5)]
+    for car in cars:
+        await house.store.vehicles.add_vehicle(car)
+        await house.take([msgspec.structs.replace(entry, vehicle=car.id) for entry in night()])
+    writes = []
+    write = house.store.readings.write
+
+    async def counted(entries: Sequence[Entry], only_for: str | None = None) -> list[Outcome]:
+        writes.append({entry.vehicle for entry in entries})
+        return await write(entries, only_for)
+
+    monkeypatch.setattr(house.store.readings, "write", counted)
+    await house.work()
+    assert writes == [{car.id for car in cars}]

@@ -448,7 +448,7 @@ def life() -> list[list[Entry]]:
     told.sort(key=lambda each: each.observed_at)
     late = told.pop(len(told) // 2)
     values = [{"startTime": "2026-05-01T10:01:00.000Z", "endTime": "2026-05-01T11:00:00.000Z", "energyAdded": 6.6, "id": "e1"}]
-    portions = [told[start : start + 12] for start in range(0, len(told), 12)]
+    portions = [told[start : start + 6] for start in range(0, len(told), 6)]
     return [*portions, [late], [said(RECORDS, {"values": values}, T0 + 3 * HOUR, "evcc")]]
 
 
@@ -512,3 +512,15 @@ async def known(house: House) -> dict[int, tuple[State, ...]]:
     found = await house.store.readings.signals(CAR.id)
     assert found is not None
     return found.series
+
+
+async def test_a_reported_list_whose_records_were_all_removed_is_as_old_as_that_list(house: House) -> None:
+    listed = {"values": [{"startTime": "2026-04-01T10:00:00.000Z", "endTime": "2026-04-01T12:00:00.000Z", "energyAdded": 10}]}
+    await house.take([said(RECORDS, listed, T0)])
+    await house.work()
+    await edit(house, Remove(record=seen((await made(house))[0])))
+    await house.work()
+    state = await house.state(RECORDS)
+    assert state is not None
+    assert await house.records() == []
+    assert state.observed_at == T0

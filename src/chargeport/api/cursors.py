@@ -11,6 +11,7 @@ import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error
 from collections.abc import Callable
+from functools import lru_cache
 from hashlib import blake2b
 from hmac import compare_digest
 from typing import Final, NamedTuple
@@ -33,6 +34,7 @@ _BEGUN: Final = re.compile(r"r([0-9]{1,15})\.([!-~]{1,64})")
 _OWNER: Final = "api"
 _KEY: Final = "key of positions"
 _NONCE: Final = 8
+_MAX_ALIKE: Final = 4096
 _POSITION: Final = 8
 _TAG: Final = 8
 _LENGTH: Final = 32  # characters of 24 bytes
@@ -143,6 +145,7 @@ class Positions:
     def __init__(self, notes: KeyValue) -> None:
         self._notes = notes
         self._key = b""
+        self._alike = lru_cache(_MAX_ALIKE)(self._sealed_alike)  # each stream of an application sends the newest
 
     async def load(self) -> None:
         """Load the key, or make one if there is none. Raises StoreError."""
@@ -157,8 +160,15 @@ class Positions:
         application: of two positions it reveals whether they are the same, and no more. A heartbeat needs another text each
         time: else it would show whether anything happened to vehicles that the application may not see.
         """
+        return (
+            self._alike(position, client_id) if always_alike else self._sealed(position, client_id, secrets.token_bytes(_NONCE))
+        )
+
+    def _sealed_alike(self, position: int, client_id: str) -> str:
         message = position.to_bytes(_POSITION) + client_id.encode()
-        nonce = blake2b(message, key=self._key, digest_size=_NONCE).digest() if always_alike else secrets.token_bytes(_NONCE)
+        return self._sealed(position, client_id, blake2b(message, key=self._key, digest_size=_NONCE).digest())
+
+    def _sealed(self, position: int, client_id: str, nonce: bytes) -> str:
         mask = self._mask(nonce, client_id)
         hidden = (position ^ int.from_bytes(mask[:_POSITION])).to_bytes(_POSITION)
         return urlsafe_b64encode(nonce + hidden + self._tag(mask, hidden)).decode()

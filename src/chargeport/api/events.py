@@ -9,7 +9,7 @@ from typing import Final
 
 from chargeport.derivation.provenance import PROVENANCE
 from chargeport.errors import Problem
-from chargeport.signals.definition import Kind, Permission
+from chargeport.signals.definition import Permission
 from chargeport.signals.effective import Effective, Unavailability
 from chargeport.signals.freshness import Freshness
 from chargeport.signals.state import State
@@ -24,14 +24,17 @@ HEARTBEAT: Final = b": heartbeat\n"
 SIGNAL, ENDED, VEHICLES = "signal", "ended", "vehicles"
 """The kinds of events: a signal changed; a value expired; the list of vehicles changed."""
 
+_SMALL_TEXT: Final = 2048  # characters of a value: so many events of small ones are remembered, and few of large ones
+_SMALL_EVENTS, _LARGE_EVENTS = 1024, 4
+
 _EVERYTHING: Final = frozenset(Permission)
 _NO_PLACES: Final = _EVERYTHING - {Permission.READ_CHARGE_LOCATIONS}
 
 
 def signal_event(change: Change, base: str, freshness: Freshness, *, places: bool) -> bytes:
     """Return a change as an event without its id, for a reader of its signal; with `places` the places in it are shown."""
-    # Documents can be large, and the same one is seldom wanted twice: only what is small is remembered.
-    write = _event if change.signal.kind is Kind.DOCUMENT else _remembered_event
+    is_large = isinstance(change.value, str) and len(change.value) > _SMALL_TEXT
+    write = _large_event if is_large else _small_event
     return write(change, base, places, freshness.of(change.source, change.signal))
 
 
@@ -60,7 +63,8 @@ def _event(change: Change, base: str, places: bool, live_for_ms: int) -> bytes:
     return block(SIGNAL, data(change, base, live_for_ms, places=places))
 
 
-_remembered_event: Final = lru_cache(1024)(_event)
+_small_event: Final = lru_cache(_SMALL_EVENTS)(_event)
+_large_event: Final = lru_cache(_LARGE_EVENTS)(_event)
 
 
 def _of_change(change: Change, live_for_ms: int) -> Effective:

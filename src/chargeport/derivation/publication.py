@@ -30,7 +30,7 @@ def records_entries(found: VehicleSeries, closed: Sequence[Record], now: int) ->
     """Return the list of closed records as an entry, if it changed and no source reports the same. Slow for many."""
     if derived_of(found.series, RECORDS) is None and _is_reported(found, closed):
         return []
-    return _replacement(found, RECORDS, _body(closed), _ended_at(closed), now)
+    return _replacement(found, RECORDS, _body(closed), _ended_at(closed, _listed_at(found, now)), now)
 
 
 def total_entries(found: VehicleSeries, every: Sequence[Record], settled_kwh: float, now: int) -> list[Entry]:
@@ -40,16 +40,22 @@ def total_entries(found: VehicleSeries, every: Sequence[Record], settled_kwh: fl
     """
     if settled_kwh or any(record.session.energy_added_kwh is not None for record in every):
         kwh = round(settled_kwh + made.total_kwh([record.session for record in every]), 2)
-        return _replacement(found, _TOTAL, bodies.parse(_TOTAL, {"value": kwh}), _ended_at(every), now)
+        return _replacement(found, _TOTAL, bodies.parse(_TOTAL, {"value": kwh}), _ended_at(every, now), now)
     known = derived_of(found.series, _TOTAL)
     if known is None or known.observed_at is None or _is_absent(known):
         return []
-    at = max(_ended_at(every), known.observed_at + 1)
+    at = max(_ended_at(every, 0), known.observed_at + 1)
     return [Absence(found.vehicle.id, _TOTAL, AbsenceReason.UNREACHABLE, at, now, DERIVED, RULE)]
 
 
-def _ended_at(records: Sequence[Record]) -> int:
-    return max((record.session.ended_at for record in records), default=0)
+def _ended_at(records: Sequence[Record], otherwise: int) -> int:
+    return max((record.session.ended_at for record in records), default=otherwise)
+
+
+def _listed_at(found: VehicleSeries, now: int) -> int:
+    """Return as of when a list without records counts: as of the reported list all of whose records were removed."""
+    state = reported_of(found.series, RECORDS)
+    return now if state is None or state.observed_at is None else state.observed_at
 
 
 def _replacement(found: VehicleSeries, signal: Signal, value: Value, at: int, now: int) -> list[Entry]:

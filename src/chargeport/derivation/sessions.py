@@ -26,10 +26,9 @@ from chargeport.derive.sessions.rules import reported_capacities
 from chargeport.derive.sessions.session import Session
 from chargeport.derive.sessions.window import FIRST_READ_MS, Recomputed, Window, first_read, recompute
 from chargeport.derive.tracks import Track
-from chargeport.ingest.batch import Batch
-from chargeport.ingest.pipeline import Pipeline
 from chargeport.settings import Settings
 from chargeport.signals.ranks import derived_of, reported_of
+from chargeport.signals.reading import Entry
 from chargeport.store.protocols import Store
 from chargeport.store.records import KeptEdit, KeptSession, VehicleSeries
 from chargeport.store.retention_policy import DAY_MS, HOUR_MS
@@ -45,9 +44,10 @@ MIN_GAP_MS: Final = 2 * HOUR_MS
 
 
 class Step(NamedTuple):
-    """The result of a step: whether windows are left, whether a session is open, and whether the open sessions changed."""
+    """The result of a step: whether windows are left, what is to be published, and whether a session is open."""
 
     is_more: bool
+    entries: Sequence[Entry] = ()
     is_open: bool = False
     has_other_open: bool = False
     """An open session began, ended or has another start, so that its derived values may change."""
@@ -61,12 +61,11 @@ class _Settled(msgspec.Struct, frozen=True):
 
 
 class SessionDeriver:
-    """Compute and store the sessions of vehicles, and publish their records and totals."""
+    """Compute and store the sessions of vehicles; return their records and totals for publication."""
 
     def __init__(self, store: Store, settings: Settings, clock: Clock, facts: FactsReader | None = None) -> None:
         """Prepare. Raises SettingError for a wrong place, tariff or file of car models."""
         self._store = store
-        self._pipeline = Pipeline(store, clock)
         self._clock = clock
         self._facts = facts or FactsReader(store, settings, clock)
         self._prices = Prices(settings.places, settings.tariffs, settings.folder)
@@ -74,9 +73,9 @@ class SessionDeriver:
         self._reads_back: TTLCache[str, int] = TTLCache(MAX_SETTLED, REMEMBER_READ_MS, clock.now)
 
     async def step(self, job: Job, changed: Changed, now: int) -> Step:
-        """Recompute the next window of the changes of a vehicle; after the last one publish its records and total.
+        """Recompute the next window of the changes of a vehicle; after the last one return its records and total.
 
-        Raises StoreError; the step can be repeated.
+        The caller writes these before the next step of the vehicle. Raises StoreError; the step can be repeated.
         """
         found = await self._store.readings.signals(job.vehicle_id)
         if found is None:
@@ -90,14 +89,11 @@ class SessionDeriver:
         if job.windows:
             return Step(is_more=True, has_other_open=has_other_open)
         settled = None if changed.is_edited else self._settled.get(job.vehicle_id)
-        if settled is None:
-            await self.publish(found)
-        else:
-            await self._count(found, settled)
+        entries = await (self._published(found) if settled is None else self._counted(found, settled))
         open_from = now - LONGEST_MS
         recent = await self._store.sessions.sessions(job.vehicle_id, open_from, EVER_AT)
         is_open = any(session.is_open for session in recent)
-        return Step(is_more=False, is_open=is_open, has_other_open=has_other_open)
+        return Step(is_more=False, entries=entries, is_open=is_open, has_other_open=has_other_open)
 
     async def _windows(self, found: VehicleSeries, changed: Changed, now: int) -> list[Window]:
         """Store the sessions that sources reported; return the windows in which computed ones may change, the newest first."""
@@ -134,22 +130,18 @@ class SessionDeriver:
             reported = [session for session in checked if session.started_at >= from_at]
         return await asyncio.to_thread(self._records_of, vehicle_id, own, reported, in_force(edits))
 
-    async def publish(self, found: VehicleSeries) -> None:
-        """Publish the records of a car and its total, unless a source reports the same."""
+    async def _published(self, found: VehicleSeries) -> list[Entry]:
+        """Return the records of a car and its total, where they changed and no source reports the same."""
         every = await self.records(found)
         closed = [record for record in every if not record.session.is_open]
         now = self._clock.now()
         entries = total_entries(found, every, 0.0, now) + await asyncio.to_thread(records_entries, found, closed, now)
-        if entries:
-            await self._pipeline.write(Batch.of(entries))
         self._settle(found.vehicle.id, every, await self._store.sessions.edits(found.vehicle.id))
+        return entries
 
-    async def _count(self, found: VehicleSeries, settled: _Settled) -> None:
-        """Publish the total of a car with an open session, from the settled total and the records since."""
-        entries = total_entries(found, await self.records(found, settled.from_at), settled.kwh, self._clock.now())
-        if entries:
-            await self._pipeline.write(Batch.of(entries))
-        self._settled[found.vehicle.id] = settled
+    async def _counted(self, found: VehicleSeries, settled: _Settled) -> list[Entry]:
+        """Return the total of a car with an open session, where it changed: the settled total and the records since."""
+        return total_entries(found, await self.records(found, settled.from_at), settled.kwh, self._clock.now())
 
     async def _recompute(self, found: VehicleSeries, target: Window, now: int) -> bool:
         """Recompute and store the sessions around a window; return whether the open sessions changed.

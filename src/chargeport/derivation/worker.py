@@ -22,14 +22,15 @@ from chargeport.errors import StoreError
 from chargeport.ingest.batch import Batch
 from chargeport.ingest.pipeline import Pipeline
 from chargeport.settings import Settings
-from chargeport.signals.reading import Entry
+from chargeport.signals.reading import Entry, Reading
 from chargeport.store.protocols import Store
 from chargeport.store.records import Outcome
 
 WAIT_S: Final = 1.0
 BETWEEN_ROUNDS_S: Final = 0.2  # at least, between two rounds
 ROUND_MS: Final = 500  # the longest round; then new changes are collected
-WRITE_SIZE: Final = 200  # derived values written at once
+WRITE_SIZE: Final = 200  # derived entries written at once
+WRITE_TEXT: Final = 4 << 20  # characters of their documents
 LEAST_REST_S: Final = 0.002  # the shortest pause; pauses for less work are combined
 SHARE: Final = 3  # work takes a third of the time
 
@@ -119,7 +120,7 @@ class Derivation:
         until = self._clock.now() + ROUND_MS
         while (job := self._queue.due(self._clock.now())) is not None:
             await self._step(job)
-            if len(self._unwritten) >= WRITE_SIZE:
+            if len(self._unwritten) >= WRITE_SIZE or sum(map(_text, self._unwritten)) >= WRITE_TEXT:
                 await self._write()
             if self._clock.now() >= until:
                 break
@@ -166,6 +167,7 @@ class Derivation:
     async def _derive_sessions(self, job: Job, changed: Changed, now: int) -> None:
         """Recompute one window of a vehicle's sessions. Other jobs run between two windows, as an import may span years."""
         step = await self._sessions.step(job, changed, now)
+        self._unwritten += step.entries
         if step.has_other_open:
             self._queue.mark(job.vehicle_id, "values", Changed(changed.since))
         if step.is_more:
@@ -177,7 +179,14 @@ class Derivation:
         self._queue.done(job, now + every_ms, now + OTHERS_EVERY_MS if step.is_open else None)
 
     async def _write(self) -> None:
-        """Write the derived values. After an error they are written next time, before progress is stored."""
+        """Write what was derived of several vehicles at once, so that streams are woken once.
+
+        After an error it is written next time, before progress is stored.
+        """
         if self._unwritten:
             await self._pipeline.write(Batch.of(self._unwritten))
             self._unwritten.clear()
+
+
+def _text(entry: Entry) -> int:
+    return len(entry.value) if isinstance(entry, Reading) and isinstance(entry.value, str) else 0
