@@ -11,7 +11,7 @@ from chargeport.dashboard import page
 from chargeport.errors import StoreError
 from chargeport.signals.definition import Permission
 from chargeport.sources.base import Command, CommandError, Done
-from chargeport.store.command_log import KeptCommand
+from chargeport.store.command_log import StoredCommand
 from chargeport.store.records import Vehicle
 from chargeport.store.sqlite.backup import back_up
 from world import Client, World
@@ -158,7 +158,7 @@ async def test_an_application_sees_its_own_commands_and_who_may_manage_all(
 async def test_no_command_is_sent_while_none_can_be_logged(
     world: World, app: Client, car: Vehicle, box: Box, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def full(_: KeptCommand) -> None:
+    async def full(_: StoredCommand) -> None:
         raise StoreError("The disk is full.")
 
     monkeypatch.setattr(world.store.commands, "begin", full)

@@ -6,7 +6,7 @@ from pathlib import Path
 from command_line import CommandLine
 
 from chargeport.clock import SystemClock
-from chargeport.store.command_log import KeptCommand
+from chargeport.store.command_log import StoredCommand
 from chargeport.store.sqlite import SqliteStore
 
 
@@ -18,14 +18,16 @@ def keep(database: Path, vehicle_id: str, client_id: str) -> None:
             ("charge-set-limit", '{"percent":80}', "SUCCESS"),
             ("charge-start", "{}", None),
         ]):  # fmt: skip
-            kept = KeptCommand(
+            kept = StoredCommand(
                 id=f"exec_{number}", vehicle_id=vehicle_id, client_id=client_id, kind=kind, parameters=parameters,
                 started_at=begun + number * 60_000,
             )  # fmt: skip
             await store.commands.begin(kept)
             if outcome is not None:
                 ended = {"source": "box", "ended_at": begun + 1000, "outcome": outcome}
-                await store.commands.end(KeptCommand(**{name: getattr(kept, name) for name in kept.__struct_fields__} | ended))
+                await store.commands.end(
+                    StoredCommand(**{name: getattr(kept, name) for name in kept.__struct_fields__} | ended)
+                )
         await store.close()
 
     asyncio.run(run())

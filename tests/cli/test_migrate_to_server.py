@@ -12,7 +12,7 @@ from chargeport.signals.definition import Permission
 from chargeport.signals.reading import Absence, AbsenceReason, Issue, Reading
 from chargeport.store.postgres import PostgresStore, copying
 from chargeport.store.protocols import Store
-from chargeport.store.records import Application, Connection, KeptSession, Page, ReportedSession, Selection, Vehicle
+from chargeport.store.records import Application, Connection, Page, ReportedSession, Selection, StoredSession, Vehicle
 from chargeport.store.retention_policy import HOUR_MS, KeepFor, Policy
 from chargeport.store.sqlite import SqliteStore
 from postgres_server import PostgresServer, asked
@@ -40,7 +40,7 @@ async def file(tmp_path: Path) -> Path:
                 Reading(car.id, STATUS, chance.choice(["CHARGING", "Lädt · 充电"]), at, at + 5, "car"),
                 Absence(car.id, SOC, AbsenceReason.UNREACHABLE, at, at + 5, "car"),
             ])  # fmt: skip
-        sessions = [KeptSession(T0 + number, f"s{number}", number == 2, "{}") for number in range(3)]
+        sessions = [StoredSession(T0 + number, f"s{number}", number == 2, "{}") for number in range(3)]
         await store.sessions.replace_sessions(car.id, T0, T0 + HOUR_MS, sessions)
         await store.sessions.keep_reported(car.id, [ReportedSession("box", "1", T0, T0, "{}")])
         await store.sessions.add_edit(car.id, T0, '{"note":"mine"}')

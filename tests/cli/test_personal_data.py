@@ -10,7 +10,7 @@ import pytest
 from command_line import VIN, CommandLine, reading, store
 
 from chargeport.signals.reading import Issue
-from chargeport.store.command_log import KeptCommand
+from chargeport.store.command_log import StoredCommand
 from chargeport.store.protocols import Store
 from chargeport.store.records import user_uuid_of
 from chargeport.store.sign_in import PageSession
@@ -41,7 +41,7 @@ def car(chargeport: CommandLine, database: Path) -> str:
         await store.notes.remember("source:box", "station/1", json.dumps(note))
         await store.webhooks.subscribe("w", made, "u", 1)
         await store.commands.begin(
-            KeptCommand(id="c", vehicle_id=made, client_id=app, kind="charge-start", parameters="{}", started_at=1)
+            StoredCommand(id="c", vehicle_id=made, client_id=app, kind="charge-start", parameters="{}", started_at=1)
         )
 
     filled(database, fill)
@@ -117,7 +117,7 @@ def test_a_person_goes_with_what_is_theirs_alone(chargeport: CommandLine, car: s
         await store.sign_in.add_session(b"hash", session)
         uuid = user_uuid_of(person)
         await store.commands.begin(
-            KeptCommand(
+            StoredCommand(
                 id="his", vehicle_id=car, client_id=app, user_uuid=uuid, kind="charge-start", parameters="{}", started_at=2
             )
         )

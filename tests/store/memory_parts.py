@@ -16,11 +16,11 @@ from chargeport.store.records import (
     DirtyVehicle,
     ErasedSpan,
     IssueCount,
-    KeptEdit,
-    KeptMessage,
-    KeptSession,
     Page,
     ReportedSession,
+    StoredEdit,
+    StoredMessage,
+    StoredSession,
     Vehicle,
 )
 from chargeport.store.tables import issues as bounds
@@ -38,9 +38,9 @@ class MemorySessions:
         states: Callable[[str], list[State]],
     ) -> None:
         self._cars, self._changes, self._states = cars, changes, states
-        self._sessions: dict[str, list[KeptSession]] = {}
+        self._sessions: dict[str, list[StoredSession]] = {}
         self._reported: dict[tuple[str, str, str], ReportedSession] = {}
-        self._edits: dict[str, list[KeptEdit]] = {}
+        self._edits: dict[str, list[StoredEdit]] = {}
         self._numbers = count(1)
         self.erasures: list[ErasedSpan] = []
         cars.erasers.append(self._erase)
@@ -51,12 +51,12 @@ class MemorySessions:
         gone = len(self._sessions.pop(car.id, ())) + len([self._reported.pop(key) for key in reported])
         return {"sessions": gone, "edits": len(self._edits.pop(car.id, ()))}
 
-    async def replace_sessions(self, vehicle_id: str, from_at: int, to_at: int, sessions: Sequence[KeptSession]) -> None:
+    async def replace_sessions(self, vehicle_id: str, from_at: int, to_at: int, sessions: Sequence[StoredSession]) -> None:
         if vehicle_id in self._cars.cars:
             kept = [each for each in self._sessions.get(vehicle_id, ()) if not from_at <= each.started_at < to_at]
             self._sessions[vehicle_id] = sorted([*kept, *sessions], key=lambda each: (each.started_at, each.id))
 
-    async def sessions(self, vehicle_id: str, from_at: int, to_at: int) -> list[KeptSession]:
+    async def sessions(self, vehicle_id: str, from_at: int, to_at: int) -> list[StoredSession]:
         return [each for each in self._sessions.get(vehicle_id, ()) if from_at <= each.started_at < to_at]
 
     async def cars_with_open_sessions(self) -> list[tuple[str, int]]:
@@ -102,13 +102,13 @@ class MemorySessions:
     async def erased_since(self, number: int) -> list[ErasedSpan]:
         return [each for each in self.erasures if each.number > number]
 
-    async def edits(self, vehicle_id: str) -> list[KeptEdit]:
+    async def edits(self, vehicle_id: str) -> list[StoredEdit]:
         return list(self._edits.get(vehicle_id, ()))
 
     async def add_edit(self, vehicle_id: str, made_at: int, body: str) -> int:
         if vehicle_id not in self._cars.cars:
             raise NotFoundError(f"No vehicle has the id {vehicle_id}.")
-        edit = KeptEdit(next(self._numbers), made_at, body)
+        edit = StoredEdit(next(self._numbers), made_at, body)
         self._edits.setdefault(vehicle_id, []).append(edit)
         return edit.number
 
@@ -118,7 +118,7 @@ class MemoryIssues:
 
     def __init__(self, cars: MemoryVehicles) -> None:
         self._kinds: dict[Kind, IssueCount] = {}
-        self._messages: dict[int, KeptMessage] = {}
+        self._messages: dict[int, StoredMessage] = {}
         self._numbers = count(1)
         cars.erasers.append(self._erase)
 
@@ -140,7 +140,7 @@ class MemoryIssues:
             self._kinds[kind] = replace(known, issue=shown, count=known.count + 1)
             if len(issue.raw) <= bounds.MAX_RAW:
                 number = next(self._numbers)
-                self._messages[number] = KeptMessage(number, issue, client_id)
+                self._messages[number] = StoredMessage(number, issue, client_id)
         self._trim({_kind(issue, client_id) for issue in issues}, client_id)
 
     def _trim(self, kinds: set[Kind], client_id: str | None) -> None:
@@ -164,10 +164,10 @@ class MemoryIssues:
 
         return part(sorted(self._kinds.values(), key=order), page)
 
-    async def issue_messages(self, after: int, limit: int) -> list[KeptMessage]:
+    async def issue_messages(self, after: int, limit: int) -> list[StoredMessage]:
         return [each for each in self._messages.values() if each.id > after][:limit]
 
-    async def settle(self, message: KeptMessage) -> None:
+    async def settle(self, message: StoredMessage) -> None:
         kind = _kind(message.issue, message.client_id)
         if self._messages.pop(message.id, None) is None:
             return

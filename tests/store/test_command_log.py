@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from chargeport.errors import NotFoundError
-from chargeport.store.command_log import KeptCommand
+from chargeport.store.command_log import StoredCommand
 from chargeport.store.protocols import Store
 from chargeport.store.records import Page, Vehicle
 from chargeport.store.tables import command_log
@@ -14,8 +14,8 @@ CAR = Vehicle(id="car-1", make="ACME", model="One", year=2026)
 OTHER = Vehicle(id="car-2", make="ACME", model="Two", year=2026)
 
 
-def begun(number: int, vehicle: Vehicle = CAR, client_id: str = "app", user_uuid: str | None = None) -> KeptCommand:
-    return KeptCommand(
+def begun(number: int, vehicle: Vehicle = CAR, client_id: str = "app", user_uuid: str | None = None) -> StoredCommand:
+    return StoredCommand(
         id=f"exec_{number}", vehicle_id=vehicle.id, client_id=client_id, user_uuid=user_uuid, kind="charge-set-limit",
         parameters='{"percent":80}', started_at=T0 + number * 1000,
     )  # fmt: skip

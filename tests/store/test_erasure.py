@@ -13,7 +13,7 @@ from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Permission
 from chargeport.signals.reading import Absence, AbsenceReason, Issue, Reading
 from chargeport.store.protocols import Store
-from chargeport.store.records import Application, Connection, Erased, KeptSession, ReportedSession, Vehicle
+from chargeport.store.records import Application, Connection, Erased, ReportedSession, StoredSession, Vehicle
 from chargeport.store.sqlite import SqliteStore
 from postgres_server import asked
 
@@ -71,7 +71,7 @@ async def filled(store: Store) -> Store:
     for car in (CAR, OTHER):
         body = secret if car is CAR else "{}"
         await store.sessions.replace_sessions(
-            car.id, 0, T0, [KeptSession(1, "CHG-1", True, body), KeptSession(2, "CHG-2", False, body)]
+            car.id, 0, T0, [StoredSession(1, "CHG-1", True, body), StoredSession(2, "CHG-2", False, body)]
         )
         await store.sessions.keep_reported(car.id, [ReportedSession("box", "told", T0, 1, body)])
         await store.sessions.add_edit(car.id, T0, body)

@@ -9,7 +9,7 @@ from chargeport.signals.ranks import Ranks
 from chargeport.signals.reading import Reading
 from chargeport.signals.state import LIVE_FOR_MS
 from chargeport.store.protocols import Store
-from chargeport.store.records import DirtyVehicle, KeptSession, ReportedSession, Vehicle
+from chargeport.store.records import DirtyVehicle, ReportedSession, StoredSession, Vehicle
 
 T0 = 1_777_629_598_000
 CAR = Vehicle(id="0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c11", aliases=("one",))
@@ -27,8 +27,8 @@ async def cars(store: Store) -> Store:
     return store
 
 
-def session(at: int, *, is_open: bool = False, body: str = "{}") -> KeptSession:
-    return KeptSession(at, f"id-{at}", is_open, body)
+def session(at: int, *, is_open: bool = False, body: str = "{}") -> StoredSession:
+    return StoredSession(at, f"id-{at}", is_open, body)
 
 
 async def test_a_window_is_replaced_whole_and_nothing_beside_it(cars: Store) -> None:

@@ -20,7 +20,7 @@ from chargeport.runtime.commands import SET_LIMIT
 from chargeport.signals.definition import Permission
 from chargeport.sources.base import CommandError, Done
 from chargeport.store.audit import Act
-from chargeport.store.command_log import KeptCommand
+from chargeport.store.command_log import StoredCommand
 from chargeport.taxonomy import SMARTCAR_KINDS
 from chargeport.wire.envelope import iso
 
@@ -140,7 +140,7 @@ async def _schedule(request: Request, kind: str, form: type[Attributes]) -> Resp
     return _schedule_answer(request, {"action": "create", **named, "parameters": given}, done)
 
 
-def _schedule_answer(request: Request, schedule: dict[str, Any], done: KeptCommand) -> Response:
+def _schedule_answer(request: Request, schedule: dict[str, Any], done: StoredCommand) -> Response:
     vehicle = f"{request.base}/v3/vehicles/{request.path('vehicle_id')}"
     data = {
         "id": done.id,
@@ -157,7 +157,7 @@ async def _command(request: Request, kind: str, parameters: Mapping[str, Any]) -
     return json_answer(_status(done), {"data": execution(done, parameters)}, request.request_id)
 
 
-def execution(done: KeptCommand, parameters: Mapping[str, Any]) -> dict[str, Any]:
+def execution(done: StoredCommand, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Return a command that was taken as a resource."""
     executed = {
         "commandType": done.kind, "status": {"value": done.outcome}, "executionMode": "sync", "parameters": parameters,
@@ -165,7 +165,7 @@ def execution(done: KeptCommand, parameters: Mapping[str, Any]) -> dict[str, Any
     return {"id": done.id, "type": "command-execution", "attributes": executed, "meta": _times(done)}
 
 
-def _logged(command: KeptCommand, *, is_under_way: bool) -> dict[str, Any]:
+def _logged(command: StoredCommand, *, is_under_way: bool) -> dict[str, Any]:
     """Return a command of the log as a resource. One that a crash cut short has an unknown outcome."""
     status: dict[str, Any] = {"value": command.outcome or ("IN_PROGRESS" if is_under_way else "UNKNOWN")}
     if command.detail is not None:
@@ -179,11 +179,11 @@ def _logged(command: KeptCommand, *, is_under_way: bool) -> dict[str, Any]:
     return {"id": command.id, "type": "command-execution", "attributes": logged, "meta": meta}
 
 
-def _status(done: KeptCommand) -> int:
+def _status(done: StoredCommand) -> int:
     return 200 if done.outcome == Done.OBEYED else ACCEPTED
 
 
-def _times(command: KeptCommand) -> dict[str, Any]:
+def _times(command: StoredCommand) -> dict[str, Any]:
     times: dict[str, Any] = {"executedAt": iso(command.started_at)}
     if command.ended_at is not None:
         duration_s = (command.ended_at - command.started_at) / 1000
@@ -191,7 +191,7 @@ def _times(command: KeptCommand) -> dict[str, Any]:
     return times
 
 
-async def _executed(request: Request, kind: str, parameters: Mapping[str, Any]) -> KeptCommand:
+async def _executed(request: Request, kind: str, parameters: Mapping[str, Any]) -> StoredCommand:
     """Execute a command and return its outcome. Raises Problem."""
     await _allowed(request)
     vehicle = await request.context.reads.vehicle(request.path("vehicle_id"))

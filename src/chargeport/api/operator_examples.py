@@ -9,7 +9,7 @@ from typing import Any, Final
 from chargeport.api import commands, webhooks
 from chargeport.api.route import VEHICLE_ID
 from chargeport.runtime.commands import SET_LIMIT
-from chargeport.store.command_log import KeptCommand
+from chargeport.store.command_log import StoredCommand
 from chargeport.store.records import Vehicle
 from chargeport.store.webhooks import Attempt, Event, Subscription, Webhook, WebhookFields
 from chargeport.wire.envelope import iso
@@ -62,7 +62,7 @@ def _deliveries() -> Example:
 
 
 def _command() -> Example:
-    kept = KeptCommand(
+    kept = StoredCommand(
         id="c1", vehicle_id=VEHICLE_ID, client_id=CLIENT_ID, kind=SET_LIMIT, parameters='{"percent":80}',
         started_at=AT, ended_at=AT + 420, outcome="SUCCESS",
     )  # fmt: skip

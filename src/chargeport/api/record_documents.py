@@ -122,7 +122,7 @@ class RecordEdit(Document):
 
     number: Annotated[int, Meta(ge=1)]
     made_at: Instant
-    edit: Annotated[Raw, Meta(extra_json_schema={"$ref": REF + "KeptChange"})]
+    edit: Annotated[Raw, Meta(extra_json_schema={"$ref": REF + "StoredChange"})]
 
 
 class RecordEdits(Document):

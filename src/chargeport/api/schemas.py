@@ -110,7 +110,7 @@ def schemas() -> dict[str, Schema]:
     bodies = {documents.BODIES[signal.code]: body_schema(signal) for signal in CATALOGUE}
     actions = {"SimulatorAction": {"anyOf": [ref(f"Action.{name}") for name in ACTIONS]}}
     _, answers = msgspec.json.schema_components([*_ANSWERS, *types], ref_template=f"{documents.REF}{{name}}")
-    made = answers | bodies | item_schemas() | _OTHERS | actions | _requests() | _named({"KeptChange": Change}, "Kept")
+    made = answers | bodies | item_schemas() | _OTHERS | actions | _requests() | _named({"StoredChange": Change}, "Stored")
     return msgspec.json.decode(msgspec.json.encode(made), type=dict[str, Schema])  # enums and defaults as JSON has them
 
 

@@ -12,7 +12,7 @@ from chargeport.cli.options import Database, Json
 from chargeport.cli.output import print_json, print_table
 from chargeport.cli.times import ago
 from chargeport.clock import SystemClock
-from chargeport.store.command_log import KeptCommand
+from chargeport.store.command_log import StoredCommand
 from chargeport.store.protocols import Store
 from chargeport.store.records import Page
 from chargeport.wire.envelope import iso
@@ -30,7 +30,7 @@ def list_commands(
 ) -> None:
     """List the newest commands of all applications; one whose server was stopped in between has an unknown outcome."""
 
-    async def look(store: Store) -> tuple[list[KeptCommand], dict[str, str], dict[str, str]]:
+    async def look(store: Store) -> tuple[list[StoredCommand], dict[str, str], dict[str, str]]:
         only = None if vehicle is None else (await vehicle_called(store, vehicle)).id
         found, _ = await store.commands.commands(Page(size=limit), only)
         return found, await names(store), {vehicle.id: called(vehicle) for vehicle in await fleet(store)}
@@ -51,7 +51,7 @@ def list_commands(
     print_table(heads, rows, "No command was given yet: docs/commands.md says how.")
 
 
-def _shown(each: KeptCommand) -> dict[str, Any]:
+def _shown(each: StoredCommand) -> dict[str, Any]:
     return {
         "id": each.id, "vehicle": each.vehicle_id, "application": each.client_id, "user": each.user_uuid, "command": each.kind,
         "parameters": msgspec.json.decode(each.parameters), "source": each.source, "outcome": each.outcome,

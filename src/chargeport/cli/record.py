@@ -19,7 +19,7 @@ from chargeport.derive.records.edits import Annotate, Edit, Merge, Remove, Seen,
 from chargeport.signals.records import MAX_ENERGY_KWH, Cost
 from chargeport.signals.violation import Violation
 from chargeport.store.protocols import Store
-from chargeport.store.records import KeptEdit
+from chargeport.store.records import StoredEdit
 
 _TWO: Final = 2
 
@@ -110,7 +110,7 @@ def annotate(
 def edits(*, vehicle: VehicleName, database: Database = None, as_json: Json = False) -> None:
     """List what people changed, oldest first."""
 
-    async def look(store: Store) -> list[KeptEdit]:
+    async def look(store: Store) -> list[StoredEdit]:
         return await store.sessions.edits((await states_of(store, vehicle)).vehicle.id)
 
     found = with_store(database, look)
@@ -153,4 +153,4 @@ def _add(database: str | None, name: str, ids: list[str], change: Callable[[list
 
 
 def _print_edit(number: int, as_json: bool) -> None:
-    print_done({"number": number}, f"Kept as edit {number}; chargeport record undo takes it back.", as_json=as_json)
+    print_done({"number": number}, f"Stored as edit {number}; chargeport record undo takes it back.", as_json=as_json)

@@ -101,7 +101,7 @@ def add(
     if as_json:
         print_json({"number": number, "id": record_id})
     else:
-        say(f"Kept as edit {number}, record {record_id}; chargeport record undo takes it back.")
+        say(f"Stored as edit {number}, record {record_id}; chargeport record undo takes it back.")
 
 
 def _charging_type(text: str | None) -> ChargingType | None:
@@ -204,4 +204,4 @@ def _tell(found: Read, number: int | None, as_json: bool) -> None:
     if found.unknown:
         say(f"Columns that mean nothing here: {', '.join(found.unknown)}.")
     if number is not None:
-        say(f"Kept as edit {number}; chargeport record undo takes it back.")
+        say(f"Stored as edit {number}; chargeport record undo takes it back.")

@@ -16,7 +16,7 @@ from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.position import PreciseLocation
 from chargeport.signals.reading import AbsenceReason
 from chargeport.store.protocols import History, Store
-from chargeport.store.records import KeptSession, VehicleSeries
+from chargeport.store.records import StoredSession, VehicleSeries
 from chargeport.store.retention_policy import DAY_MS
 
 LOCATION: Final = BY_CODE["location-preciselocation"]
@@ -97,7 +97,7 @@ def _fix(piece: Piece, after: Piece | None) -> Fix:
     return Fix(piece.observed_at, where.latitude, where.longitude, until, piece.source, withdrawn_at)
 
 
-def _has_place(kept: KeptSession, piece: Piece) -> bool:
+def _has_place(kept: StoredSession, piece: Piece) -> bool:
     """Return whether a session has the place of a piece."""
     place = msgspec.json.decode(kept.body, type=Session).place
     if piece.value is None or place is None:

@@ -30,7 +30,7 @@ from chargeport.settings import Settings
 from chargeport.signals.ranks import derived_of, reported_of
 from chargeport.signals.reading import Entry
 from chargeport.store.protocols import Store
-from chargeport.store.records import KeptEdit, KeptSession, VehicleSeries
+from chargeport.store.records import StoredEdit, StoredSession, VehicleSeries
 from chargeport.store.retention_policy import DAY_MS, HOUR_MS
 
 RELEVANT: Final = frozenset({*SIGNALS, RECORDS, CAPACITY, LOCATION})
@@ -197,7 +197,7 @@ class SessionDeriver:
         return [session for session in found if session.started_at >= raw_from and session.started_at > ended_at]
 
     def _records_of(
-        self, vehicle_id: str, own: Sequence[KeptSession], reported: Sequence[Session], edits: Sequence[Edit]
+        self, vehicle_id: str, own: Sequence[StoredSession], reported: Sequence[Session], edits: Sequence[Edit]
     ) -> list[Record]:
         """Return the records of computed and reported sessions. Slow for many."""
         computed = [msgspec.json.decode(stored.body, type=Session) for stored in own]
@@ -205,7 +205,7 @@ class SessionDeriver:
         priced = [self._prices.priced(self._prices.placed(session)) for session in joined]
         return edited(made.records(vehicle_id, priced), edits).records
 
-    def _settle(self, vehicle_id: str, every: Sequence[Record], edits: Sequence[KeptEdit]) -> None:
+    def _settle(self, vehicle_id: str, every: Sequence[Record], edits: Sequence[StoredEdit]) -> None:
         """Store the total of the older records, up to a gap between sessions; with edits a total of no records."""
         settled = _Settled(0, 0.0)
         for index in range(len(every) - MIN_UNSETTLED, 0, -1):
@@ -218,11 +218,11 @@ class SessionDeriver:
         self._settled[vehicle_id] = settled
 
 
-def changes(edits: Sequence[KeptEdit]) -> dict[int, Change]:
+def changes(edits: Sequence[StoredEdit]) -> dict[int, Change]:
     """Return the changes of edits, by their number."""
     return {edit.number: msgspec.json.decode(edit.body, type=Change) for edit in edits}
 
 
-def _stored(vehicle_id: str, session: Session) -> KeptSession:
+def _stored(vehicle_id: str, session: Session) -> StoredSession:
     body = msgspec.json.encode(session).decode()
-    return KeptSession(session.started_at, made.record_id(vehicle_id, session), session.is_open, body)
+    return StoredSession(session.started_at, made.record_id(vehicle_id, session), session.is_open, body)

@@ -13,7 +13,7 @@ from chargeport.errors import Problem, StoreError
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.effective import effective
 from chargeport.sources.base import Command, Commandable, CommandError, Done
-from chargeport.store.command_log import KeptCommand
+from chargeport.store.command_log import StoredCommand
 from chargeport.store.protocols import Store
 from chargeport.store.records import Grant, Vehicle
 
@@ -43,12 +43,12 @@ class Commands:
         """Return whether this process waits for the outcome of a command."""
         return command_id in self._under_way
 
-    async def execute(self, who: Grant, vehicle: Vehicle, kind: str, parameters: Mapping[str, Any]) -> KeptCommand:
+    async def execute(self, who: Grant, vehicle: Vehicle, kind: str, parameters: Mapping[str, Any]) -> StoredCommand:
         """Execute a command on the vehicle; return its log entry. Raises CommandError, Problem, StoreError, NotFoundError.
 
         It is logged before it is executed, so that the log also has a command that a crash interrupts.
         """
-        entry = KeptCommand(
+        entry = StoredCommand(
             id=f"exec_{uuid.uuid4().hex}", vehicle_id=vehicle.id, client_id=who.client_id, user_uuid=who.user_uuid, kind=kind,
             parameters=msgspec.json.encode(parameters).decode(), started_at=self._clock.now(),
         )  # fmt: skip
@@ -63,7 +63,7 @@ class Commands:
         finally:
             self._under_way.discard(entry.id)
 
-    async def _execute_logged(self, entry: KeptCommand, vehicle: Vehicle, parameters: Mapping[str, Any]) -> KeptCommand:
+    async def _execute_logged(self, entry: StoredCommand, vehicle: Vehicle, parameters: Mapping[str, Any]) -> StoredCommand:
         """Execute a command, and log its outcome. Raises CommandError."""
         limit = parameters.get("percent") if entry.kind == SET_LIMIT else None
         left_s = None if limit is None else await self._seconds_to(vehicle.id, limit)
@@ -92,7 +92,7 @@ class Commands:
         sentence = f"No source of this vehicle can do {command.kind}: docs/commands.md lists those."
         return None, CommandError("COMPATIBILITY", "VEHICLE_NOT_CAPABLE", sentence)
 
-    async def _end(self, entry: KeptCommand, source: str | None, outcome: str, detail: str | None = None) -> KeptCommand:
+    async def _end(self, entry: StoredCommand, source: str | None, outcome: str, detail: str | None = None) -> StoredCommand:
         """Log the outcome of a command, and return it even if it can't be stored: the command was executed."""
         ended = msgspec.structs.replace(
             entry, source=source, ended_at=self._clock.now(), outcome=outcome, detail=detail

@@ -12,7 +12,7 @@ from chargeport.signals.reading import Issue
 from chargeport.sources.base import Delivery, RawMessage
 from chargeport.store.audit import Act
 from chargeport.store.protocols import Store
-from chargeport.store.records import KeptMessage, Outcome
+from chargeport.store.records import Outcome, StoredMessage
 
 BATCH: Final = 500
 SHOWN: Final = 10
@@ -73,7 +73,7 @@ async def replay_issues(store: Store, pipeline: Pipeline) -> Tally:
     return tally
 
 
-async def _read(pipeline: Pipeline, message: KeptMessage) -> Batch:
+async def _read(pipeline: Pipeline, message: StoredMessage) -> Batch:
     """Read a message again; one that can't be decoded keeps its issue."""
     batch = Batch(keep_issues=False)
     received = _decoded(message.issue.raw)

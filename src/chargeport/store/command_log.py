@@ -7,7 +7,7 @@ import msgspec
 from chargeport.store.records import Page
 
 
-class KeptCommand(msgspec.Struct, frozen=True, kw_only=True):
+class StoredCommand(msgspec.Struct, frozen=True, kw_only=True):
     """A command to a vehicle. `parameters` is JSON; `source` is what took it.
 
     `outcome` is SUCCESS, PENDING, or type and code of an error with a slash between; `detail` is the error's sentence.
@@ -30,19 +30,19 @@ class KeptCommand(msgspec.Struct, frozen=True, kw_only=True):
 class CommandLog(Protocol):
     """The commands to vehicles, the newest of each."""
 
-    async def begin(self, command: KeptCommand) -> None:
+    async def begin(self, command: StoredCommand) -> None:
         """Keep a command, before it is given. Raises NotFoundError where there is no such vehicle.
 
         An implementation limits how many are stored of one vehicle; the oldest are removed.
         """
         ...
 
-    async def end(self, command: KeptCommand) -> None:
+    async def end(self, command: StoredCommand) -> None:
         """Keep what came of a command that was begun."""
         ...
 
     async def commands(
         self, page: Page, vehicle_id: str | None = None, client_id: str | None = None, user_uuid: str | None = None
-    ) -> tuple[list[KeptCommand], int]:
+    ) -> tuple[list[StoredCommand], int]:
         """Return a page of the commands, newest first, and how many there are: of a vehicle, an application, a user."""
         ...

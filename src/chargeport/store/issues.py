@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from chargeport.signals.reading import Issue
-from chargeport.store.records import IssueCount, KeptMessage, Page
+from chargeport.store.records import IssueCount, Page, StoredMessage
 
 
 class Issues(Protocol):
@@ -21,13 +21,13 @@ class Issues(Protocol):
         """Return a page of the issues, newest first, and how many different ones there are."""
         ...
 
-    async def issue_messages(self, after: int, limit: int) -> list[KeptMessage]:
+    async def issue_messages(self, after: int, limit: int) -> list[StoredMessage]:
         """Return the messages behind the issues, in the order in which they came, those after the one with this number.
 
         An implementation limits how many of the newest are stored for each issue.
         """
         ...
 
-    async def settle(self, message: KeptMessage) -> None:
+    async def settle(self, message: StoredMessage) -> None:
         """Forget a message that is understood by now, and count it no more; its issue goes with the last one of its kind."""
         ...

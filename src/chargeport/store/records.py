@@ -207,7 +207,7 @@ class IssueCount(msgspec.Struct, frozen=True):
     client_id: str | None = None
 
 
-class KeptSession(msgspec.Struct, frozen=True):
+class StoredSession(msgspec.Struct, frozen=True):
     """A charging session; `body` is JSON, whose form is not the store's business."""
 
     started_at: int
@@ -234,7 +234,7 @@ class DirtyVehicle(msgspec.Struct, frozen=True):
     last_at: int | None
 
 
-class KeptEdit(msgspec.Struct, frozen=True):
+class StoredEdit(msgspec.Struct, frozen=True):
     """What a person changed about a car's sessions; `body` is JSON."""
 
     number: int
@@ -242,7 +242,7 @@ class KeptEdit(msgspec.Struct, frozen=True):
     body: str
 
 
-class KeptMessage(msgspec.Struct, frozen=True):
+class StoredMessage(msgspec.Struct, frozen=True):
     """A message that could not be understood, whole, with its number in the order in which they came, and who sent it."""
 
     id: int

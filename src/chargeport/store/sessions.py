@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from chargeport.signals.definition import Signal
-from chargeport.store.records import DirtyVehicle, ErasedSpan, KeptEdit, KeptSession, ReportedSession
+from chargeport.store.records import DirtyVehicle, ErasedSpan, ReportedSession, StoredEdit, StoredSession
 
 
 class Sessions(Protocol):
     """Charging sessions as they were computed last, and what people changed about them."""
 
-    async def replace_sessions(self, vehicle_id: str, from_at: int, to_at: int, sessions: Sequence[KeptSession]) -> None:
+    async def replace_sessions(self, vehicle_id: str, from_at: int, to_at: int, sessions: Sequence[StoredSession]) -> None:
         """Replace all sessions that started in [from_at, to_at) by these: all of it, or nothing."""
         ...
 
-    async def sessions(self, vehicle_id: str, from_at: int, to_at: int) -> list[KeptSession]:
+    async def sessions(self, vehicle_id: str, from_at: int, to_at: int) -> list[StoredSession]:
         """Return what started from `from_at` on and before `to_at`, oldest first."""
         ...
 
@@ -52,7 +52,7 @@ class Sessions(Protocol):
         """Return what was erased by `Readings.forget` after the erasure of this number, in order."""
         ...
 
-    async def edits(self, vehicle_id: str) -> list[KeptEdit]:
+    async def edits(self, vehicle_id: str) -> list[StoredEdit]:
         """Return what people changed about a car's sessions, in the order in which they did."""
         ...
 

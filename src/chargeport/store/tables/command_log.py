@@ -3,7 +3,7 @@
 from typing import Final
 
 from chargeport.errors import NotFoundError
-from chargeport.store.command_log import KeptCommand
+from chargeport.store.command_log import StoredCommand
 from chargeport.store.records import Page
 from chargeport.store.sql import Connection, Reader, Row, Writer
 
@@ -36,7 +36,7 @@ class CommandTable:
         self._reader = reader
         self._writer = writer
 
-    async def begin(self, command: KeptCommand) -> None:
+    async def begin(self, command: StoredCommand) -> None:
         """Keep a command, before it is given."""
         values = (
             command.vehicle_id, command.id, command.client_id, command.kind, command.parameters, command.started_at,
@@ -51,7 +51,7 @@ class CommandTable:
 
         await self._writer.call(begin)
 
-    async def end(self, command: KeptCommand) -> None:
+    async def end(self, command: StoredCommand) -> None:
         """Keep what came of a command."""
         values = (
             command.source, command.ended_at, command.outcome, command.detail, command.vehicle_id, command.started_at,
@@ -61,7 +61,7 @@ class CommandTable:
 
     async def commands(
         self, page: Page, vehicle_id: str | None = None, client_id: str | None = None, user_uuid: str | None = None
-    ) -> tuple[list[KeptCommand], int]:
+    ) -> tuple[list[StoredCommand], int]:
         """Return a page of the commands, newest first, and how many there are."""
         chosen = (vehicle_id, client_id, user_uuid)
         total = await self._reader.select_count(f"SELECT count(*) {_CHOSEN}", chosen)
@@ -72,6 +72,6 @@ class CommandTable:
         return [_command(row) for row in found], total
 
 
-def _command(row: Row) -> KeptCommand:
+def _command(row: Row) -> StoredCommand:
     names = ("vehicle_id", *_COLUMNS.split(", "))
-    return KeptCommand(**dict(zip(names, row, strict=True)))
+    return StoredCommand(**dict(zip(names, row, strict=True)))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from chargeport.signals.reading import Issue
-from chargeport.store.records import IssueCount, KeptMessage, Page
+from chargeport.store.records import IssueCount, Page, StoredMessage
 from chargeport.store.sql import Connection, Reader, Row, Writer, fetch
 
 # A broken source must not fill the disk: beyond these the oldest go, in all a gigabyte at the very most. Each application has
@@ -72,7 +72,7 @@ class IssueTable:
         counts = [IssueCount(_issue(row), row[6], row[7], row[8] or None) for row in found]
         return counts, await self._reader.select_count("SELECT count(*) FROM issues")
 
-    async def issue_messages(self, after: int, limit: int) -> list[KeptMessage]:
+    async def issue_messages(self, after: int, limit: int) -> list[StoredMessage]:
         """Return the messages behind the issues, in the order in which they came, those after the one with this number."""
         found = await self._reader.select(
             "SELECT id, source, vehicle, subject, detail, raw, received_at, client_id FROM issue_messages"
@@ -80,10 +80,11 @@ class IssueTable:
             (after, limit),
         )
         return [
-            KeptMessage(row[0], Issue(row[1], row[3], row[4], row[5], row[6], row[2] or None), row[7] or None) for row in found
+            StoredMessage(row[0], Issue(row[1], row[3], row[4], row[5], row[6], row[2] or None), row[7] or None)
+            for row in found
         ]
 
-    async def settle(self, message: KeptMessage) -> None:
+    async def settle(self, message: StoredMessage) -> None:
         """Forget a message that is understood by now, and count it no more; its issue goes with the last one of its kind."""
         await self._writer.call(lambda connection: _settle(connection, message))
 
@@ -104,7 +105,7 @@ def _newest(connection: Connection, sender: str) -> int:
     return int(fetch(connection, "SELECT max(id) FROM issue_messages WHERE client_id = ?", (sender,))[0][0])
 
 
-def _settle(connection: Connection, message: KeptMessage) -> None:
+def _settle(connection: Connection, message: StoredMessage) -> None:
     issue = message.issue
     kind = (message.client_id or "", issue.source, issue.vehicle or "", issue.subject, issue.detail)
     connection.execute("DELETE FROM issue_messages WHERE id = ?", (message.id,))

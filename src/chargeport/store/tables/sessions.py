@@ -8,7 +8,7 @@ from chargeport.errors import NotFoundError
 from chargeport.signals.definition import Signal
 from chargeport.signals.effective import DERIVED
 from chargeport.store.audit import Act, recorded
-from chargeport.store.records import DirtyVehicle, ErasedSpan, KeptEdit, KeptSession, ReportedSession
+from chargeport.store.records import DirtyVehicle, ErasedSpan, ReportedSession, StoredEdit, StoredSession
 from chargeport.store.sql import Connection, Reader, Scans, Writer, fetch
 from chargeport.store.tables.keys import VEHICLE_SHIFT
 
@@ -39,18 +39,18 @@ class SessionTables:
         self._scans = scans
         self._feed = feed
 
-    async def replace_sessions(self, vehicle_id: str, from_at: int, to_at: int, sessions: Sequence[KeptSession]) -> None:
+    async def replace_sessions(self, vehicle_id: str, from_at: int, to_at: int, sessions: Sequence[StoredSession]) -> None:
         """Replace all sessions that started in the window by these, in one transaction."""
         await self._writer.call(lambda connection: _replace(connection, vehicle_id, (from_at, to_at), sessions))
 
-    async def sessions(self, vehicle_id: str, from_at: int, to_at: int) -> list[KeptSession]:
+    async def sessions(self, vehicle_id: str, from_at: int, to_at: int) -> list[StoredSession]:
         """Return what started from `from_at` on and before `to_at`, oldest first."""
         found = await self._reader.select(
             f"SELECT started_at, id, is_open, document FROM sessions WHERE vehicle_key = {_KEY}"
             " AND started_at >= ?2 AND started_at < ?3 ORDER BY started_at, id",
             (vehicle_id, from_at, to_at),
         )
-        return [KeptSession(row[0], row[1], bool(row[2]), row[3]) for row in found]
+        return [StoredSession(row[0], row[1], bool(row[2]), row[3]) for row in found]
 
     async def cars_with_open_sessions(self) -> list[tuple[str, int]]:
         """Return the ids of cars with a session that may still go on, and when that began."""
@@ -108,12 +108,12 @@ class SessionTables:
         )
         return [ErasedSpan(*row) for row in found]
 
-    async def edits(self, vehicle_id: str) -> list[KeptEdit]:
+    async def edits(self, vehicle_id: str) -> list[StoredEdit]:
         """Return what people changed about a car's sessions, in the order in which they did."""
         found = await self._reader.select(
             f"SELECT number, made_at, document FROM session_edits WHERE vehicle_key = {_KEY} ORDER BY number", (vehicle_id,)
         )
-        return [KeptEdit(*row) for row in found]
+        return [StoredEdit(*row) for row in found]
 
     async def add_edit(self, vehicle_id: str, made_at: int, body: str) -> int:
         """Keep a change; its number. Raises NotFoundError."""
@@ -126,7 +126,7 @@ def _key_of(connection: Connection, vehicle_id: str) -> int | None:
     return int(found[0][0]) if found else None
 
 
-def _replace(connection: Connection, vehicle_id: str, window: tuple[int, int], sessions: Sequence[KeptSession]) -> None:
+def _replace(connection: Connection, vehicle_id: str, window: tuple[int, int], sessions: Sequence[StoredSession]) -> None:
     key = _key_of(connection, vehicle_id)
     if key is None:  # removed meanwhile
         return
