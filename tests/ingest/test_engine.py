@@ -299,7 +299,7 @@ def test_a_field_that_is_at_fault_is_one_issue_and_not_one_with_every_field_besi
 def test_an_unknown_word_is_one_kind_of_issue_however_it_is_spelled(spelling: str) -> None:
     box = Box()
     box.says(0, state=spelling)
-    assert box.issues[0].detail.startswith("'goinghome' is none of the words known here: ")
+    assert box.issues[0].detail.startswith("'goinghome' is none of the values known here: ")
 
 
 def test_a_negative_live_number_is_no_issue_and_ends_the_positive_one() -> None:

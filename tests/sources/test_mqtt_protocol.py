@@ -135,7 +135,7 @@ async def test_a_broker_that_falls_silent_is_unreachable() -> None:
         await reader.read()
 
     async with scripted(script) as url:
-        with pytest.raises(SourceError, match="has said nothing for 2 s") as refused:
+        with pytest.raises(SourceError, match="has sent nothing for 2 s") as refused:
             async with asyncio.timeout(WITHIN_S):
                 await source(url, keepalive_s=1).run(Ears().emit)
     assert refused.value.cause is Cause.UNREACHABLE

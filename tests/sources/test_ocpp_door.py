@@ -255,7 +255,7 @@ async def test_who_speaks_no_version_that_we_do_is_hung_up_on(offered: Sequence[
         assert connection.subprotocol is None
         assert await closed_with(connection) == 1002
         (told,) = await system.is_told(1)
-        assert ("it names no version" if offered is None else f"it speaks {', '.join(offered)} only") in told.headers[REFUSED]
+        assert ("it names no version" if offered is None else f"it supports {', '.join(offered)} only") in told.headers[REFUSED]
         assert "set its protocol to OCPP 1.6J" in (system.reporter.stations["box"].refused_because or "")
 
 

@@ -309,7 +309,7 @@ async def test_an_end_of_an_unknown_session_is_kept_though_nobody_knows_the_car(
         heard = await system.is_told(2)
     assert [one.vehicle for one in heard] == [None, "car-b"]
     assert all("record" not in one.headers for one in heard), "half a record is none"
-    assert all("nothing in the message says when it began" in one.headers["error"] for one in heard)
+    assert all("the message does not contain its start" in one.headers["error"] for one in heard)
 
 
 async def test_what_concerns_the_whole_station_is_of_no_car() -> None:

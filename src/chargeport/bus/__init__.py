@@ -1,1 +1,1 @@
-"""The doorbell between tasks and processes: signals that something was stored, and carries no data."""
+"""The doorbell between tasks and processes: a signal that something was stored, without data."""

@@ -1,4 +1,4 @@
-"""The line over a NATS server: a subject of core NATS, which keeps nothing. The payload identifies the sender."""
+"""The line over a NATS server: a subject of core NATS, which stores nothing. The payload identifies the sender."""
 
 import asyncio
 import uuid
@@ -20,7 +20,7 @@ class NatsLine:
     """`Line` over NATS."""
 
     def __init__(self, url: str) -> None:
-        """Take the address of a server, or those of a cluster's, separated by commas."""
+        """Set the address of a server, or those of a cluster's servers, separated by commas."""
         self._servers = [server.strip() for server in url.split(",")]
         self._own_id = uuid.uuid4().bytes
         self.client: Client | None = None
@@ -58,7 +58,7 @@ class NatsLine:
             is_lost.set()
 
         async def failed(_error: Exception) -> None:
-            """Leave it to `ended`."""
+            """Do nothing: `ended` handles it."""
 
         try:
             return await nats.connect(

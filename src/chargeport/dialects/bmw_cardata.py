@@ -154,7 +154,7 @@ def fast(known: Known) -> Decoded:
 
 
 def fast_type(known: Known) -> Decoded:
-    """Return CCS, which is what all cars of the maker that are in CarData have in Europe and America."""
+    """Return CCS: all cars of the maker in CarData have it in Europe and America."""
     found = is_dc(known)
     return NOT_KNOWN if found is None else value("CCS") if found else None
 
@@ -246,7 +246,7 @@ BMW_CARDATA: Final = dialect(
     topics=("{}/{vehicle}",),
     ignored=frozenset(
         {
-            # Parts of the car that have nothing to do with charging.
+            # Parts of the car that are unrelated to charging.
             "vehicle.cabin.*", "vehicle.channel.*", "vehicle.chassis.*", "vehicle.electricalSystem.*", "vehicle.vehicle.*",
             "vehicle.electronicControlUnit.*", "vehicle.extras.*", "vehicle.isMoving", "vehicle.learningNavigation*",
             "vehicle.look.*", "vehicle.privacySettings.*", "vehicle.service.*", "vehicle.serviceDemand.*", "vehicle.sim.*",
@@ -258,7 +258,7 @@ BMW_CARDATA: Final = dialect(
             # The range of both drives together.
             "vehicle.drivetrain.lastRemainingRange", "vehicle.drivetrain.totalRemainingRange",
             "vehicle.drivetrain.remainingRange",
-            # Of charging, what no signal asks for.
+            # Of charging, without a signal.
             f"{_E}.authentication.*", f"{_E}.acRestriction.*", f"{_E}.chargingMode", f"{_E}.connectionType",
             f"{_E}.consumptionOverLifeTime.*", f"{_E}.hvpmFinishReason", f"{_E}.is*", f"{_E}.lastCharging*",
             f"{_E}.modeDeviation",

@@ -1,6 +1,6 @@
 """CarConnectivity: its tree of attributes, as MQTT topics in plain text, as {val, upd, uni}, or whole.
 
-Plain text has no units; then those hold that the library uses unless a locale changes them: kW, km/h, km, kWh, A, %.
+Plain text has no units; then the units are those that the library uses unless a locale changes them: kW, km/h, km, kWh, A, %.
 """
 
 import re
@@ -38,7 +38,7 @@ _PLUG: Final = "charging/connector/connection_state"
 _SUPPLY: Final = "charging/connector/external_power"
 _POWER: Final = "charging/power"
 _REACHED: Final = "charging/estimated_date_reached"
-_NO_SUPPLY: Final = "nosupply"  # the library's "unavailable", which is a value here: anywhere else it means that there is none
+_NO_SUPPLY: Final = "nosupply"  # the library's "unavailable", which is a value here: anywhere else it means "no value"
 _READY: Final = folded("ready_for_charging")
 _WORDS: Final = {
     "charging": "CHARGING",
@@ -63,7 +63,7 @@ def _is_nothing(content: Any) -> bool:
 
 
 def _state(known: Known) -> str | None:
-    """Return the state; None where it is not known, or older than that the cable is out."""
+    """Return the state; None where it is not known, or older than the report that the cable is out."""
     if folded_value(known.get(_PLUG)) == "disconnected" and known.reported_at(_PLUG) > known.reported_at(_STATE):
         return "off"
     found = folded_value(known.get(_STATE))
@@ -181,7 +181,7 @@ def _fields_at(delivery: Delivery, field: str, content: Any) -> Iterator[tuple[i
 
 
 def _leaf(content: Any) -> Any:
-    """Return an attribute's value, with its unit if it has one; None where the library does not know the unit."""
+    """Return an attribute's value, with its unit if it has one; None where the unit is not known to the library."""
     if not isinstance(content, dict) or "val" not in content:
         return content
     unit = content.get("uni")
@@ -214,14 +214,14 @@ CARCONNECTIVITY: Final = dialect(
     topics=("carconnectivity/0/garage/{vehicle}/{field...}",),
     ignored=frozenset(
         {
-            # What the car is, and where.
+            # Identity and position of the car.
             "vin", "name", "manufacturer", "model", "model_year", "type", "license_plate", "odometer", "state",
             "connection_state", "outside_temperature", "specification/*", "position/*", "images/*", "managing_connectors*",
             "id", "capabilities/*", "commands/*", "is_active", "online*", "last_*", "nickname", "brand", "vehicle_type",
-            # Parts of the car that have nothing to do with charging.
+            # Parts of the car that are unrelated to charging.
             "doors/*", "windows/*", "lights/*", "software/*", "climatization/*", "window_heatings/*", "maintenance/*",
             "active_ventilation/*", "window_heating/*", "parking/*", "parking_brake*", "trips/*", "tires/*", "statistics/*",
-            # Of charging and the drives, what no signal asks for.
+            # Of charging and the drives, without a signal.
             "charging/binarystate", "charging/commands/*", "charging/charging_station/*", "charging/settings/auto_unlock*",
             "charging/settings/target_level_writetopic", "charging/settings/maximum_current_writetopic", "charging/mode",
             "charging/settings/maximum_current_in_ampere", "charging/settings/max_current_in_ampere", "charging/profiles/*",

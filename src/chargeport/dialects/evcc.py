@@ -1,8 +1,8 @@
-"""evcc: a wallbox controller's reports of its loadpoints and of the cars that it knows.
+"""evcc: a wallbox controller's reports of its loadpoints and of the cars that it has configured.
 
-A car is named by its loadpoint: `loadpoints/1` is whatever charges at the first loadpoint, in MQTT and in /api/state. Facts of
-a car itself are under its name in evcc, and a session has its title. The loadpoint is used because the last message of a
-session, that the cable is out, comes when the loadpoint no longer has the car's name.
+A car is named by its loadpoint: `loadpoints/1` is the car that charges at the first loadpoint, in MQTT and in /api/state. Facts
+of a car itself are under its name in evcc, and a session has its title. The loadpoint is used because the last message of a
+session, that the cable is out, arrives when the loadpoint no longer has the car's name.
 """
 
 import re
@@ -27,7 +27,7 @@ from chargeport.dialects.table import (
     value,
 )
 
-_WAITS: Final = "chargerStatusReason"  # why the station, not the car, does not charge: it wants a card, or a new plug
+_WAITS: Final = "chargerStatusReason"  # why the station does not charge: it needs a card, or the cable plugged in again
 _STATUS: Final = (
     "charging", "connected", "enabled", _WAITS, "vehicleSoc", "effectiveLimitSoc", "planActive", "effectivePlanTime",
 )  # fmt: skip
@@ -121,7 +121,7 @@ EVCC: Final = dialect(
     combined(CURRENTS, "charge-amperage", most_of_phases, gate=Gate.LIVE),
     combined(VOLTAGES, "charge-voltage", phase_voltage, gate=Gate.LIVE),
     combined(("effectiveMaxCurrent", "maxCurrent"), "charge-amperagemax", current_max),
-    row("offeredCurrent", "charge-amperagerequested", "A", note="what the station offers now: the closest that there is"),
+    row("offeredCurrent", "charge-amperagerequested", "A", note="what the station offers now; evcc has no closer field"),
     combined(("effectiveLimitSoc", "limitSoc", "vehicleLimitSoc"), "charge-chargelimits", active_limit),
     row("phasesActive", "charge-chargerphases", decode=phases),
     row("chargedEnergy", "charge-energyadded", "Wh", note="grid side, since the cable was plugged in"),
@@ -138,9 +138,9 @@ EVCC: Final = dialect(
     heartbeats=("evcc/updated",),
     ignored=frozenset(
         {
-            # The sum over the phases is no current and no voltage of any.
+            # The sum over the phases is not the current or the voltage of any of them.
             "chargeCurrents", "chargeVoltages",
-            # How the loadpoint is set up and how evcc decides.
+            # The configuration of the loadpoint, and how evcc decides.
             "name", "title", "disabled", "mode", "defaultMode", "charger", "meter", "circuit", "vehicle", "priority", "soc",
             "ui*",
             "thresholds*", "enableThreshold", "disableThreshold", "enableDelay", "disableDelay", "guardDuration",
@@ -149,25 +149,25 @@ EVCC: Final = dialect(
             "phaseRemaining", "pvAction", "pvRemaining", "effectivePriority", "effectiveMinCurrent", "effectiveMinSoc", "id",
             "remoteDisabled*", "dimmed", "suggestion*", "tariff*", "socBasedCharging", "socBasedPlanning", "targetSoc",
             "targetEnergy", "targetTime", "chargeCurrent", "heating", "integratedDevice", "sessionsCount",
-            # Prices and plans: one instant ahead is no weekly timer.
+            # Prices and plans: a single instant is not a weekly timer.
             "smart*", "plan*", "effectivePlan*", "repeatingPlans*", "vehicle/plan*",
-            # Counters and durations that no signal asks for.
+            # Counters and durations without a signal.
             "session*", "chargeDuration", "connectedDuration", "chargeRemainingEnergy", "chargeTotalImport", "todayEnergy",
             "last24hEnergy", "last7dEnergy",
-            # Who the car is; identity is mapped by place.
+            # The identity of the car, which is mapped by loadpoint.
             "vehicleName", "vehicleTitle", "vehicleIdentity", "vehicleDetectionActive", "vehicleOdometer", "vehicleIcon",
             "vehicleClimaterActive", "vehicleWelcomeActive", "vehiclePresent", "vehicleCapacity", "vehicleFeature*",
             "vehicleTargetSoc", "vehicleMinSoc", "vehicleOnline", "vehicleStatus",
-            # How a car is set up; over MQTT a plan comes in pieces, its number first.
+            # The configuration of a car; over MQTT a plan is sent in parts, its number first.
             "vehicle/title", "vehicle/icon", "vehicle/phases", "vehicle/mode", "vehicle/minSoc", "vehicle/limitSoc",
             "vehicle/minCurrent", "vehicle/maxCurrent", "vehicle/priority", "vehicle/features*", "vehicle/repeatingPlans/*",
-            # Commands to evcc, which a broker hands to everybody.
+            # Commands to evcc, which a broker sends to all subscribers.
             "limitSoc/set", "maxCurrent/set", "minCurrent/set", "mode/set", "phasesConfigured/set", "priority/set",
             "limitEnergy/set", "enableThreshold/set", "disableThreshold/set", "enableDelay/set", "disableDelay/set",
             "vehicle/set", "phases/set", "vehicle/limitSoc/set", "vehicle/minSoc/set",
         }
     ),
-    # What a loadpoint or a car measures, and what decides on it, begins so in all releases so far.
+    # Prefixes of the fields that a loadpoint or a car measures, and that decide on charging, in all releases so far.
     relevant=re.compile(r"^(vehicle/)?(charg|connected|enabled|phases|offered|effective|soc|range|capacity)|^vehicle(?!/)"),
     read=read,
 )  # fmt: skip

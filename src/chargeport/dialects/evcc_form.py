@@ -22,7 +22,7 @@ _NO_TIME: Final = "0001-"  # how Go writes an instant that is not set
 _ANY_TOPIC: Final = (TopicPattern.parse("{field...}"),)
 _NOBODY: Final = "?"
 _NAMELESS: Final = "a car without a name"
-_SESSION: Final = {"created", "chargedEnergy"}  # the members that only a session has, and each has
+_SESSION: Final = {"created", "chargedEnergy"}  # members of every session, and of nothing else
 
 
 def read(dialect: Dialect, delivery: Delivery) -> list[RawMessage]:
@@ -54,7 +54,7 @@ def _topics(dialect: Dialect, delivery: Delivery) -> list[RawMessage]:
 
 
 def _address(dialect: Dialect, delivery: Delivery, topic: str) -> tuple[str, str] | None:
-    """Return the car of a topic and the field; None for topics of the house (`evcc/site/…`, `evcc/status`)."""
+    """Return the car of a topic and the field; None for topics of the site (`evcc/site/…`, `evcc/status`)."""
     for pattern in dialect.topics:
         address = pattern.match(topic)
         if address is not None and address.vehicle is not None:
@@ -70,7 +70,7 @@ def _address(dialect: Dialect, delivery: Delivery, topic: str) -> tuple[str, str
 
 
 def loadpoint_name(number: Any) -> str:
-    """Return the name of whatever charges at a loadpoint; the first is 1."""
+    """Return the name of the car at a loadpoint; the first is 1."""
     return f"loadpoints/{number}"
 
 
@@ -79,7 +79,7 @@ def _phases(fields: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in fields.items():
         if name in ("chargeCurrents", "chargeVoltages") and (isinstance(value, list) or value in (None, "")):
-            phases = [*(value or ()), *[None] * 3][:3]  # phases that a shorter list leaves out have no value any more
+            phases = [*(value or ()), *[None] * 3][:3]  # phases missing in a shorter list no longer have a value
             found.update({f"{name}/l{index}": each for index, each in enumerate(phases, 1)})
         elif value != "" and not (isinstance(value, str) and value.startswith(_NO_TIME)):
             found[name] = value
@@ -119,7 +119,7 @@ def _chosen(vehicle: str, points: Mapping[str, Mapping[str, Any]]) -> list[str]:
 def _sessions(delivery: Delivery, sessions: list[Any]) -> list[RawMessage]:
     """Return a message for each car that sessions are of, as of the end of its last one.
 
-    A session of a guest names no car and is of none that is named. What is no session at all is reported with the first car's.
+    A guest's session names no car and is not of any named one. An item that is not a session is reported with the first car's.
     """
     of_car: dict[str, list[Any]] = {}
     for session in sessions:
@@ -176,7 +176,7 @@ def _record(session: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     yield "startStateOfCharge", session.get("socStart")
     yield "endStateOfCharge", session.get("socStop", session.get("socEnd"))  # its code and its docs differ
     yield "energyAdded", amount(session["chargedEnergy"])
-    yield "isPublicCharger", False  # evcc steers one's own
+    yield "isPublicCharger", False  # evcc controls private chargers
     for name, member in (("odometer", "odometer"), ("meterStart", "meterStart"), ("meterEnd", "meterStop")):
         if found := session.get(member):  # 0 is written while it is not known
             yield name, amount(found)
@@ -187,7 +187,7 @@ def _record(session: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def timers(plans: Any) -> Decoded:
-    """Return weekly plans as departure timers, in the car's local time. Over MQTT only their number comes in one piece."""
+    """Return weekly plans as departure timers, in the car's local time. Over MQTT only their number is in one message."""
     if not isinstance(plans, list):
         return NOT_KNOWN
     departures = [

@@ -14,7 +14,7 @@ FLAGS: Final = {"true": True, "yes": True, "on": True, "1": True, "false": False
 """The spellings of true and false."""
 
 MEASURED: Final = ({"value"}, {"value", "unit"})
-"""The members of an object that stands for one value, with or without its unit."""
+"""The members of an object that represents one value, with or without its unit."""
 
 _SEPARATOR: Final = re.compile(r"(?<=[^\W_])[\s_.\-]+(?=[^\W_])")
 
@@ -50,7 +50,7 @@ def by_folded(table: Mapping[str, T]) -> dict[str, T]:
 
 def unknown_value(value: Any, known: Iterable[str], field: str = "value") -> Violation:
     """Return the violation of an unknown value of an enumeration, with the same text for all spellings."""
-    text = f"{folded(value)[:40]!r} is none of the words known here: {', '.join(known)}"
+    text = f"{folded(value)[:40]!r} is none of the values known here: {', '.join(known)}"
     return Violation(Rule.NOT_ALLOWED, text[:400], field)
 
 

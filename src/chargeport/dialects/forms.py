@@ -132,7 +132,7 @@ def vehicle_of(delivery: Delivery, named: Any = None) -> str:
     name = delivery.vehicle or named
     name = str(name) if isinstance(name, int) and not isinstance(name, bool) else name
     if not isinstance(name, str) or not name.strip():
-        raise Unreadable("nobody says which car this is: name it in the payload, or with ?vehicle=ID")
+        raise Unreadable("no vehicle is named: name it in the payload, or with ?vehicle=ID")
     if len(name) > MAX_NAME:
         raise Unreadable(f"a vehicle is named by 1 to {MAX_NAME} characters, not {len(name)}")
     return name.strip()

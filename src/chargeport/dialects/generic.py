@@ -1,4 +1,4 @@
-"""The generic form, for anybody's script: signals by their codes .
+"""The generic form, for the user's own scripts: signals by their codes.
 
 `chargeport/{vehicle}/voltage` or `…/charge-voltage`, with a value, a value and its unit, or a whole body; or
 `chargeport/{vehicle}` with an object of such signals. Over HTTP the same objects, also as {vehicle, time, signals}.

@@ -1,7 +1,7 @@
-"""Home Assistant: entities of a car's integration, known by how their ids end.
+"""Home Assistant: entities of a car's integration, recognized by the end of their ids.
 
 `sensor.model_3_charger_power` is the charger power of the car `model_3`. Presets are here for the integrations of Tesla, Volvo
-and Hyundai/Kia; any other entity gets a row of the user's own, under its whole id. A number counts only with its unit.
+and Hyundai/Kia; any other entity needs a row of the user's own, with its whole id. A number counts only with its unit.
 """
 
 from collections.abc import Callable
@@ -67,7 +67,7 @@ def _is_dc(known: Known) -> bool | None:
 
 
 def power(known: Known, field: str) -> Decoded:
-    """Return the power; a whole number of kW that was cut to 0 is none beside a current."""
+    """Return the power; a whole number of kW that was truncated to 0 is no value while a current flows."""
     if field not in known:
         return NOT_KNOWN
     found, amps = amount(known[field]), _largest(known, _CURRENTS, Dimension.CURRENT)
@@ -76,7 +76,7 @@ def power(known: Known, field: str) -> Decoded:
 
 
 def current(known: Known, field: str) -> Decoded:
-    """Return the current of the line: with DC, and beside a power that needs more, the charger on board reads 0."""
+    """Return the current of the line: with DC, and with a power that needs more, the on-board charger reports 0."""
     if field not in known:
         return NOT_KNOWN
     found, watts = amount(known[field]), _largest(known, _POWERS, Dimension.POWER) or 0
@@ -85,7 +85,7 @@ def current(known: Known, field: str) -> Decoded:
 
 
 def voltage(known: Known, field: str) -> Decoded:
-    """Return the voltage of the supply; with DC, and with nothing connected, the charger on board reads noise."""
+    """Return the voltage of the supply; with DC, and with nothing connected, the on-board charger reports noise."""
     if field not in known:
         return NOT_KNOWN
     found = amount(known[field])
@@ -99,7 +99,7 @@ def _tesla_charges(known: Known) -> bool | None:
 
 
 def _live(fields: tuple[str, ...], code: str, of: Callable[[Known, str], Decoded]) -> tuple[Row, ...]:
-    """Return a row for each of these fields of the charger, read beside the others of it."""
+    """Return a row for each of these fields of the charger, read together with its other fields."""
     charger = tuple(each for field in (*_POWERS, *_CURRENTS) for each in (field, field + UNIT_OF))
     beside = (*_TESLA_STATES, _VOLTS, _VOLTS + UNIT_OF)
 
@@ -178,7 +178,7 @@ _ROWS: Final = (
     *each_of(("binary_sensor.ev_battery_plug", "binary_sensor.ev_battery_is_plugged_in"), "charge-ischargingcableconnected"),
     *each_of(("binary_sensor.ev_battery_charge", "binary_sensor.ev_battery_is_charging"), "charge-ischarging"),
     combined((_AC, _DC), "charge-chargelimits", limits_by_type),
-    # The battery, under the names of each.
+    # The battery, with the names of each integration.
     *measured(
         ("sensor.battery_level", CHARGE, "sensor.ev_battery_level", "sensor.ev_battery_percentage",
          "sensor.ev_battery"),

@@ -10,7 +10,7 @@ from chargeport.dialects.table import Dialect, Row, Unreadable
 from chargeport.sources.base import Delivery, RawMessage
 
 UNIT_OF: Final = "/unit_of_measurement"
-"""Behind a field's name: its unit, which comes with the state only when it is new."""
+"""The suffix of a field's name for its unit, which is sent with the state only when it is new."""
 
 # Names that telephones and vacuum cleaners have too: they do not identify a car.
 _ANYBODYS: Final = frozenset({"sensor.battery_level", "sensor.battery_capacity", "sensor.battery_range"})
@@ -38,7 +38,7 @@ class _Found(NamedTuple):
 
 
 def measured_in(known: Mapping[str, Any], field: str) -> str:
-    """Return the unit of a field's number. Raises ValueError where there is none: a number without a unit is no quantity."""
+    """Return the unit of a field's number. Raises ValueError without one: a number without a unit is not a quantity."""
     unit = unit_of(known[field], "") or bare(known.get(field + UNIT_OF, ""))
     if not unit:
         raise ValueError(f"has {_NO_UNIT}")
@@ -46,7 +46,7 @@ def measured_in(known: Mapping[str, Any], field: str) -> str:
 
 
 def read(dialect: Dialect, delivery: Delivery) -> list[RawMessage]:
-    """Read the states that have a row; all others are of the house, not of the car. Raises Unreadable."""
+    """Read the states that have a row; all others are not of a car. Raises Unreadable."""
     states, is_chosen = _states(dialect, delivery)
     found = [match for state in states if (match := _find(dialect, state)) is not None]
     if delivery.vehicle is not None:
@@ -62,14 +62,14 @@ def read(dialect: Dialect, delivery: Delivery) -> list[RawMessage]:
 
 
 def _states(dialect: Dialect, delivery: Delivery) -> tuple[list[State], bool]:
-    """Return the states, and whether the sender chose them (else they are all states of the house)."""
+    """Return the states, and whether the sender selected them (else they are all states of Home Assistant)."""
     for pattern in dialect.topics:
         if delivery.topic and (address := pattern.match(delivery.topic)) is not None:
             return list(_of_topic(address.field, delivery.payload)), False
     content = items(delivery.payload)
     alone = content[0] if len(content) == 1 and isinstance(content[0], Mapping) else {}
     is_chosen = bool(alone) and not {"event", "event_type", "result", "type"} & alone.keys()
-    is_chosen = is_chosen and delivery.topic in ("", alone.get("entity_id"))  # the websocket names the entity, which was listed
+    is_chosen = is_chosen and delivery.topic in ("", alone.get("entity_id"))  # the websocket names an entity of the settings
     return [state for item in content for state in _of_item(item)], is_chosen
 
 
@@ -123,7 +123,7 @@ def _compact(entity: str, state: Mapping[str, Any]) -> State:
 
 
 def _find(dialect: Dialect, state: State) -> _Found | None:
-    """Return the field that an entity is: the user's own row for it, else the longest preset that its id ends with."""
+    """Return the field of an entity: the user's own row for it, else the longest preset that its id ends with."""
     if state.entity in dialect.by_field:
         return _Found(state.entity, "", state)
     if len(state.entity) > MAX_ENTITY:

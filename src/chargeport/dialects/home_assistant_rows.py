@@ -1,4 +1,4 @@
-"""Rows of Home Assistant's entities: numbers that have their unit with them or beside them."""
+"""Rows of Home Assistant's entities: numbers that have their unit with them or in a separate field."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ Body = Callable[[float, str], dict[str, Any] | None]
 
 
 def measured(fields: tuple[str, ...], code: str, body: Body = quantity, gate: Gate = Gate.ALWAYS) -> tuple[Row, ...]:
-    """Make rows of a number that has its unit with it, or beside it: each change of an entity has only what changed."""
+    """Make rows of a number with its unit in its value or in a separate field: a change of an entity has only what changed."""
 
     def of(field: str) -> Row:
         def combine(known: Known) -> Decoded:
@@ -32,7 +32,7 @@ def each_of(fields: tuple[str, ...], code: str, **more: Any) -> tuple[Row, ...]:
 
 
 def measure(known: Known, field: str, dimension: Dimension) -> float | None:
-    """Return a number beside the row's own, in the wire's unit; None where it is none: its own row has the reason."""
+    """Return a number of another field in the wire's unit; None where it is not one: its own row reports the reason."""
     try:
         return convert(amount(known[field]), dimension, measured_in(known, field)) if field in known else None
     except (TypeError, ValueError):

@@ -19,7 +19,7 @@ def by_instant(delivery: Delivery, vehicle: str, fields: Iterable[tuple[int | No
 def minutes_until(instant: Any, at: int) -> Any:
     """Return the minutes from `at` (ms since the epoch) until an instant, as a value with unit; None when it has passed.
 
-    Anything that is no instant is returned unchanged, so that the row rejects it and the other fields are read.
+    Anything that is not an instant is returned unchanged, so that the row rejects it and the other fields are read.
     """
     try:
         until = at_ms(instant)

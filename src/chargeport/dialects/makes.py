@@ -1,6 +1,6 @@
-"""Cars whose own systems the dialects read: by make, with models that are sold with a cable.
+"""Cars whose own systems the dialects read: by make, with models that are sold with a charging cable.
 
-A list of examples, not of limits: through a station, Home Assistant or a program of one's own any car can be read. The
+The list has examples and is not a limit: through a station, Home Assistant or a user's own program any car can be read. The
 model years that a system supports are not known, so there are none here.
 """
 
@@ -15,7 +15,7 @@ from chargeport.dialects.teslamate import TESLAMATE
 
 EUROPE: Final = "EUROPE"
 REGIONS: Final = ("US", "CA", EUROPE)
-POWERTRAINS: Final = ("BEV", "PHEV", "ICE")  # as Smartcar has them; none of the cars here burns fuel only
+POWERTRAINS: Final = ("BEV", "PHEV", "ICE")  # as in Smartcar; no car here is ICE
 
 _BMW: Final = (BMW_CARDATA,)
 _TESLA: Final = (TESLA, TESLA_REST, TESLAMATE)

@@ -69,7 +69,7 @@ def status(known: Mapping[str, Any]) -> Decoded:
     for field, words in (("status", _STATUS), ("chargingState", _STATE)):
         if field in known and folded_value(known[field]) not in words:
             names = ", ".join(UNAVAILABLE if word == OUT_OF_SERVICE else word for word in words)
-            raise ValueError(f"{field}: {folded_value(known[field])[:40]!r} is none of the words known here: {names}")
+            raise ValueError(f"{field}: {folded_value(known[field])[:40]!r} is none of the values known here: {names}")
     found = _state(known)
     if found == "SUSPENDED_BY_CAR" and "SoC" in known:
         full = amount(known["fullSoC"]) if "fullSoC" in known else _FULL_PERCENT
@@ -86,7 +86,7 @@ def is_charging(known: Mapping[str, Any]) -> Decoded:
 
 
 def is_connected(known: Mapping[str, Any]) -> Decoded:
-    """Return whether a cable is in; of a connector that is out of order or unavailable that is not known."""
+    """Return whether a cable is in; not known if the connector is out of order or unavailable."""
     found = _state(known)
     if found is None and _is_unavailable(known):
         return None
@@ -127,7 +127,7 @@ def _into_the_car(
 def phases(known: Any) -> Decoded:
     """Count the phases that carry current; a circuit between two lines is one. None means nothing about the charger.
 
-    A current without phases takes back how many there were: the station may have changed their number.
+    A current without phases ends the earlier number of phases: the station may have changed it.
     """
     if any(f"Current.Import.{pair}" in known for pair in PAIRS):
         loaded = loaded_phases(amounts(known, [f"Current.Import.{pair}" for pair in PAIRS]))
@@ -154,7 +154,7 @@ def voltage(known: Any) -> Decoded:
 
 
 def energy(known: Mapping[str, Any]) -> Decoded:
-    """Return what the register has counted since the session began, of a payload that came without its station."""
+    """Return the energy by the register since the session began, for a payload that was not received from its station."""
     if REGISTER not in known or METER_START not in known:
         return NOT_KNOWN
     now, begun = (_wh(known[field]) for field in (REGISTER, METER_START))
@@ -181,13 +181,13 @@ def unreadable(content: Any) -> Decoded:
 
 
 def fast_by_power(content: Any) -> Decoded:
-    """Return true for more power than any AC station but one offers; NOT_KNOWN for less, for there are slow DC stations."""
+    """Return true for more power than almost any AC station offers; NOT_KNOWN for less: there are slow DC stations."""
     watts = convert(amount(content), Dimension.POWER, unit_of(content, "W")) or 0
     return value(True) if watts > DC_ABOVE_W else NOT_KNOWN
 
 
 def fast_by_transfer(content: Any) -> Decoded:
-    """Return whether the kind of transfer that the car asked for is DC. Raises ValueError for an unknown kind."""
+    """Return whether the requested kind of energy transfer is DC. Raises ValueError for an unknown kind."""
     kind = str(content).upper()
     if not kind.startswith(("AC", "DC", "WPT")):
         raise ValueError(f"{str(content)[:40]!r} is no energy transfer known here")
@@ -210,7 +210,7 @@ OCPP: Final = dialect(
     row(VOLTAGE, "charge-voltage", decode=voltage, gate=Gate.LIVE),
     row(POWER, "charge-wattage", decode=power, gate=Gate.LIVE),
     row("numberOfPhasesUsed", "charge-chargerphases"),
-    row(ENERGY, "charge-energyadded", "Wh", note="grid side; as the transport follows the register of the transaction"),
+    row(ENERGY, "charge-energyadded", "Wh", note="grid side; the transport computes it from the register of the transaction"),
     row(UNREADABLE, "charge-energyadded", decode=unreadable),
     combined((REGISTER, METER_START), "charge-energyadded", energy, note="grid side"),
     row("Current.Offered", "charge-amperagemax", "A"),
@@ -222,13 +222,13 @@ OCPP: Final = dialect(
     row("fullSoC", "charge-chargelimits", decode=target),
     row("Display.TargetSOC", "charge-chargelimits", decode=target, note="OCPP 2.1"),
     row("Display.RemainingTimeToTargetSOC", "charge-timetocomplete", "s", gate=Gate.CHARGING, note="OCPP 2.1"),
-    row("SoC", "tractionbattery-stateofcharge", decode=charge, note="0 is that of a station which does not know it"),
+    row("SoC", "tractionbattery-stateofcharge", decode=charge, note="0: the station does not have it"),
     row("Display.PresentSOC", "tractionbattery-stateofcharge", "%", note="OCPP 2.1"),
     row(METER, "chargeport-energyregister", "Wh", note="grid side; at the begin and at the end of a transaction"),
     row(RECORD, "charge-chargerecords", decode=record),
     ignored=frozenset(
         {
-            # What is not active, and what the grid is like.
+            # Power that is not active, and properties of the grid.
             "Current.Export.Offered", "Current.Export.Minimum", "Current.Import.Minimum", "Power.Active.Setpoint*",
             "Power.Active.Residual*", "Power.Reactive*", "Power.Factor*", "Power.Import.Minimum", "Power.Export.*",
             "Energy.Active.Export*", "Energy.Reactive*", "Energy.Apparent*", "Energy.Active.Net*", "Energy.Active.Setpoint*",

@@ -1,7 +1,7 @@
 """The messages of a charging station: their fields, and the instants of these. Values are texts in 1.6, numbers in 2.x.
 
-The transport adds what it knows in headers: how far the station's clock is off, when the transaction began, what energy it had
-received at which instant, and the whole of it once it is over.
+The transport adds headers: the offset of the station's clock, when the transaction began, the energy at instants, and the
+whole transaction once it has ended.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,12 +25,12 @@ METER: Final = "registerWh"
 UNREADABLE: Final = "unreadable"
 
 _SECOND_MS: Final = 1_000
-_BEGIN_MS: Final = 60_000  # a sample of the transaction's begin that is taken later repeats what was so then
+_BEGIN_MS: Final = 60_000  # a sample of the transaction's begin that is later than this repeats the state at the begin
 _NO_CONNECTOR: Final = 0  # in 1.6 the station itself
 _FREE: Final = ("available", "reserved")
 UNAVAILABLE: Final = "unavailable"
 OUT_OF_SERVICE: Final = "outofservice"
-"""The field of an unavailable connector: "unavailable" as it is means no value, in any dialect."""
+"""The field of an unavailable connector: the value "unavailable" itself means no value in any dialect."""
 _LINES: Final = (*PHASES, *PAIRS, "N")
 
 
@@ -51,17 +51,17 @@ _KINDS: Final = {
     **dict.fromkeys(("Voltage", *(f"Voltage.{line}" for line in PAIRS), *(f"Voltage.{each}-N" for each in PHASES)), VOLTAGE),
     "Voltage.N": VOLTAGE,
 }
-"""Samples that are one reading, by the field of which they are parts: what a reading leaves out has no value any more."""
+"""Samples of one reading, by the field that they are parts of: a part that a reading omits no longer has a value."""
 _SPLIT_BELOW_V: Final = 300  # between two lines: three phases have 380 V and more there, a single circuit 208 to 240 V
 _HALF_BELOW_V: Final = 150  # from line to neutral, where cars are connected between two lines
-_NOISE_W: Final = 100  # below, nothing flows: a station's own consumption and what its meter rounds
+_NOISE_W: Final = 100  # below, no power flows: a station's own consumption and rounding of its meter
 _NOISE_A: Final = 0.5
 
 _FieldAt = tuple[int | None, str, Any]
 
 
 def read(_: Dialect, delivery: Delivery) -> list[RawMessage]:
-    """Read a call of a station, by its action: a message for each instant; none for a call of no car. Raises Unreadable."""
+    """Read a call of a station, by its action: a message for each instant; none for a call without a car. Raises Unreadable."""
     if refused := delivery.headers.get("error"):
         station = delivery.headers.get("station")
         raise Unreadable(f"station {station}: {refused}" if station else refused)
@@ -77,7 +77,7 @@ def read(_: Dialect, delivery: Delivery) -> list[RawMessage]:
 
 
 def _action(content: Mapping[str, Any]) -> str:
-    """Return the action of a payload that comes without its name, as over HTTP. Raises Unreadable where it is unknown."""
+    """Return the action of a payload without its name, as over HTTP. Raises Unreadable where it is unknown."""
     marks = {
         "eventType": "TransactionEvent", "meterStop": "StopTransaction", "meterStart": "StartTransaction",
         "chargingNeeds": "NotifyEVChargingNeeds", "meterValue": "MeterValues", "status": "StatusNotification",
@@ -85,12 +85,12 @@ def _action(content: Mapping[str, Any]) -> str:
     }  # fmt: skip
     found = next((action for mark, action in marks.items() if mark in content), None)
     if found is None:
-        raise Unreadable(f"this is none of the calls that say something of a car: {', '.join(sorted(set(marks.values())))}")
+        raise Unreadable(f"this is none of the calls that concern a car: {', '.join(sorted(set(marks.values())))}")
     return found
 
 
 class _Call:
-    """A call with what its transport knows: instants by our clock, and samples as fields."""
+    """A call with the data of its transport: instants by our clock, and samples as fields."""
 
     def __init__(self, delivery: Delivery) -> None:
         headers = delivery.headers
@@ -102,12 +102,12 @@ class _Call:
         self._started_at = int(headers["started_at"]) if "started_at" in headers else None
 
     def at(self, stamp: object) -> int | None:
-        """Return an instant by our clock; None where there is none, which is when the delivery counts."""
+        """Return an instant by our clock; None without one: then the instant of the delivery counts."""
         found = instant(stamp)
         return None if found is None else self._clock.at(found, self.delivery.received_at)
 
     def own_at(self, stamp: object) -> int | None:
-        """Return the instant of the call itself: as the transport counts it, after earlier calls of the same second."""
+        """Return the instant of the call itself: as counted by the transport, after earlier calls of the same second."""
         at, counts_at = self.at(stamp), self.delivery.observed_at
         return counts_at if at is not None and counts_at is not None and at < counts_at < at + _SECOND_MS else at
 
@@ -135,7 +135,7 @@ class _Call:
             kind = _KINDS.get(name)
             if kind is not None:
                 fields.setdefault(kind, {})[name] = _content(sample)
-            elif not (self.is_of_station and name.startswith(REGISTER)):  # the transport knows which are the transaction's
+            elif not (self.is_of_station and name.startswith(REGISTER)):  # the transport determines which are the transaction's
                 fields[name] = _content(sample)
         if CURRENT in fields or POWER in fields or (self.is_of_station and any(each.startswith(EXPORT) for each in samples)):
             fields[FLOW] = _flow(samples, gives="gives" in self.headers)
@@ -166,9 +166,9 @@ def _as_circuit(samples: dict[str, Sample]) -> dict[str, Sample]:
 
 
 def _flow(samples: Mapping[str, Sample], *, gives: bool) -> str | None:
-    """Return whether power flows into the car or out of it; None where none does. `gives`: by its registers it flows out.
+    """Return whether power flows into the car or out of it; None without a flow. `gives`: by its registers it flows out.
 
-    Registers tell where neither an export of power or current nor an import of either was sampled.
+    The registers decide where neither an export of power or current nor an import of either was sampled.
     """
     for measurand, noise in (("Power.Active", _NOISE_W), ("Current", _NOISE_A)):
         taken, given = (_sum(samples, f"{measurand}.{way}") for way in ("Import", "Export"))
@@ -195,7 +195,7 @@ def _wh(register_wh: float) -> dict[str, Any]:
 
 
 def _of_headers(delivery: Delivery) -> Iterator[_FieldAt]:
-    """Yield what the transport knows of the transaction: its energy, and the whole of it once it is over."""
+    """Yield the headers about the transaction: its energy, and the whole of it once it has ended."""
     if energy := delivery.headers.get("energy"):
         for at, wh in msgspec.json.decode(energy, type=list[tuple[int, float]]):
             yield at, ENERGY, _wh(wh)
@@ -208,7 +208,7 @@ def _of_headers(delivery: Delivery) -> Iterator[_FieldAt]:
 
 
 def _alive(_: Mapping[str, Any], call: _Call) -> Iterator[_FieldAt]:
-    """Yield the fields of a heartbeat: the station's last status and state, as far as the transport knows them."""
+    """Yield the fields of a heartbeat: the station's last status and state, as far as the transport has them."""
     at = call.delivery.observed_at
     if "status" in call.headers:
         yield at, "status", _word(call.headers["status"])
@@ -285,7 +285,7 @@ def _begun(values: object, call: _Call) -> Iterator[_FieldAt]:
 
 
 def _needs(content: Mapping[str, Any], call: _Call) -> Iterator[_FieldAt]:
-    """Yield what the car asks of the station; its departure is one instant, no weekly timer."""
+    """Yield what the car requests from the station; its departure is one instant, not a weekly timer."""
     needs = content["chargingNeeds"]
     at = call.own_at(content.get("timestamp"))
     yield at, "requestedEnergyTransfer", needs.get("requestedEnergyTransfer")
@@ -307,7 +307,7 @@ _ACTIONS: Final = {
 
 
 def record(session: Any) -> Decoded:
-    """Return the transaction as the transport saw it, as a record. Energy is the meter's: on the grid's side."""
+    """Return the transaction of the transport as a record. Energy is the meter's: on the grid's side."""
     found = {name: session.get(name) for name in ("id", "startTime", "endTime")}
     if "energyWh" in session:
         found["energyAdded"] = round(number(session["energyWh"]) / 1000, 6)

@@ -55,7 +55,7 @@ _INLETS: Final = {
 }
 _FAST: Final = {"chademo": "CHADEMO", "ccs": "CCS", "supercharger": "SUPERCHARGER"}
 _FAST_MODES: Final = ("performance", "quickcharge", "chademo")
-# What was notified, what happened, what clients asked: everything below a car but its metrics.
+# Notifications, events and requests of clients: everything below a car except its metrics.
 _ASIDE: Final = (TopicPattern.parse("ovms/{}/{vehicle}/{field...}"),)
 
 
@@ -69,7 +69,7 @@ def _word(known: Mapping[str, Any], name: str) -> str:
 
 
 def _flag(known: Mapping[str, Any], name: str) -> bool | None:
-    """Return a flag beside the row's own field; what is not understood is an issue of its own row."""
+    """Return a flag of another field than the row's own; an invalid value is an issue of its own row."""
     try:
         return flag(known[name]) if name in known else None
     except ValueError:
@@ -77,7 +77,7 @@ def _flag(known: Mapping[str, Any], name: str) -> bool | None:
 
 
 def _number(known: Mapping[str, Any], name: str) -> float | None:
-    """Return a number beside the row's own field, as above."""
+    """Return a number of another field than the row's own, as above."""
     try:
         return number(known[name]) if name in known else None
     except (TypeError, ValueError):
@@ -121,7 +121,7 @@ def _cable(known: Known) -> Decoded:
 
 
 def _fast_present(known: Known) -> Decoded:
-    """Return whether a fast charger is there: by its kind, else by the mode that modules with DC alone have."""
+    """Return whether a fast charger is present: by its kind, else by the mode of modules with DC only."""
     if _flag(known, "v.c.pilot") is False and not _flag(known, "v.c.charging"):
         return value(False)
     kind, mode = _word(known, "v.c.type"), _word(known, "v.c.mode")
@@ -133,8 +133,8 @@ def _fast_present(known: Known) -> Decoded:
 def _wattage(known: Known) -> Decoded:
     """Return the charger's power, else the battery's.
 
-    Out of the battery is positive, of its power and of its current; some modules turn one of the two round. While the car
-    charges, either that is negative tells that energy flows in.
+    Out of the battery is positive, for its power and for its current; some modules invert one of them. While the car
+    charges, a negative value of either shows that energy flows in.
     """
     current, charging = _number(known, "v.b.current"), _flag(known, "v.c.charging")
     flows_in = charging and current is not None and current < 0
@@ -166,12 +166,12 @@ def _limit(content: Any) -> Decoded:
 
 
 def _gained(content: Any) -> Decoded:
-    """Return the range gained an hour; less than none is what driving loses."""
+    """Return the range gained per hour; a negative one is what driving consumes."""
     return None if (rate := number(content)) < 0 else quantity(rate, "km/h")
 
 
 def _fast_type(content: Any) -> Decoded:
-    """Return the DC standard; a word that is not known is an issue of the connector's row, once."""
+    """Return the DC standard; an unknown value is an issue of the connector's row, once."""
     found = _FAST.get(folded(content))
     return None if found is None else value(found)
 
@@ -196,7 +196,7 @@ OVMS: Final = dialect(
     ),
     row("v.c.charging", "charge-ischarging"),
     combined(("v.c.pilot", "v.c.charging"), "charge-ischargingcableconnected", _cable),
-    row("v.d.cp", "charge-ischargingportflapopen", note="a checked_sizes modules set it from the plug"),
+    row("v.d.cp", "charge-ischargingportflapopen", note="some modules set it from the plug"),
     row("v.c.current", "charge-amperage", "A", gate=Gate.LIVE, note="some modules add up the phases"),
     row("v.c.climit", "charge-amperagemax", "A"),
     row("v.c.limit.soc", "charge-chargelimits", decode=_limit),
@@ -227,7 +227,7 @@ OVMS: Final = dialect(
             # Charging without a signal: energy at the wall, a target in km, temperatures, the 12 V converter.
             "v.c.kwh.grid", "v.c.kwh.grid.total", "v.c.efficiency", "v.c.time", "v.c.timerstart", "v.c.timestamp",
             "v.c.limit.range", "v.c.duration.range", "v.c.temp", "v.c.12v.*",
-            # Not metrics: what was notified, what happened, and what clients asked.
+            # Not metrics: notifications, events and requests of clients.
             "notify.*", "event", "event.*", "client.*",
         }
     ),

@@ -91,7 +91,7 @@ def takes_number(code: str) -> bool:
 
 
 def dimension_of(code: str) -> Dimension | None:
-    """Return what the signal's number measures; None where it is no number, or has no unit."""
+    """Return the dimension of the signal's number; None where it is not a number, or has no unit."""
     return BY_CODE[code].dimension or _SIMPLE.get(code)
 
 

@@ -6,17 +6,17 @@ from chargeport.dialects.table import battery_range, capacity, dialect, row
 
 
 def document(value: dict[str, Any]) -> dict[str, Any]:
-    """Return a field that has the body's shape already."""
+    """Return a field that has the body's format already."""
     return value
 
 
 def capacity_kwh(value: float) -> dict[str, Any]:
-    """Return a capacity in kWh, as tractionbattery-nominalcapacity has it."""
+    """Return a capacity in kWh, in the form of tractionbattery-nominalcapacity."""
     return capacity(value, "Simulated")
 
 
 def range_km(value: float) -> dict[str, Any]:
-    """Return a range in km, as tractionbattery-range has it."""
+    """Return a range in km, in the form of tractionbattery-range."""
     return battery_range(value, "km")
 
 

@@ -1,6 +1,6 @@
 """Smartcar v3: signals by their codes, in webhooks and in responses of the API. The codes are the same here.
 
-What has to be seen to is in the values, as recorded payloads have them: a car that is full still reports minutes and a rate;
+The difficulties are in the values, as recorded payloads have them: a car that is full still reports minutes and a rate;
 an error may carry the last good body; a time may be 0, a number, or a text.
 """
 
@@ -75,9 +75,9 @@ def _fields_at(content: dict[str, Any]) -> Iterator[tuple[int | None, str, Any]]
 
 
 def _element(found: Mapping[str, Any], delivered: int | None) -> Iterator[tuple[int | None, dict[str, Any]]]:
-    """Yield what a signal object reports, and when.
+    """Yield the values of a signal object, with their instants.
 
-    The body beside an error is the last good one, as of its own time. The error is as of when it was noticed.
+    The body next to an error is the last good one, as of its own time. The error is as of when it was detected.
     """
     meta, status, body = found.get("meta") or {}, found.get("status"), found.get("body")
     times = [at for name in _TIMES if (at := _instant(meta.get(name)))]
@@ -93,7 +93,7 @@ def _element(found: Mapping[str, Any], delivered: int | None) -> Iterator[tuple[
 
 
 def _instant(stamp: Any) -> int | None:
-    """Return an instant; None for 0 and for what is none."""
+    """Return an instant; None for 0 and for anything else."""
     try:
         return at_ms(stamp) or None
     except (ValueError, TypeError):
@@ -103,7 +103,7 @@ def _instant(stamp: Any) -> int | None:
 def _failed(error: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Yield the signals that an error names, each as a signal object; one that is RESOLVED gives none.
 
-    An error that names no signals is one of the whole car.
+    An error that names no signals concerns the whole car.
     """
     if error.get("state") == "RESOLVED":
         return
@@ -125,7 +125,7 @@ def _code(signal: Any) -> str:
 
 
 def _vehicle(content: dict[str, Any]) -> str | None:
-    """Return the id of the vehicle, wherever this form has it; None where it has none."""
+    """Return the id of the vehicle, in any form; None where there is none."""
     data = content.get("data")
     places = (data if isinstance(data, dict) else {}, content.get("included") or {})
     found = next((place["vehicle"]["id"] for place in places if place.get("vehicle")), content.get("vehicleId"))
@@ -142,7 +142,7 @@ SMARTCAR: Final = dialect(
             "tractionbattery-estimatedrange", "tractionbattery-idealrange", "tractionbattery-ratedrange",
         }
     ),
-    # No other group is about charging; anything that is no code of a group is no signal.
+    # No other group is about charging; a text that is not a code of a group is not a signal.
     relevant=re.compile(r"^(charge|tractionbattery)-|^[^-]*$|^signals\["),
     whole_car=WHOLE_CAR,
     read=read,

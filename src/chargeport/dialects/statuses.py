@@ -31,7 +31,7 @@ REASONS: Final[dict[tuple[str, str | None], AbsenceReason]] = {
 
 
 def reason_of(kind: str, code: str | None) -> AbsenceReason:
-    """Return the reason that an error's type and code stand for. Raises ValueError for an unknown type."""
+    """Return the reason that an error's type and code represent. Raises ValueError for an unknown type."""
     reason = REASONS.get((kind, code)) or REASONS.get((kind, None))
     if reason is None:
         known = ", ".join(sorted({kind for kind, _ in REASONS}))

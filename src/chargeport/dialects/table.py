@@ -73,7 +73,7 @@ class Unreadable(ValueError):  # noqa: N818  (a finding about the input, not a f
 
 
 class Gate(StrEnum):
-    """When a field counts. A field that its gate holds back stands for the absence NOT_CHARGING."""
+    """When a field counts. A field that its gate holds back gives the absence NOT_CHARGING."""
 
     ALWAYS = "always"
     LIVE = "live"  # nonzero only while charging: many sources keep reporting the last power
@@ -104,7 +104,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
 
     def knows(self, value: Any) -> bool:
-        """Return whether a text is one of `words` with a meaning: it is one here, though others write it for "no value"."""
+        """Return whether a text is one of `words` with a meaning: it is a value here, though others write it for "no value"."""
         if self.words is None or not isinstance(value, str):
             return False
         return self.words.get(folded(value), NOT_KNOWN) is not NOT_KNOWN
@@ -223,7 +223,7 @@ def _check_words(signal: Signal, words: Mapping[str, Any]) -> None:
         if close or signal.code not in _OPEN_LISTS:
             own = next((known for known in signal.known if folded(known) in close), "")
             hint = f"write {own}" if own else f"there are {', '.join(signal.known)}"
-            raise ValueError(f"words.{word}: {meaning[:40]!r} is no word of {signal.code}: {hint}")
+            raise ValueError(f"words.{word}: {meaning[:40]!r} is no value of {signal.code}: {hint}")
 
 
 def combined(

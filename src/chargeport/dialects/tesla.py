@@ -47,7 +47,7 @@ _PRESENT, _KIND = "FastChargerPresent", "FastChargerType"
 
 
 def _amount(known: Known, field: str) -> float | None:
-    """Return a number; the power is that of the side which charges."""
+    """Return a number; the power is that of the side that charges."""
     if field == _AC:
         kilowatts = plain_amount(known, _AC)
         return kilowatts or plain_amount(known, _DC) or kilowatts
@@ -72,13 +72,13 @@ def _wattage(known: Known) -> Decoded:
 
 
 def _remaining(known: Known) -> Decoded:
-    """Return the time to the charge limit, at which both aim; the newer of the two fields is the finer one."""
+    """Return the time to the charge limit, which both fields contain; the newer field is the finer one."""
     field = known.best("EstimatedHoursToChargeTermination", "TimeToFullCharge")
     return NOT_KNOWN if field is None else minutes(known[field])
 
 
 def _charge(known: Known) -> Decoded:
-    """Return what the app shows; the other counts what the cold keeps back too."""
+    """Return the state of charge as the app shows it; the other field includes energy that is unavailable in the cold."""
     field = known.best("BatteryLevel", "Soc")
     return NOT_KNOWN if field is None else quantity(number(known[field]), "%")
 
@@ -121,7 +121,7 @@ _ROWS: Final = (
         ("ScheduledChargingMode", "ScheduledChargingStartTime", "ScheduledDepartureTime"), "charge-chargetimers", _timers
     ),
     row("ChargePort", "charge-chargingconnectortype", words=INLET),
-    # Battery side, in sessions with AC and with DC; ACChargingEnergyIn is what the charger took and is not added energy.
+    # Battery side, in sessions with AC and with DC; ACChargingEnergyIn is the charger's input and is not added energy.
     row("DCChargingEnergyIn", "charge-energyadded", "kWh"),
     row(_KIND, "charge-fastchargertype", words=FAST_TYPE),
     combined((_PRESENT, _KIND), "charge-isfastchargerpresent", lambda known: fast_present(known, _PRESENT, _KIND)),
@@ -132,7 +132,7 @@ _ROWS: Final = (
         _NAMES.fields("ChargerVoltage", "PackVoltage", _DC), "charge-voltage", lambda known: voltage(known, _NAMES),
         beside=_NAMES.beside, gate=Gate.LIVE,
     ),
-    combined((_AC, _DC, _PRESENT, _KIND), "charge-wattage", _wattage, gate=Gate.LIVE, note="not set back at the end"),
+    combined((_AC, _DC, _PRESENT, _KIND), "charge-wattage", _wattage, gate=Gate.LIVE, note="not reset at the end"),
     combined(("BatteryLevel", "Soc"), "tractionbattery-stateofcharge", _charge),
     combined(
         ("RatedRange", "EstBatteryRange", "IdealBatteryRange"), "tractionbattery-range",
@@ -157,7 +157,7 @@ TESLA: Final = dialect(
     "tesla",
     *_ROWS,
     # Every other field of the protobuf by its name: driving, climate, doors, media, and the old ChargeState (2), which has
-    # words of another list and stays Idle while charging with DC.
+    # values of another list and stays Idle while charging with DC.
     ignored=frozenset(FIELDS) - _MAPPED | _BESIDE,
     relevant=re.compile("charg|battery|pack|soc$|energy", re.IGNORECASE),
     topics=(

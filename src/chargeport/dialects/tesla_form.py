@@ -40,7 +40,7 @@ def read(dialect: Dialect, delivery: Delivery) -> list[RawMessage]:
 
 
 def _field_value(payload: bytes) -> Any:
-    """Return the value of a field's topic: always JSON, but an older bridge may write bare words."""
+    """Return the value of a field's topic: always JSON, but an older bridge may write unquoted texts."""
     value = text_value(payload)
     if isinstance(value, str) and value[:1] in ("{", "["):
         return json_value(payload)
@@ -48,7 +48,7 @@ def _field_value(payload: bytes) -> Any:
 
 
 def _records(payload: bytes) -> list[Any]:
-    """Return what was sent, as JSON has it. A protobuf begins with a byte that no JSON does, but for spaces before it."""
+    """Return the records as decoded JSON. A protobuf begins with a byte that no JSON begins with, except for leading spaces."""
     if payload.lstrip()[:1] in (b"{", b"["):
         try:
             found = items(payload)
@@ -81,7 +81,7 @@ def _decoded(payload: bytes) -> Any:
 
 
 def _record(delivery: Delivery, record: Any) -> RawMessage:
-    """Read one record: `data` with its fields, or the fields beside the envelope's own members. Raises Unreadable."""
+    """Read one record: `data` with its fields, or the fields next to the envelope's own members. Raises Unreadable."""
     if not isinstance(record, dict):
         raise Unreadable(f"{record!r:.40}: an object is wanted: data with key and value, or fields")
     data = record.get("data")
@@ -109,7 +109,7 @@ def _data(data: Any) -> dict[str, Any]:
 
 
 def _name(key: Any) -> str:
-    """Return the name of a field; a number is its number in the protobuf, no key at all its first, Unknown."""
+    """Return the name of a field; a number is its number in the protobuf, no key is the first one, Unknown."""
     if key is None:
         return FIELDS[0]
     if isinstance(key, int) and not isinstance(key, bool) and 0 <= key < len(FIELDS):

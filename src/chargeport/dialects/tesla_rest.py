@@ -39,7 +39,7 @@ _NAMES: Final = Names(
 
 
 def _fast_type(known: Known) -> Decoded:
-    """Return the standard; `Tesla` alone is the Supercharger's only when the brand agrees, as far as it is known."""
+    """Return the standard; `Tesla` alone is the Supercharger's only if the brand agrees, as far as it is known."""
     if _KIND not in known:
         return NOT_KNOWN
     found = meant(FAST_TYPE, known[_KIND])
@@ -58,7 +58,7 @@ def _remaining(known: Known) -> Decoded:
 
 
 def _timers(known: Known) -> Decoded:
-    """Return the timers. Times of day are minutes after midnight; the instants beside them need a zone that is not known."""
+    """Return the timers. Times of day are minutes after midnight; the instants next to them need a zone that is not known."""
     mode = meant(MODE, known["scheduled_charging_mode"]) if "scheduled_charging_mode" in known else NOT_KNOWN
     if mode is NOT_KNOWN:
         return NOT_KNOWN

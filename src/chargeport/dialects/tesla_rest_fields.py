@@ -11,8 +11,8 @@ _PARTS: Final = """
     release_notes_supported mobile_access_disabled error error_description messages txid count pagination
     is_active plate last_state
     """
-# Of charge_state: settings and counters without a signal. charge_amps is what was set; charger_pilot_current what the
-# station offers; usable_battery_level leaves out what the cold keeps back.
+# Of charge_state: settings and counters without a signal. charge_amps is the setting; charger_pilot_current what the
+# station offers; usable_battery_level excludes energy that is unavailable in the cold.
 _CHARGE: Final = """
     battery_heater_on charge_amps charge_enable_request charge_limit_soc_max charge_limit_soc_min charge_limit_soc_std
     charge_limit_reason charge_miles_added_ideal charge_miles_added_rated charge_port_cold_weather_mode charge_to_max_range
@@ -27,7 +27,7 @@ _CHARGE: Final = """
     """
 # Instants (seconds since 1970) of the next start and departure: without the car's zone they give no time of day.
 _INSTANTS: Final = "scheduled_charging_start_time scheduled_departure_time"
-# TeslaFi puts the other parts beside, and columns of its own.
+# TeslaFi has the other parts at the same level, and columns of its own.
 _FLAT: Final = """
     Date data_id Maintenance Notes carState location tagged newVersion newVersionStatus rangeDisplay temperature pressure unit
     currency measure polling running rerunning idleNumber sleepNumber driveNumber chargeNumber idleTime maxRange elevation

@@ -39,7 +39,7 @@ def _cars(item: Any) -> list[dict[str, Any]]:
     if not isinstance(item, dict):
         raise Unreadable(f"{item!r:.40}: an object is wanted: vehicle_data or charge_state")
     if "response" in item and item["response"] is None:
-        raise Unreadable(f"Tesla answered with no data: {item.get('error') or 'it does not say why'}"[:300])
+        raise Unreadable(f"Tesla answered with no data: {item.get('error') or 'no reason is given'}"[:300])
     for wrapper in ("response", "results"):
         if wrapper in item:
             inner = item[wrapper]
@@ -52,7 +52,7 @@ def _cars(item: Any) -> list[dict[str, Any]]:
 def _message(dialect: Dialect, delivery: Delivery, car: dict[str, Any]) -> RawMessage:
     """Return the charge state's members and, by their names, the other parts, as one message.
 
-    A whole charge state means that every field that it does not have is not known now.
+    A whole charge state means that the fields it does not have are not known now.
     """
     fields = {name: value for name, value in car.items() if name not in ("charge_state", "timestamp", "Date", "vin")}
     charge, setup = car.get("charge_state"), car.get("vehicle_config")
@@ -70,7 +70,7 @@ def _message(dialect: Dialect, delivery: Delivery, car: dict[str, Any]) -> RawMe
 
 
 def _local_at(date: Any, delivery: Delivery) -> int | None:
-    """Return the instant of TeslaFi's Date; None where it may be now, for it is a local time without its zone.
+    """Return the instant of TeslaFi's Date; None where it may be now, because it is a local time without its zone.
 
     Raises Unreadable for one that can't be now: its instant is not known.
     """

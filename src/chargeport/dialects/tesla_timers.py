@@ -1,7 +1,7 @@
 """Tesla's scheduled charging and departure as charge-chargetimers, as far as they are in the car's local time.
 
 The time of day of an instant depends on the car's zone, which no source of Tesla's reports. So a schedule that is known by its
-instant alone is a timer without times: that there is one is known, when it starts is not.
+instant alone is a timer without times: its existence is known, its start is not.
 """
 
 import re
@@ -38,7 +38,7 @@ def after_midnight(minutes: Any) -> str | None:
 
 
 def days(content: Any) -> list[str] | None:
-    """Return the weekdays that a word stands for; None where it stands for none that is known."""
+    """Return the weekdays that a value represents; None for an unknown value."""
     match str(content).strip().casefold():
         case "weekdays" | "week_days":
             return list(_WORKDAYS)

@@ -60,7 +60,7 @@ MODE: Final = words(_MODES, {name: name for name in _MODES}, "ScheduledChargingM
 class Names(NamedTuple):
     """A source's names of the fields that are read together; "" is one that it does not have.
 
-    `amount` reads a number of them in kW, V or A; None where there is none, as the issue comes from its own row.
+    `amount` reads a number of them in kW, V or A; None without one: the issue comes from its own row.
     """
 
     amount: Callable[[Known, str], float | None]
@@ -91,7 +91,7 @@ class Names(NamedTuple):
     def is_dc(self, known: Known) -> bool | None:
         """Return whether it charges with DC; None where that is not known.
 
-        A fast charger is present, or the power is more than any charger on board takes, and no phases are reported.
+        A fast charger is present, or the power is higher than any on-board charger takes, and no phases are reported.
         """
         found = is_fast(known, self.present, self.kind)
         if found is not None or self.is_charging(known) is False:
@@ -103,7 +103,7 @@ class Names(NamedTuple):
 
 
 def amperage(known: Known, names: Names) -> Decoded:
-    """Return the current: with AC of the line, with DC of the pack, where it is known. The line's reads 0 with DC."""
+    """Return the current: with AC of the line, with DC of the pack, where it is known. The line's is 0 with DC."""
     if names.is_dc(known):
         flowing = names.amount(known, names.pack_amps)
         return None if flowing is None or flowing <= 0 else quantity(flowing, "A")
@@ -140,8 +140,8 @@ def whole_kilowatts(known: Known, names: Names) -> Decoded:
 def phases(known: Known, names: Names, step_w: float) -> Decoded:
     """Return the phases in use; with DC there are none.
 
-    Many cars report 2 on three phases: then the power decides, and 3 holds where it can't. `step_w`: how far apart the powers
-    that can be determined are. Raises ValueError or TypeError.
+    Many cars report 2 on three phases: then the power decides, and 3 is used where it can't. `step_w`: the resolution of the
+    power. Raises ValueError or TypeError.
     """
     if names.phases not in known:
         return NOT_KNOWN
@@ -208,7 +208,7 @@ def latched(known: Known, latch: str, state: str, cable: str) -> Decoded:
 
 
 def is_fast(known: Known, present: str, kind: str) -> bool | None:
-    """Return whether a fast charger is connected: by a flag, a word or a number, and by its kind; the newer one decides.
+    """Return whether a fast charger is connected: by a flag, a text or a number, and by its kind; the newer one decides.
 
     An unreadable value is ignored here: its issue comes from its own row.
     """
@@ -227,7 +227,7 @@ def is_fast(known: Known, present: str, kind: str) -> bool | None:
 
 
 def fast_present(known: Known, present: str, kind: str) -> Decoded:
-    """Return whether a fast charger is connected. Raises ValueError for a flag that is none."""
+    """Return whether a fast charger is connected. Raises ValueError for an invalid flag."""
     if present in known and folded(known[present]) not in FAST_PRESENT:
         flag(known[present])
     return flag_of(is_fast(known, present, kind))
@@ -240,7 +240,7 @@ def minutes(hours: Any) -> Decoded:
 
 
 def ranges(known: Known, names: tuple[str, str, str], unit: str) -> Decoded:
-    """Return the rated range, and beside it the estimated and the ideal one, by the names of their fields."""
+    """Return the rated range, and next to it the estimated and the ideal one, by the names of their fields."""
     rated, estimated, ideal = names
     if rated not in known:
         return NOT_KNOWN

@@ -45,10 +45,10 @@ def _cable(known: Known) -> Decoded:
     return flag_of(None)
 
 
-# The instant of the next start, in UTC: the car's zone is not reported, so it gives no time of day; and where none is planned
-# TeslaMate reports the same as where it does not know.
+# The instant of the next start, in UTC: the car's zone is not reported, so it gives no time of day; and TeslaMate reports
+# an unplanned start and an unknown one alike.
 _SCHEDULE: Final = "scheduled_charging_start_time"
-# The car's name, software, place, route, climate, doors and tyres; TeslaMate's own state; what the cold keeps back.
+# The car's name, software, place, route, climate, doors and tyres; TeslaMate's own state; charge unavailable in the cold.
 _OTHER: Final = """
     display_name state since healthy latitude longitude heading usable_battery_level speed outside_temp inside_temp
     is_climate_on is_preconditioning locked sentry_mode windows_open doors_open odometer driver_front_window_open
@@ -64,7 +64,7 @@ _OTHER: Final = """
 TESLAMATE: Final = dialect(
     "teslamate",
     row("charging_state", "charge-detailedchargingstatus", words=STATUS),
-    # A word that is not known is an issue of the row above, once.
+    # An unknown value is an issue of the row above, once.
     row("charging_state", "charge-ischarging", decode=is_charging),
     combined(("plugged_in", "charging_state"), "charge-ischargingcableconnected", _cable),
     row("charge_port_door_open", "charge-ischargingportflapopen"),

@@ -16,7 +16,7 @@ class Address(NamedTuple):
 
 
 class TopicPattern(msgspec.Struct, frozen=True):
-    """A pattern of topics. `{vehicle}` and `{field}` stand for one level, `{field...}` for all that is left, `{}` for any one.
+    """A pattern of topics. `{vehicle}` and `{field}` match one level, `{field...}` all remaining levels, `{}` any one level.
 
     >>> TopicPattern.parse("ovms/{}/{vehicle}/metric/{field...}").match("ovms/ann/leaf/metric/v/c/charging")
     Address(vehicle='leaf', field='v/c/charging')
@@ -42,9 +42,9 @@ class TopicPattern(msgspec.Struct, frozen=True):
                 continue
             name, rest = match[1], match[2]
             if name not in ("", "vehicle", "field") or (name and name in names):
-                raise ValueError(f"{text!r}: {level!r}: each of {{vehicle}} and {{field}} may stand once, and nothing else")
+                raise ValueError(f"{text!r}: {level!r}: each of {{vehicle}} and {{field}} may occur once, and nothing else")
             if rest and index != text.count("/"):
-                raise ValueError(f"{text!r}: {level!r} stands for all that is left, so it must be the last level")
+                raise ValueError(f"{text!r}: {level!r} matches all remaining levels, so it must be the last level")
             names.append(name)
             levels.append(f"(?P<{name}>{'.+' if rest else '[^/]+'})" if name else "[^/]+")
             filters.append("#" if rest else "+")
@@ -52,7 +52,7 @@ class TopicPattern(msgspec.Struct, frozen=True):
 
     def match(self, topic: str) -> Address | None:
         """Return the car and the field of a topic; None when the pattern does not match."""
-        match = re.fullmatch(self.regex, topic)  # re keeps the compiled pattern
+        match = re.fullmatch(self.regex, topic)  # re caches the compiled pattern
         if match is None:
             return None
         groups = match.groupdict()

@@ -110,7 +110,7 @@ def _texts(table: Mapping[str, Any], key: str, where: str) -> tuple[str, ...]:
         if not isinstance(text, str) or not text:
             raise DialectError(f"{where}: {key}[{index}]: a text is wanted, not {str(text)[:40]!r}")
         if key == "ignored" and "*" in text[:-1]:
-            raise DialectError(f"{where}: {key}[{index}]: {text[:40]!r}: * may stand at the end only")
+            raise DialectError(f"{where}: {key}[{index}]: {text[:40]!r}: * is allowed at the end only")
     return tuple(texts)
 
 
@@ -128,7 +128,7 @@ def _form(table: Mapping[str, Any], where: str, base: Dialect | None) -> Form | 
     """Return the form of deliveries; None for that of the base. Raises DialectError."""
     if table.keys() & {"payload", "vehicle", "time", "time_unit"}:
         if "time_unit" in table and "time" not in table:
-            raise DialectError(f"{where}: time_unit: says nothing without time, the field that has the time")
+            raise DialectError(f"{where}: time_unit: is of no use without time, the field that has the time")
         payload = table.get("payload", "object" if table.keys() & {"vehicle", "time"} else "json")
         if payload != "object" and table.keys() & {"vehicle", "time"}:
             raise DialectError(f"{where}: payload: one value has no other fields: vehicle and time want payload = 'object'")
@@ -188,7 +188,7 @@ def _words(table: Mapping[str, Any], signal: Signal, where: str) -> dict[str, An
         except Violation as error:
             raise DialectError(f"{where}: words.{word}: {error.detail}") from None
     if not found or len({folded(word) for word in found}) != len(found):
-        raise DialectError(f"{where}: words: at least one is wanted, and neither capitals nor -, _ and spaces tell words apart")
+        raise DialectError(f"{where}: words: at least one is wanted, and case, -, _ and spaces do not distinguish words")
     return found
 
 

@@ -105,7 +105,7 @@ def _members(dialect: Dialect, item: Mapping[str, Any]) -> Iterator[tuple[str, A
 
 
 def _below(dialect: Dialect, pointer: str, value: Any, name: str, *, is_ignored: bool) -> Iterator[tuple[str, Any]]:
-    """Yield what lies at a pointer. Of an ignored member only that which a row names further down."""
+    """Yield the values at and below a pointer. Of an ignored member only those that a row names further down."""
     is_ignored = is_ignored or dialect.ignores(pointer)
     leads_to_a_row = any(field.startswith(pointer + "/") for field in dialect.by_field)
     if pointer in dialect.by_field:

@@ -79,7 +79,7 @@ def is_charging(known: Known) -> Decoded:
 
 
 def is_fast(content: Any) -> Decoded:
-    """Return whether a fast charger is connected, where the plug's own word shows it; another word is its own row's."""
+    """Return whether a fast charger is connected, where the plug's value shows it; other values are handled by another row."""
     found = folded_value(content)
     return value(found.endswith("dc")) if found.endswith(("connectedac", "connecteddc")) else NOT_KNOWN
 

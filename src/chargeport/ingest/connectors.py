@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from chargeport.dialects.field_values import flag
 
 BEFORE_PLUG_MS: Final = 60_000
-"""How long before the plug-in the fields of its connector count: after a start all come at once, in any order."""
+"""How long before the plug-in the fields of its connector count: after a start all arrive at once, in any order."""
 MAX_CONNECTORS: Final = 16
 MAX_FIELDS: Final = 500
 

@@ -163,7 +163,7 @@ class _Normaliser:
         for signal in dict.fromkeys(signals):
             self.builder.add_absence(signal, absence)
         if not signals:
-            detail = f"an error of the whole car, of which the source told nothing yet: {absence}"
+            detail = f"an error of the whole car, of which the source has reported nothing yet: {absence}"
             self._issue(field, Rule.NOT_ALLOWED, detail, {field: reason})
 
     def _read(self, valued: Mapping[str, Any], emptied: Iterable[str]) -> None:

@@ -35,7 +35,7 @@ _item: Final = msgspec.json.Decoder(FileItem)
 
 
 class Row(NamedTuple):
-    """A row: the line where it first_line (from 1), its number (from 0), and its item or violation."""
+    """A row: the line where it begins (from 1), its number (from 0), and its item or violation."""
 
     line: int
     number: int
@@ -93,7 +93,7 @@ class _Array:
         self._stream = stream
         self._line = line
         self._text = text
-        self._start = 0  # where in the text the item first_line
+        self._start = 0  # where in the text the item begins
         self._number = 0
 
     def rows(self) -> Iterator[Row]:

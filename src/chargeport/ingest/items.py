@@ -20,7 +20,7 @@ from chargeport.signals.violation import Rule, Violation
 MAX_REFERENCE: Final = 128
 END_OF_TIME: Final = 1 << 53  # milliseconds
 MAX_SOURCE: Final = 128
-MAX_BUNDLE: Final = 100  # four times the signals; a response names each unknown one, and must not outgrow its request
+MAX_BUNDLE: Final = 100  # four times the signals; a response names each unknown one, and must not exceed its request
 
 # Smartcar's type and code of each reason; the inverse of `reason_of`.
 STATUSES: Final[dict[AbsenceReason, tuple[str, str]]] = {
@@ -124,7 +124,7 @@ class ItemChecker:
         `observedAt` is required: with the present as its default, importing a file twice would add readings.
         """
         if item.observed_at is None:
-            raise Violation(Rule.MISSING, "a kept item says when it was observed", "observedAt")
+            raise Violation(Rule.MISSING, "a stored item has the time at which it was observed", "observedAt")
         received_at = observed_at(item.received_at, self.now, self.max_future_s, "receivedAt")
         name = source or item.source
         if name is not None and (not 0 < len(name) <= MAX_SOURCE or not name.isprintable()):
@@ -210,7 +210,7 @@ def _reason(item: Item) -> AbsenceReason:
     """Return the reason of the item's status. Raises Violation."""
     status = item.status
     if status is None or status.value != "ERROR" or status.error is None:
-        raise Violation(Rule.NOT_ALLOWED, "a status says ERROR and has an error; a value is sent as a body", "status.value")
+        raise Violation(Rule.NOT_ALLOWED, "a status is ERROR and has an error; a value is sent as a body", "status.value")
     error = status.error
     try:
         return reason_of(error.type, error.code)

@@ -1,7 +1,7 @@
 """The last reports of sources, as far as their later messages depend on them.
 
 Many sources send one field at a time. The meaning of a field can depend on another one (a power, on whether the car charges),
-so the last fields are kept. This is a cache: after a restart it is filled from the store.
+so the last fields are stored. This is a cache: after a restart it is filled from the store.
 """
 
 from bisect import bisect_right
@@ -15,12 +15,12 @@ from chargeport.signals.catalogue import CABLE_CONNECTED, IS_CHARGING
 from chargeport.signals.definition import Signal, Value
 from chargeport.signals.state import State
 
-MAX_CHANGES: Final = 16  # changes of a flag that are kept; before the oldest of them the flag counts as unknown
+MAX_CHANGES: Final = 16  # changes of a flag that are stored; before the oldest of them the flag counts as unknown
 MAX_CARS: Final = 200_000
 COMBINED_MS: Final = 15 * 60_000
-"""How much newer a field may be than another one with which it is combined: fields with own times come in any order."""
+"""How much newer a field may be than one with which it is combined: fields with their own times arrive in any order."""
 HELD_MS: Final = 60_000
-"""How long before the message that the car charges a field may come that counts only then: fields come in any order."""
+"""How long before the message that the car charges a field may arrive that counts only then: fields arrive in any order."""
 
 
 class LastReport(NamedTuple):

@@ -1,4 +1,4 @@
-"""The vehicles that sources mean: from a source's name for a vehicle to the vehicle's id."""
+"""Find vehicles: from a source's name for a vehicle to the vehicle's id."""
 
 import uuid
 from typing import Final
@@ -69,5 +69,5 @@ def new_vehicle(name: str, now: int) -> Vehicle | None:
         vehicle_id = str(uuid.UUID(name))
     except ValueError:
         return Vehicle(id=str(uuid.uuid4()), vin=name, created_at=now) if is_vin(name) else None
-    aliases = () if name == vehicle_id else (name,)  # a UUID can be written in capitals, or without its dashes
+    aliases = () if name == vehicle_id else (name,)  # a UUID can be written in upper case, or without its dashes
     return Vehicle(id=vehicle_id, aliases=aliases, created_at=now)

@@ -1,6 +1,6 @@
-"""The connection to the broker: a publication is done once the broker has acknowledged it.
+"""The connection to the broker: a publication is complete once the broker has acknowledged it.
 
-paho keeps unacknowledged messages and sends them again after a reconnect; it runs in a thread of its own.
+paho stores unacknowledged messages and sends them again after a reconnect; it runs in a thread of its own.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ _log = logging.getLogger("chargeport.mqtt_out")
 
 
 class Broker:
-    """Publish, retained and at least once. `status` is the topic of whether this server is connected."""
+    """Publish, retained and at least once. `status` is the topic for whether this server is connected."""
 
     def __init__(self, settings: MqttSettings, client_id: str, status: str) -> None:
         self.on_connected: Callable[[], None] = lambda: None

@@ -60,7 +60,7 @@ _SHOWN: Final[dict[str, Entity]] = {
     "charge-voltage": Entity("Voltage", "voltage", _MEASUREMENT, "V"),
     "charge-wattage": Entity("Power", "power", _MEASUREMENT, "W"),
     "tractionbattery-stateofcharge": Entity("State of charge", "battery", _MEASUREMENT, "%"),
-    # Not `total_increasing`: a person may correct a record, and a decrease is no new meter.
+    # Not `total_increasing`: a person may correct a record, and a decrease is not a new meter.
     "chargeport-energytotal": Entity("Energy total", "energy", "total", "kWh"),
 }
 _TEMPLATES: Final = {Kind.FLAG: _FLAG, Kind.DOCUMENT: _COUNT}
@@ -80,7 +80,7 @@ def topic(prefix: str, vehicle_id: str, code: str) -> str:
 
 
 def status_topic(prefix: str) -> str:
-    """Return the topic of whether the server is connected."""
+    """Return the topic for whether the server is connected."""
     return f"{prefix}/status"
 
 

@@ -190,7 +190,7 @@ class Publisher:
 
 
 def _payload(signal: Signal, value: Value | None, absence: AbsenceReason | None, at: int | None, source: str | None) -> bytes:
-    """Return the JSON of a signal: its status, its body in wire form, when it was observed, and by whom."""
+    """Return the JSON of a signal: its status, its body in wire form, the time of observation, and the source."""
     error = None if absence is None else ERROR_STATUSES[absence]
     document: dict[str, object] = {"status": "SUCCESS" if error is None else "ERROR"}
     if error is not None:

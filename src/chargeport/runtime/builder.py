@@ -17,7 +17,7 @@ from chargeport.runtime.source_status import SourceStatus
 from chargeport.sources.base import Charging, Memory, Refused, Source, SourceContext, SourceError, SourceType
 
 GROUP: Final = "chargeport.sources"
-"""The entry-point group in which other packages offer source types."""
+"""The entry-point group in which other packages provide source types."""
 
 _BUILT_IN: Final = {
     "home_assistant": ("home_assistant", "HOME_ASSISTANT"),
@@ -37,15 +37,13 @@ class CommonKeys(msgspec.Struct, frozen=True, kw_only=True):
     name: Annotated[
         str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="What `meta.source` shows; letters, digits, - _ .")
     ]
-    type: Annotated[str, Meta(description="What it receives through.")]
-    dialect: Annotated[str | None, Meta(description="What it speaks; most types have one of their own.")] = None
+    type: Annotated[str, Meta(description="The type of source, which is its transport.")]
+    dialect: Annotated[str | None, Meta(description="The dialect of its messages; most types have one of their own.")] = None
     topics: Annotated[
-        list[str], Meta(description="Instead of the dialect's: `home/{vehicle}/{field}`; `{field...}` is all that is left.")
+        list[str], Meta(description="Instead of the dialect's: `home/{vehicle}/{field}`; `{field...}` is all remaining levels.")
     ] = []
-    vehicle: Annotated[str | None, Meta(description="The one car that all of it is about: id, VIN or alias.")] = None
-    record: Annotated[str | None, Meta(description="Folder in which what it hears is also kept, redacted, as a recording.")] = (
-        None
-    )
+    vehicle: Annotated[str | None, Meta(description="The one car that all messages are about: id, VIN or alias.")] = None
+    record: Annotated[str | None, Meta(description="Folder for a recording of all received messages, redacted.")] = None
 
 
 class Built(msgspec.Struct, frozen=True):
@@ -81,7 +79,7 @@ def plugins() -> Plugins:
         package = entry.dist.name if entry.dist is not None else "another package"
         try:
             kind = entry.load()
-        except Exception as error:  # noqa: BLE001  (other people's code)
+        except Exception as error:  # noqa: BLE001  (code of other packages)
             found.broken[entry.name] = f"{package} offers it, but can't be loaded: {error}"
             continue
         if not isinstance(kind, SourceType) or kind.name != entry.name:

@@ -28,7 +28,7 @@ def _ignore_refused(_credential: str, _address: str) -> None:
 
 
 class SourceMemory:
-    """`sources.base.Memory` on the store: a source's notes, which last over restarts."""
+    """`sources.base.Memory` on the store: a source's notes, which persist across restarts."""
 
     def __init__(self, notes: KeyValue, source: str) -> None:
         self._notes = notes

@@ -1,4 +1,4 @@
-"""The cars of the settings file, with the readings that it states; and its order of sources, by which values are ranked.
+"""The cars of the settings file, with the readings in it; and its order of sources, by which values are ranked.
 
 The cars are added or updated at each start.
 """
@@ -113,7 +113,7 @@ def _merged(known: Vehicle, configured: Vehicle) -> Vehicle:
 
 
 def _facts(car: VehicleSettings, vehicle_id: str, where: str, now: int) -> list[Entry]:
-    """Return the readings that the file states for a car."""
+    """Return the readings of a car in the file."""
     stated = {
         "tractionbattery-nominalcapacity": None if car.capacity_kwh is None else capacity(car.capacity_kwh, "Settings"),
         "charge-chargingconnectortype": None if car.connector is None else value(car.connector),
@@ -130,7 +130,7 @@ def _facts(car: VehicleSettings, vehicle_id: str, where: str, now: int) -> list[
 
 
 async def check_order(readings: Readings, settings: Settings, dialects: Iterable[str]) -> None:
-    """Refuse an order with a name that is no known source. Raises SettingError, StoreError."""
+    """Refuse an order with the name of an unknown source. Raises SettingError, StoreError."""
     configured = {str(source["name"]) for source in settings.sources if "name" in source}
     names = {*OTHER_NAMES, *dialects, *configured, *await readings.sources()}
     ordered(settings.precedence.order, names)

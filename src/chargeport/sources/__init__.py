@@ -1,1 +1,1 @@
-"""Transports: each receives messages of a system and hands them on as they came. None knows a signal."""
+"""Transports: each receives messages of a system and passes them on unchanged. None interprets signals."""

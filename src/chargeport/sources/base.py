@@ -1,7 +1,7 @@
-"""What every source has in common: what it hands over, how it fails, and the protocol it runs by.
+"""The interfaces of sources: their output, their errors and the protocol they implement.
 
-A source knows no signal. It hands over what it received, unchanged; a dialect gives it meaning. A transport hands
-over a `Delivery`, bytes and an address; a source that knows fields already (the simulator) hands over a `RawMessage`.
+A source does not interpret signals. It emits what it received, unchanged; a dialect interprets it. A transport emits
+a `Delivery`, bytes and an address; a source whose fields are decoded already (the simulator) emits a `RawMessage`.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -15,11 +15,11 @@ from chargeport.clock import Clock
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """What a transport received, byte for byte, with where it came from.
+    """A message as a transport received it, byte for byte, with its origin.
 
-    `topic` is its address there (an MQTT topic, a Kafka topic, an OCPP action; "" where there is none). `vehicle` and
-    `observed_at` are given where the transport itself knows them. `retained`: a broker kept it, so its age is unknown.
-    `headers` are the transport's own, with names in small letters. Instants are milliseconds since the epoch.
+    `topic` is its address in the transport (an MQTT topic, a Kafka topic, an OCPP action; "" without one). `vehicle` and
+    `observed_at` are set where the transport provides them. `retained`: a broker stored it, so its age is unknown.
+    `headers` are the transport's own, with lower-case names. Instants are milliseconds since the epoch.
     """
 
     source: str
@@ -34,15 +34,15 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 REFUSED: Final = "chargeport-refused"
-"""The header of a delivery that is not to be read but kept as an issue; its value says why."""
+"""The header of a delivery that must not be interpreted but stored as an issue; its value is the reason."""
 
 
 class RawMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """What a source said of one car, in its own words.
+    """A report of a source about one car, with the source's own names and values.
 
-    `vehicle` is the name the source knows the car by (an id, a VIN, an alias); `fields` maps the source's own field names to
-    its own values, where {"value": …, "unit": …} is a value with its unit; `observed_at` is the car's clock (None: unknown, so
-    ours holds), `received_at` ours. `retained`: said at an unknown time before `received_at`.
+    `vehicle` is the source's name for the car (an id, a VIN, an alias); `fields` maps the source's own field names to
+    its own values, where {"value": …, "unit": …} is a value with its unit; `observed_at` is the time by the car's clock (None:
+    unknown, `received_at` applies), `received_at` the time by ours. `retained`: sent at an unknown time before `received_at`.
     """
 
     source: str
@@ -55,25 +55,25 @@ class RawMessage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Emit = Callable[[Sequence[RawMessage | Delivery]], Awaitable[None]]
-"""Passes on what was received; returns when what it means is on disk, so a source may then acknowledge.
+"""Pass on what was received; return when its content is on disk, so that a source may then acknowledge it.
 
 Raises StoreError when it could not be stored: then it must not be acknowledged."""
 
 
 class Cause(StrEnum):
-    """Why a source does not work, as far as somebody can do something about it."""
+    """Why a source does not work, by the kind of action that it requires."""
 
-    CONFIGURATION = "configuration"  # a setting is wrong or missing: mend it and start again
-    AUTHENTICATION = "authentication"  # the other side does not take who we say we are
-    QUOTA = "quota"  # the other side has had enough requests for now
-    UNREACHABLE = "unreachable"  # nobody answers there
+    CONFIGURATION = "configuration"  # a setting is wrong or missing: correct it and restart
+    AUTHENTICATION = "authentication"  # the other side rejects our credentials
+    QUOTA = "quota"  # the other side accepts no more requests for now
+    UNREACHABLE = "unreachable"  # no answer from that address
     PROTOCOL = "protocol changed"  # the answers there have an unknown form
 
 
 class SourceError(Exception):
-    """A source can't go on. `cause` tells what kind of thing to do, the text is one sentence that names it.
+    """A source can't continue. `cause` is the kind of action required, the text is one sentence that describes the error.
 
-    `retry_after_s`: the other side asked to be left alone for so long.
+    `retry_after_s`: the other side requires no request for this long.
     """
 
     def __init__(self, cause: Cause, sentence: str, retry_after_s: float | None = None) -> None:
@@ -93,7 +93,7 @@ class Source(Protocol):
     async def run(self, emit: Emit) -> None:
         """Receive and pass on until cancelled; acknowledge upstream only after `emit` has returned. Raises SourceError.
 
-        It reconnects by being run again: whoever runs it waits in between, longer each time.
+        It reconnects by being run again: the caller of `run` waits in between, longer each time.
         """
         ...
 
@@ -104,22 +104,22 @@ class Mounted(Protocol):
 
     @property
     def path(self) -> str:
-        """Where the web server mounts it; `{name}` stands for one part."""
+        """The path at which the web server mounts it; `{name}` represents one segment."""
         ...
 
     async def connect(self, websocket: Any, *, over_tls: bool | None, certified: Sequence[str]) -> None:
         """Serve a connection until it ends.
 
-        `over_tls`: whether nobody could read it on its way here, None if unknown; `certified`: the names in its certificate.
+        `over_tls`: whether the connection is encrypted all the way, None if unknown; `certified`: the names in its certificate.
         """
         ...
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
-    """What a car or its station is to do. `kind` is Smartcar's word for it, such as charge-start.
+    """A command to a car or its station. `kind` is Smartcar's name for it, such as charge-start.
 
-    `names` are all that the car goes by: its id, VIN and aliases. `parameters` are as they were sent; `seconds_left` is how
-    long charging takes until the limit that is to be set, where that can be told.
+    `names` are all names of the car: its id, VIN and aliases. `parameters` are as they were sent; `seconds_left` is how
+    long charging takes until the limit that is to be set, where that can be computed.
     """
 
     kind: str
@@ -129,7 +129,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CommandError(Exception):
-    """A command was not obeyed: a type and code of Smartcar's errors, and one sentence."""
+    """A command failed: a type and code of Smartcar's errors, and one sentence."""
 
     def __init__(self, type_: str, code: str, sentence: str) -> None:
         super().__init__(sentence)
@@ -138,15 +138,15 @@ class CommandError(Exception):
 
 
 class Done(StrEnum):
-    """What came of a command that was taken."""
+    """The outcome of a command that was accepted."""
 
-    OBEYED = "SUCCESS"  # it is so now
-    TAKEN = "PENDING"  # the other side has promised it; whether it happens, the signals tell
+    OBEYED = "SUCCESS"  # it has been executed
+    TAKEN = "PENDING"  # the other side has accepted it; whether it happens is visible in the signals
 
 
 @runtime_checkable
 class Commandable(Protocol):
-    """A source that can have a car, or the station it is at, do something."""
+    """A source that can send commands to a car, or to the station it is at."""
 
     @property
     def name(self) -> str:
@@ -159,10 +159,10 @@ class Commandable(Protocol):
 
 
 class Memory(Protocol):
-    """What a source has to remember over a restart: small texts by key, on disk when `put` returns."""
+    """The persistent state of a source: short texts by key, on disk when `put` returns."""
 
     async def get(self, key: str) -> str | None:
-        """Return what was put last; None when nothing was."""
+        """Return the value that was put last; None without one."""
         ...
 
     async def put(self, key: str, value: str | None) -> None:
@@ -171,7 +171,7 @@ class Memory(Protocol):
 
 
 class StationStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """How a station is that connects to a source: connected, or refused with the way out. Instants are by our clock.
+    """The status of a station that connects to a source: connected, or refused with the way out. Instants are by our clock.
 
     `clock_offset_ms` is how far the station's clock is ahead of ours, where that is known.
     """
@@ -187,10 +187,10 @@ class StationStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StatusReporter(Protocol):
-    """Where a running source says how it is, for `source list`."""
+    """The interface through which a running source reports its status, for `source list`."""
 
     def connected(self) -> None:
-        """Report that the connection is up; what follows is received."""
+        """Report that the connection is up and messages are received."""
         ...
 
     def lag(self, behind: int) -> None:
@@ -203,17 +203,17 @@ class StatusReporter(Protocol):
 
 
 Charging = Callable[[str], Awaitable[bool]]
-"""Whether a car, by any of its names, charges at this moment, as far as is known."""
+"""Return whether a car, by any of its names, charges at this moment, as far as is known."""
 
 
 Refused = Callable[[str, str], None]
 
 
 class SourceContext(msgspec.Struct, frozen=True, kw_only=True):
-    """What a source is given beside its own settings.
+    """What a source receives in addition to its own settings.
 
-    `topics` are the addresses that its dialect has, as MQTT writes filters. `vehicle` is the car that all of it is about, if
-    the settings name one.
+    `topics` are the addresses that its dialect has, in the syntax of MQTT filters. `vehicle` is the car that all messages are
+    about, if the settings name one.
     """
 
     name: str
@@ -225,16 +225,16 @@ class SourceContext(msgspec.Struct, frozen=True, kw_only=True):
     topics: tuple[str, ...] = ()
     vehicle: str | None = None
     refused: Refused = lambda _credential, _address: None
-    """To be called with each credential that was wrong, in words without it, and the address that it came from."""
+    """To be called with a description of each wrong credential, without the credential, and the address that it came from."""
     attempts: FailedAttempts = msgspec.field(default_factory=LocalAttempts)
-    """Counts them, under keys that begin with the source's name."""
+    """Counts failed attempts, under keys that begin with the source's name."""
 
 
 class SourceType(msgspec.Struct, frozen=True, kw_only=True):
-    """A kind of source that settings can name: `type = "mqtt"`. What the entry-point group `chargeport.sources` holds.
+    """A kind of source that settings can name: `type = "mqtt"`. The objects in the entry-point group `chargeport.sources`.
 
-    `settings` is the table that it takes beside name, type, dialect, topics and vehicle; `build` makes a source of it and may
-    raise SourceError. `dialect` is the one that is used unless the settings name another.
+    `settings` is the table that it takes in addition to name, type, dialect, topics and vehicle; `build` makes a source of it
+    and may raise SourceError. `dialect` is the one that is used unless the settings name another.
     """
 
     name: str

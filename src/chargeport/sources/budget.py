@@ -1,4 +1,4 @@
-"""How often a source may ask, for one car: so many times an hour and a day, counted over restarts.
+"""How often a source may send requests for one car: a number per hour and per day, counted across restarts.
 
 The windows roll: within any hour and any 24 hours there are never more requests than allowed.
 """
@@ -12,18 +12,18 @@ from chargeport.sources.base import Memory
 
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
-KEPT_FOR_CHARGING: Final = 2  # while nothing happens, a car gets one part in so many of its budget
+KEPT_FOR_CHARGING: Final = 2  # an idle car uses its budget divided by this
 
 
 class Spent(msgspec.Struct, frozen=True):
-    """What is remembered: when requests were made, and until when the other side wants none."""
+    """The stored state: when requests were made, and until when the other side accepts none."""
 
     at: tuple[int, ...] = ()
     silent_until_at: int = 0
 
 
 class Budget:
-    """The requests that are left, kept in a source's memory under `key`. No limit, where one is None."""
+    """The remaining requests, stored in a source's memory under `key`. A limit of None is no limit."""
 
     def __init__(
         self, memory: Memory, clock: Clock, key: str, *, per_hour: int | None = None, per_day: int | None = None
@@ -51,7 +51,7 @@ class Budget:
         return max(free)
 
     async def spend(self) -> bool:
-        """Count a request before it is made; False, and nothing is counted, if none may be made now."""
+        """Count a request before it is made; return False, and count nothing, if none may be made now."""
         now = self._clock.now()
         if await self.next_at() > now:
             return False
@@ -61,7 +61,7 @@ class Budget:
         return True
 
     async def silence(self, duration_s: float) -> None:
-        """Make no request for so many seconds, as the other side asked."""
+        """Make no request for this many seconds, as the other side required."""
         spent = await self._known()
         until_at = self._clock.now() + round(duration_s * 1000)
         await self._keep(Spent(spent.at, max(spent.silent_until_at, until_at)))
@@ -87,5 +87,5 @@ def _since(spent: Spent, after_at: int) -> int:
 def _read(text: str | None) -> Spent:
     try:
         return msgspec.json.decode(text or "{}", type=Spent)
-    except msgspec.MsgspecError:  # somebody has changed it: counting begins anew
+    except msgspec.MsgspecError:  # it was changed from outside: counting starts again
         return Spent()

@@ -1,4 +1,4 @@
-"""The windows of a charge schedule, as the parameters of a command describe them, whichever source carries it out."""
+"""The windows of a charge schedule, as described by the parameters of a command, for all sources."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
@@ -8,7 +8,7 @@ _WORKDAYS: Final = 5
 
 
 class Window(NamedTuple):
-    """From when to when, as HH:MM by the local clock, and on which weekdays it begins."""
+    """Begin and end, as HH:MM by the local clock, and the weekdays on which it begins."""
 
     start: str
     stop: str

@@ -1,4 +1,4 @@
-"""What several transports need around their settings: a secret from where it is kept, a package that is not there."""
+"""Helpers of several transports: read a secret from where it is stored, report a package that is not installed."""
 
 import os
 from pathlib import Path
@@ -13,9 +13,9 @@ def missing(extra: str) -> SourceError:
 
 
 def secret(setting: str, value: str) -> str:
-    """Return a secret from `env:NAME`, from `file:PATH` (without the line's end), or as it stands. Raises SourceError.
+    """Return a secret from `env:NAME`, from `file:PATH` (without the line's end), or as it is. Raises SourceError.
 
-    `setting` is the name that an error gives.
+    `setting` is the name in the error.
     """
     kind, _, name = value.partition(":")
     if kind == "env":

@@ -1,7 +1,7 @@
-"""Home Assistant as a transport: its WebSocket, and of a whole house only the entities that the settings give to a car.
+"""Home Assistant as a transport: its WebSocket, limited to the entities that the settings assign to a car.
 
-Subscribed first and asked for every state then, so that nothing is missed in between; again at each connection, so that
-what happened during an outage is known after it.
+At each connection it subscribes first and then requests every state, so that no change is missed in between, and changes
+during an outage are received after it.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from chargeport.sources.home_assistant_link import House, State
 from chargeport.sources.home_assistant_settings import HomeAssistantSettings
 
 CONNECT_S: Final = 10.0
-MAX_WAITING: Final = 10_000  # changes that may wait to be stored; past that, all states are asked for again
+MAX_WAITING: Final = 10_000  # changes that may wait to be stored; beyond that, all states are requested again
 
 
 class HomeAssistantSource:
@@ -34,7 +34,7 @@ class HomeAssistantSource:
         return self._context.name
 
     async def run(self, emit: Emit) -> None:
-        """Emit every state that there is, and then each change, until cancelled. Raises SourceError."""
+        """Emit the state of every entity, and then each change, until cancelled. Raises SourceError."""
         async with House(self._settings, CONNECT_S) as house:
             changes: asyncio.Queue[State] = asyncio.Queue(MAX_WAITING)
             await house.subscribe(lambda state: self._keep(state, changes))
@@ -52,11 +52,11 @@ class HomeAssistantSource:
         raise SourceError(Cause.UNREACHABLE, f"{self._settings.url}: changes came faster than they could be stored.")
 
     async def command(self, command: Command) -> Done | None:
-        """Start or stop charging, or set the limit, by way of the house. Raises CommandError."""
+        """Start or stop charging, or set the limit, through Home Assistant. Raises CommandError."""
         return await self._commanding.command(command)
 
     async def check(self, timeout_s: float) -> None:
-        """Connect once, and see that each entity of the settings is there. Raises SourceError."""
+        """Connect once, and check that each entity of the settings exists. Raises SourceError."""
         async with House(self._settings, timeout_s) as house:
             known = [str(state.get("entity_id", "")) for state in await house.states()]
         for name, entities in (("entities", list(self._vehicles)), ("commands", sorted(self._commanding.entities))):
@@ -71,7 +71,7 @@ class HomeAssistantSource:
         return self._vehicles[max(found, key=len)] if found else None
 
     def _keep(self, state: State, changes: asyncio.Queue[State]) -> None:
-        """Keep what concerns a car; a queue that was full once is given up."""
+        """Queue a change that concerns a car; a queue that was full once is given up."""
         self._commanding.note(state)
         if self.vehicle_of(state) is not None and not changes.full():
             changes.put_nowait(state)
@@ -100,7 +100,7 @@ def _covers(entity: str, entity_id: str) -> bool:
 
 
 def _instant(text: object) -> int | None:
-    """Return milliseconds since the epoch, from ISO 8601 with its zone; None, if it is anything else."""
+    """Return milliseconds since the epoch, from ISO 8601 with its zone; None for anything else."""
     try:
         at = datetime.fromisoformat(str(text))
     except ValueError:

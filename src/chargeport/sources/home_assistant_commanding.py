@@ -1,7 +1,7 @@
-"""Commands to a Home Assistant: which service of an entity starts, stops or limits a car, and what came of calling it.
+"""Commands to a Home Assistant: the service of an entity that starts, stops or limits charging, and the outcome of the call.
 
-A service that returns has passed the command on. Where the entity has a state of its own (a switch, a number), it is waited
-for a moment whether that becomes what was asked for; a button or a script tells nothing more.
+A service that returns has passed the command on. Where the entity has a state of its own (a switch, a number), the
+requested state is awaited for a moment; a button or a script has no such state.
 """
 
 import asyncio
@@ -28,11 +28,11 @@ _SERVICES: Final[Mapping[str, Mapping[str, tuple[str, str | None]]]] = {
         "button": _PRESS, "input_button": _PRESS,
     },
 }  # fmt: skip
-"""By command and domain of the entity: the service, and the state that the entity has when it is obeyed."""
+"""By command and domain of the entity: the service, and the state of the entity after the command is executed."""
 
 
 class ServiceCall(msgspec.Struct, frozen=True, kw_only=True):
-    """A service to call for an entity. `becomes` is the entity's state once it is obeyed, where the entity tells."""
+    """A service to call for an entity. `becomes` is the entity's state after the command is executed, where it has one."""
 
     entity: str
     service: str
@@ -46,7 +46,7 @@ class ServiceCall(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Commanding:
-    """Calls services in the house that is connected, and knows the state of the entities that the settings name for it."""
+    """Calls services of the connected Home Assistant, and tracks the state of the entities that the settings name for it."""
 
     def __init__(self, settings: HomeAssistantSettings) -> None:
         self._url = settings.url
@@ -65,7 +65,7 @@ class Commanding:
         self._states = {entity: known[entity] for entity in self.entities & known.keys()} | self._states
 
     def disconnected(self) -> None:
-        """Forget the connection: there is none any more."""
+        """Remove the connection after it has ended."""
         self._house = None
         self._states = {}
 
@@ -100,7 +100,7 @@ class Commanding:
             raise CommandError("UPSTREAM", code, str(error)) from error
 
     async def _confirmed(self, call: ServiceCall) -> Done:
-        """Wait a moment for the entity to become as it was asked to be; return OBEYED if it does, else TAKEN."""
+        """Wait a moment for the entity to reach the requested state; return OBEYED if it does, else TAKEN."""
         if call.becomes is None:
             return Done.TAKEN
         try:
@@ -114,7 +114,7 @@ class Commanding:
 
 
 def service_call(own: Controls, wanted: Command) -> ServiceCall | None:
-    """Return the service that does it; None where no entity is named for it."""
+    """Return the service that executes the command; None where no entity is named for it."""
     if wanted.kind == "charge-set-limit" and own.limit is not None:
         percent = wanted.parameters["percent"]
         if own.limit.startswith("script."):

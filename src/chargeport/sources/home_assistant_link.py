@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from aiohttp import ClientSession
     from hass_client import HomeAssistantClient  # type: ignore[import-untyped]
 
-CLOSE_S: Final = 1.0  # for the other side to say goodbye as well
-MAX_MESSAGE: Final = 64 * 1024 * 1024  # every state of a large house, in bytes
+CLOSE_S: Final = 1.0  # for the other side to close as well
+MAX_MESSAGE: Final = 64 * 1024 * 1024  # every state of a large installation, in bytes
 T = TypeVar("T")
 State = dict[str, Any]
 
 
 class House:
-    """One connection. It is not opened again: whoever runs the source decides when."""
+    """One connection. It is not opened again: the caller of the source decides when to reconnect."""
 
     def __init__(self, settings: HomeAssistantSettings, timeout_s: float) -> None:
         self._settings = settings
@@ -64,7 +64,7 @@ class House:
 
         def received(event: Mapping[str, Any]) -> None:
             state = event.get("data", {}).get("new_state")
-            if isinstance(state, dict):  # null: the entity was taken away
+            if isinstance(state, dict):  # null: the entity was removed
                 changed(state)
 
         await self.alive(self._client.subscribe_events(received, "state_changed"), self._timeout_s)
@@ -108,9 +108,7 @@ class House:
         error = None if listening.cancelled() else listening.exception()
         if error is None or isinstance(error, OSError) or "Connection" in type(error).__name__:
             return SourceError(Cause.UNREACHABLE, f"{self._settings.url} has ended the connection.")
-        return SourceError(
-            Cause.PROTOCOL, f"{self._settings.url} says what is not its protocol: {str(error) or type(error).__name__}."
-        )
+        return SourceError(Cause.PROTOCOL, f"{self._settings.url} violates the protocol: {str(error) or type(error).__name__}.")
 
     async def _connect(self, tls: ssl.SSLContext | bool) -> None:
         from hass_client.exceptions import AuthenticationFailed, CannotConnect
@@ -127,13 +125,13 @@ class House:
             status = getattr(error.error, "status", None)
             if status is not None:
                 raise SourceError(
-                    Cause.PROTOCOL, f"{url} answers {status}: it is no Home Assistant, or something before it."
+                    Cause.PROTOCOL, f"{url} answers {status}: it is not a Home Assistant, or a proxy answers."
                 ) from error
             raise SourceError(Cause.UNREACHABLE, f"{url} can't be reached: {error}.") from error
         except (OSError, TimeoutError) as error:
             raise SourceError(Cause.UNREACHABLE, f"{url} can't be reached: {str(error) or 'no answer'}.") from error
         except (KeyError, TypeError, ValueError) as error:
-            raise SourceError(Cause.PROTOCOL, f"{url} does not begin as a Home Assistant does.") from error
+            raise SourceError(Cause.PROTOCOL, f"{url} does not begin with the message of a Home Assistant.") from error
 
     def _tls(self) -> ssl.SSLContext | bool:
         if self._settings.ca_file is None:
@@ -145,7 +143,7 @@ class House:
 
 
 def _websocket(url: str) -> str:
-    """Return the WebSocket's address, from that of the pages or its own."""
+    """Return the WebSocket's address, from the address of the web pages or its own."""
     parts = urlsplit(url)
     path = parts.path.rstrip("/")
     scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)

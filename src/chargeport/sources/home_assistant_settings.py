@@ -9,7 +9,7 @@ _Control = Annotated[str, Meta(pattern=r"^(switch|input_boolean|button|input_but
 
 
 class Controls(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which entities have a car charge. What is not named can't be commanded."""
+    """The entities through which a car is commanded. Commands without a named entity are not supported."""
 
     start: Annotated[
         _Control | None, Meta(description="Starts: a switch or input_boolean (on), a button, input_button or script.")
@@ -36,7 +36,7 @@ class HomeAssistantSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_un
         dict[str, list[Annotated[str, Meta(pattern=r"^[a-z_]+\.[a-z0-9_]+\*?$")]]],
         Meta(
             min_length=1,
-            description='By vehicle: entity ids, or how they begin with a "*" at the end. No other entity is handed on.',
+            description='By vehicle: entity ids, or prefixes that end in "*". No other entity is passed on.',
         ),
     ]
     ca_file: Annotated[str | None, Meta(description="Certificates that its own is checked against, as PEM.")] = None

@@ -1,7 +1,7 @@
-"""Kafka as a transport: a consumer in a group, which commits an offset when what it stands for is on disk.
+"""Kafka as a transport: a consumer in a group, which commits an offset when its message is on disk.
 
-The client blocks, so that one thread of its own makes all its calls, in their order. Rebalances happen within `consume`
-alone: by then everything that was handed on before is committed, so that the next owner of a partition repeats nothing.
+The client blocks, so one thread of its own makes all its calls, in order. Rebalances happen within `consume` only: by
+then everything that was passed on before is committed, so that the next owner of a partition repeats nothing.
 """
 
 from collections.abc import Mapping

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 POLL_S: Final = 0.4  # how long one call may block, and so how long a cancelled source may take to end
-CLOSE_S: Final = 1.0  # for leaving the group; a broker that does not answer finds out by itself
+CLOSE_S: Final = 1.0  # for leaving the group; a broker that does not answer detects it by itself
 T = TypeVar("T")
 Partition = tuple[str, int]
 
@@ -32,7 +32,7 @@ class Member:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"kafka-{context.name}")
         self._loop = asyncio.get_running_loop()
         self._errors: deque[KafkaError] = deque(maxlen=100)
-        self._next: dict[Partition, int] = {}  # of the partitions that are ours, what was committed
+        self._next: dict[Partition, int] = {}  # the committed offsets of the partitions that are ours
         self._consumer: Consumer | None = None
 
     async def join(self) -> None:
@@ -50,7 +50,7 @@ class Member:
         return [message for message in messages if not message.error()]
 
     async def commit(self, messages: "list[Message]") -> None:
-        """Commit to the group that these are stored; of partitions that are no longer ours, the next owner decides."""
+        """Commit to the group that these are stored; for partitions that are no longer ours, the next owner decides."""
         consumer = await self._opened()
         following = {(message.topic() or "", message.partition() or 0): (message.offset() or 0) + 1 for message in messages}
 
@@ -72,12 +72,12 @@ class Member:
         try:
             return set((await self._call(lambda: consumer.list_topics(timeout=timeout_s))).topics)
         except SourceError:
-            await self._call(lambda: consumer.poll(0))  # lets the client say why
+            await self._call(lambda: consumer.poll(0))  # lets the client report the reason
             self._raise_errors()
             raise
 
     async def leave(self) -> None:
-        """Leave the group, so that others need not wait for us; within CLOSE_S."""
+        """Leave the group within CLOSE_S, so that other members need not wait for us."""
         if self._consumer is not None:
             closing = self._loop.run_in_executor(self._thread, self._consumer.close)
             await asyncio.wait({closing}, timeout=CLOSE_S)
@@ -117,7 +117,7 @@ class Member:
             raise source_error(error) from error
 
     def _raise_errors(self) -> None:
-        """Raise what only somebody else can mend; the client deals with the rest itself."""
+        """Raise errors that need an operator; the client handles the others itself."""
         found = [(cause, error) for error in self._errors if (cause := cause_of(error)) is not None]
         self._errors.clear()
         if found:
@@ -146,4 +146,4 @@ def _commit(consumer: "Consumer", offsets: "list[TopicPartition]") -> None:
     except KafkaException as error:
         if error.args[0].code() not in REBALANCED:
             raise
-        _log.info("the group was shared out anew before a commit; the new owner gets some messages again")
+        _log.info("the group was rebalanced before a commit; the new owner receives some messages again")

@@ -23,7 +23,7 @@ class KafkaSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     vehicle_from_key: Annotated[bool, Meta(description="A message's key is the vehicle (Tesla: the VIN).")] = True
     observed_from_timestamp: Annotated[
         bool,
-        Meta(description="A message's timestamp is when the car observed it; else only what the message itself says counts."),
+        Meta(description="A message's timestamp is when the car observed it; else only times in the message itself count."),
     ] = False
     batch: Annotated[int, Meta(ge=1, le=100_000, description="Messages that are stored and committed at once, at most.")] = 500
     properties: Annotated[

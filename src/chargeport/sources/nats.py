@@ -1,6 +1,6 @@
 """NATS JetStream as a transport: a durable pull consumer, which acknowledges a message when it is on disk.
 
-Processes that share the durable share its messages. A lost acknowledgement costs nothing but a repeated message.
+Processes that share the durable share its messages. A lost acknowledgement only causes a repeated message.
 """
 
 from contextlib import suppress
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from nats.aio.msg import Msg
     from nats.js import JetStreamContext
 
-WAIT_S: Final = 5.0  # one request for a message stays with the server for so long
-LINGER_S: Final = 0.02  # after a first message, for those that came with it
+WAIT_S: Final = 5.0  # how long one request for a message stays with the server
+LINGER_S: Final = 0.02  # after a first message, to collect those that follow it at once
 CONNECT_S: Final = 10
-REPEAT_S: Final = 1.0  # after which a message that could not be stored may be handed out again
+REPEAT_S: Final = 1.0  # after which a message that could not be stored may be delivered again
 
 
 class NatsSource:
@@ -50,7 +50,7 @@ class NatsSource:
             await link.close()
 
     async def check(self, timeout_s: float) -> None:
-        """Connect once and look at the stream. Raises SourceError."""
+        """Connect once and check the stream. Raises SourceError."""
         link = Link(self._settings)
         try:
             await link.stream(timeout_s)
@@ -78,22 +78,22 @@ class NatsSource:
 
 
 async def _fetched(subscription: "JetStreamContext.PullSubscription", batch: int) -> "list[Msg]":
-    """Return what there is, at once when there is anything, and what came with it; nothing after WAIT_S."""
+    """Return the available messages, at once when there are any, with those that follow; nothing after WAIT_S."""
     try:
         messages = await subscription.fetch(1, timeout=WAIT_S)
-    except TimeoutError:  # nats-py raises its own kind, which is one of these, or this one where no time is left for a step
+    except TimeoutError:  # nats-py raises a subclass, or this class where no time is left for a step
         return []
     with suppress(TimeoutError):
-        # A request for many waits for all of them: so this one is short, and the one for the first message is not.
+        # A request for many waits for all of them: so it is short, and the one for the first message is long.
         messages += await subscription.fetch(batch - 1, timeout=LINGER_S)
     return messages
 
 
 async def _refused(messages: "list[Msg]") -> None:
-    """Give them back at once, so that nobody has to wait for `ack_wait_s`."""
+    """Reject them at once, so that their redelivery does not wait for `ack_wait_s`."""
     from nats.errors import Error
 
-    with suppress(Error, OSError):  # the connection may be gone as well: then the server finds out by itself
+    with suppress(Error, OSError):  # the connection may be gone as well: then the server detects it by itself
         for message in messages:
             await message.nak(delay=REPEAT_S)
 

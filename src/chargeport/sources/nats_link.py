@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-ANSWER_S: Final = 5.0  # a request that a leader did not live to answer is asked again after so long
+ANSWER_S: Final = 5.0  # after which a request is repeated, such as one whose leader failed
 
 _log = logging.getLogger("chargeport.sources.nats")
 
 
 class Link:
-    """One connection, which ends when the server goes: whoever runs the source decides when to try again."""
+    """One connection, which ends when the server goes: the caller of the source decides when to reconnect."""
 
     def __init__(self, settings: NatsSettings) -> None:
         self._settings = settings
@@ -49,7 +49,7 @@ class Link:
         return jetstream
 
     async def subscribed(self, timeout_s: float) -> "JetStreamContext.PullSubscription":
-        """Make the durable of the settings, or take the one that is, and subscribe to it. Raises SourceError."""
+        """Create the durable of the settings, or use the existing one, and subscribe to it. Raises SourceError."""
         from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
         settings = self._settings
@@ -92,7 +92,7 @@ class Link:
             await tasks.end(task, closed)
 
     async def close(self) -> None:
-        """End the connection; what is not acknowledged is handed out again."""
+        """End the connection; what is not acknowledged is delivered again."""
         await self.client.close()
 
     @property

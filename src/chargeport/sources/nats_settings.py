@@ -7,7 +7,7 @@ from msgspec import Meta
 
 
 class NatsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A NATS server, and what is read from a stream there."""
+    """A NATS server, and the stream to read from."""
 
     servers: Annotated[
         str, Meta(min_length=1, description="nats://HOST:PORT or tls://HOST:PORT of one or more, with commas.")
@@ -25,10 +25,10 @@ class NatsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         500
     )
     max_ack_pending: Annotated[
-        int, Meta(ge=1, le=1_000_000, description="Messages in the hands of all its processes, at most.")
+        int, Meta(ge=1, le=1_000_000, description="Unacknowledged messages of all its processes, at most.")
     ] = 5000
     ack_wait_s: Annotated[
-        float, Meta(ge=1, le=3600, description="When an unacknowledged message is handed out again, in seconds.")
+        float, Meta(ge=1, le=3600, description="When an unacknowledged message is delivered again, in seconds.")
     ] = 30
     user: Annotated[str | None, Meta(description="User name.")] = None
     password: Annotated[str | None, Meta(description="Its password, env:NAME or file:PATH.")] = None

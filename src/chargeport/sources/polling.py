@@ -1,7 +1,7 @@
-"""Polling as a transport: an HTTP address for each car, asked now and then, more often while the car charges.
+"""Polling as a transport: an HTTP address for each car, requested at intervals, shorter ones while the car charges.
 
-Whatever the rhythm, no car is asked for more often than its budget allows, restarts included. Each answer is a full state,
-so that an outage leaves no gap behind it.
+Requests for a car never exceed its budget, across restarts. Each answer is a full state, so that an outage leaves no gap
+behind it.
 """
 
 from collections.abc import Mapping
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from aiohttp import ClientResponse, ClientSession
 
 ANY_CAR: Final = "*"
-SILENCE_S: Final = 900.0  # after "too many requests" that does not say for how long
-LONGEST_WAIT_S: Final = 86_400.0  # whatever the other side says: it is asked again
+SILENCE_S: Final = 900.0  # after "too many requests" without a time
+LONGEST_WAIT_S: Final = 86_400.0  # whatever the other side requires, it is requested again after this
 CHUNK: Final = 65_536
-# What a relay says of a car that sleeps or can't be reached now: no answer, but nothing to mend either (Tesla: 408).
+# The answer of a relay for a car that sleeps or can't be reached now: no state, but nothing to correct either (Tesla: 408).
 NO_ANSWER_NOW: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.NO_CONTENT})
 REFUSED: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED})
 
@@ -31,16 +31,16 @@ Seconds = Annotated[float, Meta(ge=1, le=86_400)]
 
 
 class PollingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is asked for, how often, and how often at most."""
+    """What is requested, how often, and how often at most."""
 
     urls: Annotated[
         dict[str, Annotated[str, Meta(pattern=r"^https?://\S+$")]],
         Meta(
             min_length=1,
-            description='By vehicle, the address that tells its state; "*" where the answer itself names the cars.',
+            description='By vehicle, the address of its state; "*" where the answer itself names the cars.',
         ),
     ]
-    headers: Annotated[dict[str, str], Meta(description="Sent along; a value may be env:NAME or file:PATH.")] = {}
+    headers: Annotated[dict[str, str], Meta(description="Sent with each request; a value may be env:NAME or file:PATH.")] = {}
     every_s: Annotated[Seconds, Meta(description="From one request to the next, in seconds.")] = 300
     every_charging_s: Annotated[Seconds, Meta(description="The same while the car charges.")] = 30
     per_hour: Annotated[
@@ -55,7 +55,7 @@ class PollingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 
 class PollingSource:
-    """Asks for the state of cars over HTTP."""
+    """Requests the state of cars over HTTP."""
 
     def __init__(self, settings: PollingSettings, context: SourceContext) -> None:
         self._settings = settings
@@ -70,7 +70,7 @@ class PollingSource:
             )
             for vehicle in settings.urls
         }
-        self._asked: dict[str, int] = {}  # when each car's address answered last, over runs
+        self._asked: dict[str, int] = {}  # when each car's address answered last, across runs
 
     @property
     def name(self) -> str:
@@ -82,14 +82,14 @@ class PollingSource:
         return {vehicle: await budget.left() for vehicle, budget in self._budgets.items()}
 
     async def run(self, emit: Emit) -> None:
-        """Ask whenever it is time and emit the answers, until cancelled. Raises SourceError."""
+        """Send each request when it is due and emit the answers, until cancelled. Raises SourceError."""
         async with self._session() as session:
             while True:
                 await self._round(session, emit)
                 await self._context.clock.sleep(await self._pause_s())
 
     async def check(self, timeout_s: float) -> None:
-        """Ask once for the first car, at the cost of one request. Raises SourceError."""
+        """Send one request for the first car, which counts. Raises SourceError."""
         vehicle = next(iter(self._settings.urls))
         async with self._session() as session:
             if not await self._budgets[vehicle].spend():
@@ -100,7 +100,7 @@ class PollingSource:
             await self._answer(session, vehicle, timeout_s)
 
     async def _round(self, session: "ClientSession", emit: Emit) -> None:
-        """Ask for every car that is due. One that fails does not keep the others from their turn."""
+        """Request every car that is due. A failure of one does not affect the others."""
         failure: SourceError | None = None
         for vehicle in self._settings.urls:
             if await self._due_at(vehicle) > self._context.clock.now() or not await self._budgets[vehicle].spend():
@@ -108,7 +108,7 @@ class PollingSource:
             try:
                 delivery = await self._answer(session, vehicle, self._settings.timeout_s)
             except SourceError as error:
-                if error.cause is Cause.QUOTA:  # nobody is asked now
+                if error.cause is Cause.QUOTA:  # no requests now
                     raise
                 failure = failure or error
                 continue
@@ -121,7 +121,7 @@ class PollingSource:
             raise failure
 
     async def _due_at(self, vehicle: str) -> int:
-        """Return when to ask for a car again, as far as is known now; whether it charges may change that."""
+        """Return when to request a car again, as far as is known now; whether it charges may change that."""
         if vehicle not in self._asked:
             return 0
         charging = vehicle != ANY_CAR and await self._context.charging(vehicle)
@@ -130,20 +130,20 @@ class PollingSource:
         return self._asked[vehicle] + round(interval_s * 1000)
 
     async def _pause_s(self) -> float:
-        """Return seconds until the next car is due or may be asked for, but no longer than noticing a charge may take."""
+        """Return the seconds until the next car is due or may be requested, at most the time to notice a charge."""
         now = self._context.clock.now()
         due = [max(await self._due_at(vehicle), await budget.next_at()) for vehicle, budget in self._budgets.items()]
         return min(max((min(due) - now) / 1000, 1.0), self._settings.every_charging_s)
 
     async def _answer(self, session: "ClientSession", vehicle: str, timeout_s: float) -> Delivery | None:
-        """Return the other side's answer for a car; None, if it has nothing now. Raises SourceError."""
+        """Return the other side's answer for a car; None if there is no state now. Raises SourceError."""
         from aiohttp import ClientError, ClientTimeout
 
         url = self._settings.urls[vehicle]
         place = url.partition("?")[0].rpartition("@")[2]  # without what may be secret
         try:
             timeout = ClientTimeout(total=timeout_s)
-            # Not followed elsewhere: the headers are meant for this address alone.
+            # Redirects are not followed: the headers are meant for this address alone.
             async with session.get(url, headers=self._headers(), allow_redirects=False, timeout=timeout) as response:
                 if response.status in NO_ANSWER_NOW:
                     return None
@@ -158,13 +158,13 @@ class PollingSource:
         wait_s = _wait_s(response.headers.get("Retry-After"), self._context.clock.now())
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             wait_s = SILENCE_S if wait_s is None else wait_s
-            for budget in self._budgets.values():  # said to the account, most probably
+            for budget in self._budgets.values():  # the limit most probably applies to the account
                 await budget.silence(wait_s)
-            raise SourceError(Cause.QUOTA, f"{place} wants no more requests for {wait_s:.0f} s.", wait_s)
+            raise SourceError(Cause.QUOTA, f"{place} accepts no more requests for {wait_s:.0f} s.", wait_s)
         if status in REFUSED:
-            raise SourceError(Cause.AUTHENTICATION, f"{place} does not let us in: {status}; see the headers in the settings.")
+            raise SourceError(Cause.AUTHENTICATION, f"{place} denies access: {status}; see the headers in the settings.")
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise SourceError(Cause.UNREACHABLE, f"{place} has a trouble of its own: {status}.", wait_s)
+            raise SourceError(Cause.UNREACHABLE, f"{place} reports a server error: {status}.", wait_s)
         if status >= HTTPStatus.BAD_REQUEST:
             raise SourceError(Cause.CONFIGURATION, f"{place} answers {status}: there is no state at this address.")
         if status >= HTTPStatus.MULTIPLE_CHOICES:
@@ -208,7 +208,7 @@ class PollingSource:
 
 
 def _wait_s(retry_after: str | None, now: int) -> float | None:
-    """Return how long to wait in seconds, from seconds or a date, a day at most; None, if it is neither."""
+    """Return how long to wait in seconds, from seconds or a date, a day at most; None if it is neither."""
     if retry_after is None:
         return None
     if retry_after.isascii() and retry_after.removeprefix("-").isdigit():
@@ -222,7 +222,7 @@ def _wait_s(retry_after: str | None, now: int) -> float | None:
 
 POLLING: Final = SourceType(
     name="polling",
-    summary="HTTP addresses that tell a car's state, within a budget",
+    summary="The state of cars from HTTP addresses, within a budget",
     settings=PollingSettings,
     build=PollingSource,
 )

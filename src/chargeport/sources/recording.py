@@ -1,7 +1,7 @@
-"""Recordings: what a transport received, as JSON Lines, so that it can be viewed, shared and replayed.
+"""Recordings: what a transport received, as JSON Lines, to be viewed, shared and replayed.
 
 A line is {"at": ms, "topic", "payload": text or JSON, or "payload_base64": bytes, "vehicle", "retained", "headers",
-"observed_at"}; only `at` and one of the payloads must be there. What is written is redacted.
+"observed_at"}; only `at` and one of the payloads are required. What is written is redacted.
 """
 
 import base64
@@ -19,10 +19,10 @@ from chargeport.sources.base import Cause, Delivery, SourceError
 from chargeport.sources.redaction import Json, Redaction
 
 MAX_BYTES: Final = 50_000_000
-MIN_ALIAS: Final = 5  # letters of a car's name that is replaced in all texts; "car" and "1" stand everywhere
+MIN_ALIAS: Final = 5  # letters of a car's name that is replaced in all texts; "car" and "1" occur everywhere
 
 Binary = Callable[[bytes], bytes | None]
-"""Redacts a payload that is no text; None, if it can't be sure."""
+"""Redacts a payload that is not text; None if it is not certain to be complete."""
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -38,7 +38,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     observed_at: int | None = None
 
     def body(self) -> bytes:
-        """Return the payload's bytes. Raises ValueError, if there are none or two of them."""
+        """Return the payload's bytes. Raises ValueError if there are none or two of them."""
         raw = bytes(self.payload)
         if bool(raw) is (self.payload_base64 is not None):
             raise ValueError("one of payload and payload_base64 is wanted")
@@ -80,8 +80,8 @@ def _delivery(text: bytes, where: str, dialect: str, source: str) -> Delivery:
 class Recorder:
     """Writes deliveries into a file, redacted, until it is full. A context manager; the file must not exist yet.
 
-    Payloads that are no text are left out and counted, unless `binary` can redact them. `written`, `left_out` and `full` say
-    how it went.
+    Payloads that are not text are left out and counted, unless `binary` can redact them. `written`, `left_out` and `full` are
+    the result.
     """
 
     def __init__(self, path: Path, redaction: Redaction, *, max_bytes: int = MAX_BYTES, binary: Binary | None = None) -> None:
@@ -92,7 +92,7 @@ class Recorder:
         self._binary = binary
         self._bytes_left = max_bytes
         try:
-            # For its owner only: what is redacted badly must not be read by everybody on the machine.
+            # For its owner only: what is not redacted well enough must not be readable by all users of the machine.
             self._file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
         except OSError as error:
             raise SourceError(Cause.CONFIGURATION, f"The recording {path} can't be written: {error.strerror}.") from error
@@ -104,11 +104,11 @@ class Recorder:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._file.close()
 
     def write(self, deliveries: Sequence[Delivery]) -> None:
-        """Write these, as far as there is room."""
+        """Write these, up to the size limit."""
         for delivery in deliveries:
             line = self._line(delivery)
             if line is None:
@@ -143,12 +143,12 @@ class Recorder:
             line["observed_at"] = delivery.observed_at
         try:
             return json.dumps(self._redaction.line(line), ensure_ascii=False).encode() + b"\n"
-        except RecursionError:  # JSON nested so deep that nobody can say what is in it
+        except RecursionError:  # JSON nested too deep to be examined
             return None
 
 
 def _text(payload: bytes) -> str | None:
-    """Return the payload as text; None, if it is not meant to be any."""
+    """Return the payload as text; None if it is not text."""
     try:
         text = payload.decode()
     except UnicodeDecodeError:

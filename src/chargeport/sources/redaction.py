@@ -1,8 +1,8 @@
-"""Redaction: what could tell in a recording who somebody is, where, and with which keys, replaced by stand-ins.
+"""Redaction: replace in a recording what could identify a person, a place or a key, by stand-ins.
 
-The same thing has the same stand-in all over a recording, so that it stays useful. Stand-ins are counted, not computed from
-what they stand for: of the few numbers that a plate or a serial can be, all could be tried. What is redacted already stays
-as it is.
+The same text has the same stand-in throughout a recording, so that it stays useful. Stand-ins are numbered, not
+computed from the original: of the few possible plates or serial numbers, all could be tried. What is redacted already is
+not changed.
 """
 
 import base64
@@ -31,16 +31,16 @@ from chargeport.sources.redaction_rules import (
 
 Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
 
-MIN_NAME: Final = 3  # letters that a name must have to be looked for in everything
-MAX_SMALL: Final = 9999  # no number of a person or a device is as small
+MIN_NAME: Final = 3  # letters that a name must have to be searched for in all texts
+MAX_SMALL: Final = 9999  # numbers of a person or a device are larger
 # The sea around 48.9° S 123.4° W, further from any house than every other place; a coordinate with one decimal is a region.
 SEA: Final = {Kind.LATITUDE: -48.8, Kind.LONGITUDE: -123.3}
 SEA_STEPS: Final = 1000
 DEGREES: Final = 180
-LARGE_ID: Final = 1_000_000_000  # an "id" so large was given by a maker to one car or person (Tesla)
+LARGE_ID: Final = 1_000_000_000  # an "id" of this size identifies one car or person (Tesla)
 VIN_ALPHABET: Final = "0123456789ABCDEFGHJKLMNPRSTUVWXYZ"
 _PLAIN: Final = re.compile(
-    # Our own stand-ins, and those of somebody who writes a recording by hand.
+    # Our own stand-ins, and those in recordings that are written by hand.
     rf"(?i)(?:{'|'.join(Kind)})\d+|(?:car|user|tag|test)[-_ ]?\d*"
     r"|.{1,64}@(?:.{1,255}\.)?example(?:\.(?:org|com|net))?|02[:-]00[:-]00.*|192\.0\.2\.\d+|127\.0\.0\.1|localhost"
 )
@@ -48,7 +48,7 @@ _OVMS: Final = re.compile(r"^(ovms/)([^/]+)/([^/]+)/")
 
 
 class Redaction:
-    """Replaces, and remembers by what; `found` lists what was replaced. `names` are replaced wherever they stand."""
+    """Replaces texts, and remembers their stand-ins; `found` lists what was replaced. `names` are replaced everywhere."""
 
     def __init__(self, names: Iterable[str] = ()) -> None:
         self.found: list[str] = []
@@ -63,13 +63,13 @@ class Redaction:
             self.learn(name)
 
     def learn(self, name: str) -> None:
-        """Replace this name too from now on, unless it is too short or a number, or known by its looks."""
+        """Replace this name too from now on, unless it is too short or a number, or recognized by its format."""
         plain = len(name) < MIN_NAME or name.isdigit() or UUID.fullmatch(name) or VIN.fullmatch(name) or _PLAIN.fullmatch(name)
         if not plain and name not in self._names:
             self._names[name] = re.compile(rf"(?i)(?<![^\W_]){re.escape(name)}(?![^\W_])")
 
     def line(self, line: dict[str, Json]) -> dict[str, Json]:
-        """Redact a line of a recording. A binary payload stays as it is, but for VINs in it."""
+        """Redact a line of a recording. A binary payload is not changed, except for VINs in it."""
         topic = str(line.get("topic") or "")
         redacted = {key: value if key == "payload" else self.value(value) for key, value in line.items()}
         if topic:
@@ -85,14 +85,14 @@ class Redaction:
         return redacted
 
     def topic(self, topic: str) -> str:
-        """Redact a topic: accounts and cars at their known places, and whatever else is known by its looks."""
+        """Redact a topic: accounts and cars at their known places, and whatever else is recognized by its format."""
         topic = _OVMS.sub(
             lambda found: f"{found[1]}{self._stand_in(Kind.ACCOUNT, found[2])}/{self._stand_in(Kind.NAME, found[3])}/", topic
         )
         return "/".join(self._account(part) if UUID.fullmatch(part) else self.text(part) for part in topic.split("/"))
 
     def payload(self, text: str, kind: Kind | None = None) -> str:
-        """Redact a text that may be JSON, or lines of it; unchanged letter for letter where nothing is replaced."""
+        """Redact a text that may be JSON, or lines of it; unchanged byte for byte where nothing is replaced."""
         try:
             value = json.loads(text)
         except ValueError:
@@ -104,7 +104,7 @@ class Redaction:
         return json.dumps(redacted, ensure_ascii=False) if len(self.found) > before else text
 
     def value(self, value: Json, kind: Kind | None = None) -> Json:
-        """Redact a JSON value that stands under a name of some kind."""
+        """Redact a JSON value under a name of some kind."""
         if isinstance(value, dict):
             return self._members(value, kind)
         if isinstance(value, list):
@@ -114,7 +114,7 @@ class Redaction:
         return self._scalar(value, kind)
 
     def text(self, text: str) -> str:
-        """Redact a text, by what is known by its looks, and the names."""
+        """Redact a text, by format, and the names."""
         for kind, pattern in PATTERNS:
             text = pattern.sub(self._replacing(kind), text)
         text = PAIR.sub(
@@ -136,7 +136,7 @@ class Redaction:
             plain = key.lower().replace("_", "")
             inherited = None if plain in NEUTRAL else kind
             if key in LABELS and isinstance(value, str) and kind_of(value):
-                redacted[key] = self._key(value)  # it names what stands beside it, and is nobody's name itself
+                redacted[key] = self._key(value)  # it names the member next to it, and is not a personal name
             else:
                 beside = labelled if key in LABELLED else None
                 own = Kind.ACCOUNT if key == "id" and isinstance(value, int) and value > LARGE_ID else kind_of(key)
@@ -161,7 +161,7 @@ class Redaction:
         return self.text(value) if kind is None else self._whole(kind, value)
 
     def _number(self, axis: Kind, value: Json) -> Json:
-        if isinstance(value, int):  # a degree, or so many millionths of one
+        if isinstance(value, int):  # a degree, or millionths of one
             return value if abs(value) <= DEGREES else self._small(axis, value)
         if isinstance(value, float):
             return float(self._coordinate(axis, repr(value))) if math.isfinite(value) else value
@@ -178,7 +178,7 @@ class Redaction:
         return int(re.sub(r"\D", "", self._stand_in(kind, str(value), counted=True)))
 
     def _whole(self, kind: Kind, text: str) -> str:
-        """Redact all of a text that stands under a name of this kind."""
+        """Redact all of a text under a name of this kind."""
         if kind is Kind.VIN and not (len(text) > MIN_NAME and any(one.isdigit() for one in text)):
             return self.text(text)
         if kind is Kind.SECRET and (scheme := re.match(r"(?i)(bearer|basic) ", text)):
@@ -211,7 +211,7 @@ class Redaction:
 
 def _made(kind: Kind, text: str, number: int) -> str:
     if kind is Kind.VIN and VIN.fullmatch(text):
-        # Maker and model stay, which thousands share; check digit, year, works and serial go.
+        # Maker and model remain, which thousands share; check digit, year, plant and serial number are removed.
         high, low = divmod(number, len(VIN_ALPHABET))
         made = f"{text[:8]}0{VIN_ALPHABET[high % len(VIN_ALPHABET)]}{VIN_ALPHABET[low]}000000"
         return made.lower() if text.islower() else made.upper()

@@ -1,4 +1,4 @@
-"""What in a recording may say who somebody is: by the name it goes by, and by how it looks."""
+"""What in a recording may identify a person: by the member's name, and by format."""
 
 import re
 from enum import StrEnum
@@ -23,7 +23,7 @@ class Kind(StrEnum):
     NETWORK = "network"
 
 
-# By the last part of a name, in small letters, without anything but letters and digits.
+# By the last part of a name, in lower case, letters and digits only.
 _NAMED: Final = {
     Kind.VIN: ("vin", "vehiclevin", "carvin", "vehicleidentificationnumber", "fin"),
     Kind.LATITUDE: ("lat", "estlat", "nativelat"),
@@ -92,10 +92,10 @@ NEUTRAL: Final = frozenset(
         "code",
     }
 )
-"""Members that say nothing of the one they stand beside: a location's timestamp is no place."""
+"""Members that do not describe the member next to them: a location's timestamp is not a place."""
 
 PLACES: Final = frozenset({"address", "geofence", "location"})
-"""Topics below which everything tells where something is."""
+"""Topics below which everything is about a position."""
 
 SAYS_NOTHING: Final = frozenset(
     {
@@ -104,13 +104,13 @@ SAYS_NOTHING: Final = frozenset(
         "home", "not_home", "away", "work",  # zones that many people have
     }
 )  # fmt: skip
-"""Words that a recording must keep, whatever they stand under."""
+"""Values that are not replaced, under any name."""
 
 INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d.*")
-"""A time, whatever it stands under."""
+"""A time, under any name."""
 
 LABELS: Final = ("key", "field", "name", "code", "topic", "entity_id")
-"""Members whose text names what stands beside them, and in which members that is."""
+"""Members whose text names the member next to them, and in which members that applies."""
 LABELLED: Final = frozenset({"value", "payload", "state", "body"})
 
 # ISO 3779: 17 characters without I, O and Q, of which the last four are digits.
@@ -137,13 +137,13 @@ PATTERNS: Final = (
     (Kind.PHONE, re.compile(r"(?<![\w.:+-])\+[1-9]\d{0,2}[ /-]?\(?\d{2,4}\)?[ /-]?\d[\d /-]{3,}\d(?!\w)")),
 )
 PAIR: Final = re.compile(r"(?<![\d.])(-?\d{1,2}\.\d{3,})(\s*[,;]\s*|\s+)(-?\d{1,3}\.\d{3,})(?![\d.])")
-"""Latitude and longitude beside each other, in text."""
+"""Latitude and longitude next to each other, in text."""
 
 UUID: Final = re.compile(r"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def kind_of(name: str) -> Kind | None:
-    """Return the kind of what stands under a name (a member, a header, a topic), by its last part; None: not personal."""
+    """Return the kind of the value under a name (a member, a header, a topic), by its last part; None: not personal."""
     last = re.sub(r"[^a-z0-9]", "", re.split(r"[./:]", name)[-1].lower())
     return next((kind for each in (last, *_singulars(last)) if (kind := _kind_of(each)) is not None), None)
 
@@ -153,7 +153,7 @@ def _kind_of(name: str) -> Kind | None:
 
 
 def _singulars(name: str) -> list[str]:
-    """Return what a plural may be of: `tokens`, `addresses`, `cities`."""
+    """Return the possible singulars of a plural: `tokens`, `addresses`, `cities`."""
     ends = (("ies", "y"), ("es", ""), ("s", ""))
     return [name.removesuffix(plural) + singular for plural, singular in ends if name.endswith(plural)]
 

@@ -12,7 +12,7 @@ from chargeport.clock import Clock
 from chargeport.sources.base import Cause, Delivery, Emit, RawMessage, SourceContext, SourceError, SourceType
 from chargeport.sources.recording import read_recording
 
-BATCH: Final = 500  # messages that are handed on at once, at most
+BATCH: Final = 500  # messages that are passed on at once, at most
 
 
 class Replay:
@@ -39,7 +39,7 @@ class Replay:
         """The name that `meta.source` shows."""
         return self._name
 
-    async def check(self, timeout_s: float) -> None:  # noqa: ARG002  (reading a file waits for nobody)
+    async def check(self, timeout_s: float) -> None:  # noqa: ARG002  (reading a file does not wait)
         """Read all of it once. Raises SourceError."""
         for _ in self._deliveries():
             pass
@@ -108,14 +108,14 @@ class ReplaySource:
         await self._replay.check(timeout_s)
 
     async def run(self, emit: Emit) -> None:
-        """Emit the recording, then rest: a source that ends is started again. Raises SourceError."""
+        """Emit the recording, then wait: a source that ends is started again. Raises SourceError."""
         await self.check(0)
         self._context.status.connected()
         await self._replay.run(self._naming(emit))
         await asyncio.Event().wait()
 
     def _naming(self, emit: Emit) -> Emit:
-        """Return an `emit` that names the car of the settings where the recording names none."""
+        """Return an `emit` that sets the car of the settings where the recording names none."""
         vehicle = self._context.vehicle
         if vehicle is None:
             return emit

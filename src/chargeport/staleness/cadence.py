@@ -72,7 +72,7 @@ class Cadences:
             self._store.readings.on_written(lambda entries, _: self.note_written(entries))
 
     async def run(self, wait: Callable[[float], Awaitable[object]] = asyncio.sleep) -> None:
-        """Learn until cancelled; log store errors. `wait` returns after so many seconds of real time."""
+        """Learn until cancelled; log store errors. `wait` returns after this many seconds of real time."""
         while True:
             await wait(UPDATE_EVERY_S)
             try:

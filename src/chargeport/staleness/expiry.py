@@ -1,7 +1,7 @@
 """Find live values that go stale: an expiry is not stored, so followers of the feed need it from the clock.
 
-The watch has for each car the first instant at which a value may expire, and no values. At that instant it reads the store: a
-value that was confirmed since is fresh for longer. Values that end with their session need no watch: the change of
+The watch stores for each car the first instant at which a value may expire, and no values. At that instant it reads the store:
+a value that was confirmed since is fresh for longer. Values that end with their session need no watch: the change of
 charge-ischarging reports it.
 """
 
@@ -149,7 +149,7 @@ class ExpiryWatch:
             self._add_first(vehicle_ids, now)
 
     def stop(self) -> None:
-        """Forget all vehicles."""
+        """Remove all vehicles."""
         self._cars, self._due, self._first, self._sweep = {}, [], {}, None
 
     def take(self, changes: Iterable[Change]) -> None:

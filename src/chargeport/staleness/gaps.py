@@ -1,4 +1,4 @@
-"""How old a live value gets before its source sends the next one: the gaps between sightings of a car while it charging.
+"""How old a live value gets before its source sends the next one: the gaps between sightings of a car while it charges.
 
 A gap is the time from the instant at which a value was observed to that at which the next one is received. It includes the
 delivery, and is how long a value must be fresh for the signal to be fresh all the time.
@@ -14,7 +14,7 @@ from chargeport.signals.definition import Cadence
 from chargeport.signals.reading import Reading
 
 LIVE_KEYS: Final = frozenset(signal.key for signal in BY_CODE.values() if signal.cadence is Cadence.LIVE)
-MAX_DELAY_MS: Final = 120_000  # between observation and receipt; what is later was buffered or imported, and is not measured
+MAX_DELAY_MS: Final = 120_000  # between observation and receipt; later readings were buffered or imported, and are not measured
 SAME_DELIVERY_MS: Final = 500  # readings received within this time belong to one delivery, whenever they were observed
 MAX_GAPS: Final = 64  # of a car and signal: the newest
 QUANTILE: Final = 0.95

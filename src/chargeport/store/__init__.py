@@ -1,1 +1,1 @@
-"""The store: its protocols, and the databases that keep them. What is acknowledged is on disk."""
+"""The store: its protocols, and the databases that implement them. What is acknowledged is on disk."""

@@ -1,4 +1,4 @@
-"""The store's part about applications: tokens, connections, consents. Secrets arrive hashed. See `store.protocols.Store`."""
+"""The store's part for applications: tokens, connections, consents. Secrets are passed as hashes. See `protocols.Store`."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -10,10 +10,10 @@ from chargeport.store.records import Application, Connection, Grant, Page
 
 
 class Access(Protocol):
-    """Applications, their tokens and their connections. Secrets arrive hashed."""
+    """Applications, their tokens and their connections. Secrets are passed as hashes."""
 
     async def add_application(self, application: Application, secret_hash: bytes) -> None:
-        """Make an application known."""
+        """Store a new application."""
         ...
 
     async def application(self, client_id: str) -> tuple[Application, bytes] | None:
@@ -21,15 +21,15 @@ class Access(Protocol):
         ...
 
     async def applications(self) -> list[Application]:
-        """Return all applications, the revoked ones too, oldest first."""
+        """Return all applications, including revoked ones, oldest first."""
         ...
 
     async def rotate_secret(self, client_id: str, secret_hash: bytes, management_token: str) -> bool:
-        """Give an application new secrets and end its tokens; False when it is unknown or revoked."""
+        """Set new secrets of an application and end its tokens; return False if it is unknown or revoked."""
         ...
 
     async def rotate_management_token(self, client_id: str, management_token: str, previous_until: int) -> bool:
-        """Give an application a new management token; the one before stays valid until then. False as `rotate_secret`."""
+        """Set a new management token; the previous one stays valid until then. Return False as `rotate_secret` does."""
         ...
 
     async def encrypt_anew(self, *, stale_only: bool = False) -> int:
@@ -37,7 +37,7 @@ class Access(Protocol):
         ...
 
     async def revoke_application(self, client_id: str, at: int) -> bool:
-        """End an application and its tokens; False when it is unknown or revoked already."""
+        """End an application and its tokens; return False if it is unknown or revoked already."""
         ...
 
     async def add_token(
@@ -51,32 +51,32 @@ class Access(Protocol):
         now: int | None = None,
         most: int | None = None,
     ) -> None:
-        """Keep a token by its hash, and of its application the newest `most`; tokens that expired an hour before `now` go.
+        """Store a token by its hash; of its application keep the newest `most`, and none that expired an hour before `now`.
 
-        With `user_uuid` it is good for this user's vehicles alone. `person` is who uses it, where that is known.
+        With `user_uuid` it is valid for this user's vehicles only. `person` is the user of the token, where that is known.
         """
         ...
 
     async def expire_tokens(self, at: int, client_id: str | None = None) -> int:
-        """Let the tokens of an application (None: of all) expire at this instant; how many that were."""
+        """Set the tokens of an application (None: of all) to expire at this instant; return their number."""
         ...
 
     async def grant(self, token_hash: bytes) -> Grant | None:
-        """Return the grant of a token; None when it is unknown or its application revoked. It may have expired."""
+        """Return the grant of a token; None if it is unknown or its application was revoked. It may have expired."""
         ...
 
     async def add_connection(self, connection: Connection) -> Connection:
-        """Connect; an existing connection of the same three gets the new permissions and keeps its id."""
+        """Add a connection; an existing one of the same three gets the new permissions and keeps its id."""
         ...
 
     async def connection(self, client_id: str, vehicle_id: str, user_uuid: str | None = None) -> Connection | None:
-        """Return the connection of an application to a car; the oldest, unless a user is named by UUID."""
+        """Return the connection of an application to a car; the oldest one unless a user is given by UUID."""
         ...
 
     async def connections_with(
         self, client_id: str, vehicle_ids: Sequence[str], user_uuid: str | None = None
     ) -> dict[str, Connection]:
-        """Return what `connection` returns of each of these cars, by the car's id; those without are left out."""
+        """Return the connections to these cars as `connection` does, by the car's id; cars without one are left out."""
         ...
 
     async def may_write(self, client_id: str, vehicle_id: str) -> bool:
@@ -93,34 +93,34 @@ class Access(Protocol):
         mode: str | None = None,
         every: frozenset[Permission] | None = None,
     ) -> tuple[list[Connection], int]:
-        """Return a page of the connections that fit, newest first, and how many there are.
+        """Return a page of the connections that match, newest first, and their number.
 
-        With `every`, the application has a connection of its own with each vehicle that it has none with otherwise, except
-        where it ended that: `user_id` is then the client id, `id` the vehicle's, and `every` the permissions.
+        With `every`, the application has a connection of its own to each vehicle to which it has no other one, except
+        where it ended that one: `user_id` is then the client id, `id` the vehicle's, and `every` the permissions.
         """
         ...
 
     async def end_connections(self, client_id: str, vehicle_ids: Sequence[str] | None, at: int) -> int:
-        """End the application's own connections with these vehicles (None: with all there are); how many that were."""
+        """End the application's own connections to these vehicles (None: to all); return their number."""
         ...
 
     async def ended_among(self, client_id: str, vehicle_ids: Sequence[str]) -> frozenset[str]:
-        """Return those of these vehicles with which the application ended its own connection."""
+        """Return those of these vehicles to which the application ended its own connection."""
         ...
 
     async def connection_by_id(
         self, connection_id: str, client_id: str | None = None, user_uuid: str | None = None
     ) -> Connection | None:
-        """Return one connection; where named, if it is of this application and of this user. Another's costs what none does."""
+        """Return one connection; if given, only of this application and this user. One of others takes as long as none."""
         ...
 
     async def remove_connection(self, connection_id: str) -> bool:
-        """End a connection; False when there is none."""
+        """End a connection; return False if there is none."""
         ...
 
 
 class Consent(msgspec.Struct, frozen=True, kw_only=True):
-    """A code (with `redirect_uri`) or a refresh token (without). All of one `family` come from one consent of a person."""
+    """A code (with `redirect_uri`) or a refresh token (without). All of one `family` derive from one consent of a person."""
 
     family: str
     client_id: str
@@ -134,11 +134,11 @@ class Connect(Protocol):
     """Redirects, codes and refresh tokens of applications."""
 
     async def add_redirects(self, client_id: str, uris: Sequence[str]) -> None:
-        """Let people be sent back to these addresses."""
+        """Allow redirects of people to these addresses."""
         ...
 
     async def remove_redirects(self, client_id: str, uris: Sequence[str]) -> None:
-        """Let nobody be sent back to these addresses any more."""
+        """End the permission for redirects to these addresses."""
         ...
 
     async def redirects(self, client_id: str) -> list[str]:
@@ -146,7 +146,7 @@ class Connect(Protocol):
         ...
 
     async def add_consent(self, secret_hash: bytes, consent: Consent, now: int) -> None:
-        """Keep a code. Those that are over are forgotten."""
+        """Store a code, and remove expired ones."""
         ...
 
     async def consent(self, secret_hash: bytes) -> Consent | None:
@@ -154,8 +154,8 @@ class Connect(Protocol):
         ...
 
     async def exchange(self, secret_hash: bytes, token_hash: bytes, refresh_hash: bytes, refresh: Consent) -> bool:
-        """Use a code or refresh token up for an access token and a new refresh token.
+        """Exchange a code or refresh token for an access token and a new refresh token; it can't be used again.
 
-        False where it was used before: everything of its family ends then, for somebody else may have it.
+        Return False if it was used before: everything of its family ends then, because it may have been stolen.
         """
         ...

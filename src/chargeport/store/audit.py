@@ -1,7 +1,7 @@
 """The audit log: who did what, when and from where. A change of the database is recorded in its own transaction.
 
 No entry has a secret, a VIN or a place: vehicles are named by their ids. Frequent actions (tokens, requests, wrong secrets) are
-one entry for each day, with a count. The actor is a context variable, set where requests and commands come in, so that no
+one entry for each day, with a count. The actor is a context variable, set where requests and commands are received, so that no
 caller of the store can omit it.
 """
 

@@ -1,4 +1,4 @@
-"""Opens the database that a URL names. PostgreSQL's driver is loaded only where it is used: it is an extra."""
+"""Open the database of a URL. PostgreSQL's driver is loaded only where it is used: it is an extra."""
 
 from collections.abc import Callable
 
@@ -16,9 +16,9 @@ def open_store(
     create: bool = True,
     encryption: Encryption | None = None,
 ) -> Store:
-    """Open the database of a URL, brought up to date. `ring` is called after each commit; `encryption` hides secrets.
+    """Open the database of a URL and migrate it. `ring` is called after each commit; `encryption` encrypts secrets.
 
-    Where there was a file once, an empty one is made only `anew`; without `create` none is made at all. Raises StartError,
+    If a database file was removed, an empty one is created only with `anew`; without `create` never. Raises StartError,
     SchemaError, SettingError.
     """
     if is_server(url):
@@ -34,7 +34,7 @@ def open_store(
 
 
 def require_driver() -> None:
-    """Raise StartError where what talks to PostgreSQL is not installed."""
+    """Raise StartError if the driver of PostgreSQL is not installed."""
     try:
         import asyncpg  # type: ignore[import-untyped]  # noqa: F401
     except ImportError:

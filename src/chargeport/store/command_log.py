@@ -1,4 +1,4 @@
-"""What a store keeps of commands: who had which vehicle do what, when, and what came of it."""
+"""The stored commands: who sent which command to which vehicle and when, and the outcome."""
 
 from typing import Protocol
 
@@ -8,10 +8,10 @@ from chargeport.store.records import Page
 
 
 class StoredCommand(msgspec.Struct, frozen=True, kw_only=True):
-    """A command to a vehicle. `parameters` is JSON; `source` is what took it.
+    """A command to a vehicle. `parameters` is JSON; `source` is the source that executed it.
 
     `outcome` is SUCCESS, PENDING, or type and code of an error with a slash between; `detail` is the error's sentence.
-    Without `ended_at` nothing is known of the outcome: the command is under way, or whoever gave it was interrupted.
+    Without `ended_at` the outcome is unknown: the command is under way, or the process that executed it was interrupted.
     """
 
     id: str
@@ -31,18 +31,18 @@ class CommandLog(Protocol):
     """The commands to vehicles, the newest of each."""
 
     async def begin(self, command: StoredCommand) -> None:
-        """Keep a command, before it is given. Raises NotFoundError where there is no such vehicle.
+        """Store a command before it is executed. Raises NotFoundError where there is no such vehicle.
 
         An implementation limits how many are stored of one vehicle; the oldest are removed.
         """
         ...
 
     async def end(self, command: StoredCommand) -> None:
-        """Keep what came of a command that was begun."""
+        """Store the outcome of a command."""
         ...
 
     async def commands(
         self, page: Page, vehicle_id: str | None = None, client_id: str | None = None, user_uuid: str | None = None
     ) -> tuple[list[StoredCommand], int]:
-        """Return a page of the commands, newest first, and how many there are: of a vehicle, an application, a user."""
+        """Return a page of the commands, newest first, and their number: of a vehicle, an application, a user."""
         ...

@@ -1,4 +1,4 @@
-"""The feed as readers see it: the changes that were effective at their moment, and the stored position of each consumer."""
+"""The feed for readers: the changes that were effective at their instant, and the stored position of each consumer."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -10,13 +10,13 @@ from chargeport.signals.ranks import DERIVED_FIRST, is_derived
 from chargeport.store.protocols import Store
 from chargeport.store.records import Change, VehicleSeries
 
-MAX_CARS: Final = 100_000  # whose reporting sources are remembered: some 20 MB
+MAX_CARS: Final = 100_000  # whose reporting sources are cached: some 20 MB
 
 _KEY: Final = "cursor"
 
 
 class EffectiveFeed:
-    """Picks the changes that are events. Of a car that one source reports, nearly every one is."""
+    """Selects the changes that are events. Of a car with one source, nearly every change is one."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -27,7 +27,7 @@ class EffectiveFeed:
         return [change for change in changes if await self._is_alone(change) or await self._is_effective(change)]
 
     async def _is_alone(self, change: Change) -> bool:
-        """Return whether nothing can be preferred to the change, for its source is the only one that reports the car."""
+        """Return whether no value can take precedence over the change: only its source reports the car."""
         known = self._reporting.get(change.vehicle_id)
         if known is None:
             found = await self._store.readings.signals(change.vehicle_id)
@@ -51,7 +51,7 @@ class EffectiveFeed:
         return counts.unavailability is None and counts.state.value == change.value
 
     async def _counted(self, vehicle_id: str, signal: Signal, at: int) -> Effective | None:
-        """Return what was effective of the signal at an instant; the latest states suffice while nothing newer is known."""
+        """Return the effective value of the signal at an instant; the latest states suffice if nothing newer is known."""
         found = await self._store.readings.signal(vehicle_id, signal)
         if found is not None and _is_newer(found, at):
             found = await self._store.history.series_at(vehicle_id, at)
@@ -64,14 +64,14 @@ def _is_newer(found: VehicleSeries, at: int) -> bool:
 
 
 class FeedCursor:
-    """The position in the feed up to which a consumer is done, in the store under the consumer's name."""
+    """The position in the feed up to which a consumer has processed it, stored under the consumer's name."""
 
     def __init__(self, store: Store, consumer: str) -> None:
         self._store = store
         self._consumer = consumer
 
     async def position(self) -> int:
-        """Return how far the feed was consumed; a first start begins at its end. Raises StoreError."""
+        """Return the position up to which the feed was processed; a first start begins at its end. Raises StoreError."""
         known = await self._store.notes.recall(self._consumer, _KEY)
         if known is not None:
             return int(known)
@@ -80,5 +80,5 @@ class FeedCursor:
         return position
 
     async def keep(self, position: int) -> None:
-        """Note that all up to this position is done. Raises StoreError."""
+        """Store that everything up to this position is processed. Raises StoreError."""
         await self._store.notes.remember(self._consumer, _KEY, str(position))

@@ -1,4 +1,4 @@
-"""The effective history of a signal, swept over the series of all sources as it is wanted. Works on any backend."""
+"""The effective history of a signal, computed on request from the series of all sources. Works on any backend."""
 
 import asyncio
 from collections import Counter
@@ -42,7 +42,7 @@ class EffectiveHistory:
         after: RunStart | None = None,
         limit: int,
     ) -> list[Step]:
-        """Return up to `limit` changes of the effective value from `from_at` on, or behind `after`, and before `to_at`."""
+        """Return up to `limit` changes of the effective value from `from_at` on, or after `after`, and before `to_at`."""
         alone = await self._alone(vehicle_id, signal)
         if alone is not None:
             return await self._changes(vehicle_id, signal, from_at, to_at, alone, after=after, limit=limit)
@@ -74,11 +74,11 @@ class EffectiveHistory:
             at = upto
 
     async def horizon(self, vehicle_id: str, signal: Signal) -> Horizon | None:
-        """Return since when more than hours is stored. See `store.protocols.History`."""
+        """Return since when the signal's runs are complete. See `store.protocols.History`."""
         return await self._store.history.horizon(vehicle_id, signal)
 
     async def hours(self, vehicle_id: str, signal: Signal, from_at: int, to_at: int, *, limit: int) -> list[Hour]:
-        """Return the stored hours: of several sources' the preferred one's; of a flag the one in which it was true longest."""
+        """Return the stored hours: of several sources the preferred one's; of a flag the one in which it was true longest."""
         found: dict[int, list[Hour]] = {}
         cut_at = None
         for source in await self.sources(vehicle_id, signal):
@@ -97,7 +97,7 @@ class EffectiveHistory:
         return min(hours, key=lambda hour: (not hour.held_ms, is_derived(hour.source), ranks.rank(signal, hour.source)))
 
     async def _until(self, vehicle_id: str, signal: Signal, to_at: int | None) -> int:
-        """Return where history ends: now, or behind the newest report where that is ahead of the clock."""
+        """Return where history ends: now, or after the newest report where that is ahead of the clock."""
         known = await self._store.readings.signal(vehicle_id, signal)
         series = () if known is None else known.series.values()
         reported = [max(state.observed_at or 0, state.absence_at or 0) for states in series for state in states]
@@ -105,7 +105,7 @@ class EffectiveHistory:
         return end if to_at is None else min(to_at, end)
 
     async def first_at(self, vehicle_id: str, signal: Signal) -> int | None:
-        """Return since when anything is known of the signal at its finest; None where nothing is."""
+        """Return since when the signal is known in its finest form; None where it is not."""
         found = [
             run.observed_at
             for source in await self.sources(vehicle_id, signal)
@@ -114,7 +114,7 @@ class EffectiveHistory:
         return min(found, default=None)
 
     async def _alone(self, vehicle_id: str, signal: Signal) -> str | None:
-        """Return the one source that reported the signal, where no other one says anything of the flags."""
+        """Return the only source that reported the signal, where no other source reported a flag; else None."""
         sources = await self.sources(vehicle_id, signal)
         if len(sources) != 1:
             return None
@@ -158,7 +158,7 @@ class EffectiveHistory:
     async def _reports(
         self, vehicle_id: str, series: Sequence[tuple[Signal, str]], at: int, until: int
     ) -> tuple[int, Reports]:  # fmt: skip
-        """Return what the series say from `at` on, as far as one go gets, and up to where that is."""
+        """Return the reports of the series from `at` on, as far as one read reaches, and up to where that is."""
         counts = Counter(signal for signal, _ in series)
         found: dict[tuple[Signal, str], list[Run]] = {}
         for every in (True, False):
@@ -185,7 +185,7 @@ def _taken(sweep: Sweep, reports: Reports, until: int) -> list[Span]:
 
 
 def _seen(run: Run) -> Iterable[Report]:
-    """Yield the reports of a run; without its sightings the first one will do."""
+    """Yield the reports of a run; without its sightings only the first one."""
     for at in run.sightings or (run.observed_at,):
         yield Report(at, run.received_at, run.value, run.absence, run.rule)
 

@@ -1,7 +1,7 @@
-"""Secrets that have to be used again, such as the keys of webhooks, encrypted at rest. All others are stored hashed.
+"""Encryption at rest of secrets that are used again, such as the keys of webhooks. All others are stored as hashes.
 
 The keys come from the environment or a file, and are never in the database. The first one encrypts, every one decrypts, so
-that a key is replaced while the server runs: put the new one in front, encrypt anew, then take the old one away.
+that a key can be replaced while the server runs: put the new one in front, encrypt again, then remove the old one.
 """
 
 import base64
@@ -20,10 +20,10 @@ _PERSON: Final = b"chargeport/rest"
 
 
 class Encryption:
-    """Encrypts and decrypts texts. Without keys it leaves them as they are."""
+    """Encrypts and decrypts texts. Without keys it leaves them unchanged."""
 
     def __init__(self, keys: Callable[[], str | None] = lambda: None) -> None:
-        """Prepare the encryption. `keys` returns the keys as they are now, separated by white space. Raises SettingError."""
+        """Prepare the encryption. `keys` returns the present keys, separated by white space. Raises SettingError."""
         self._keys = keys
         self._loaded = self._load()
 
@@ -42,7 +42,7 @@ class Encryption:
         return secret if self._loaded is None else _ENCRYPTED + self._loaded.encrypt(secret.encode()).decode()
 
     def decrypt(self, stored: str) -> str:
-        """Return the secret that was stored. Raises StoreError where no key fits."""
+        """Return the stored secret. Raises StoreError where no key fits."""
         if not self.is_encrypted(stored):
             return stored
         from cryptography.fernet import InvalidToken

@@ -15,7 +15,7 @@ MOST_WAITING: Final = 200_000  # readings: some 100 MB, and seconds of work for 
 
 @contextmanager
 def unlogged() -> Iterator[None]:
-    """Log no failure meanwhile: whoever works on the store reports the error that ends the work."""
+    """Log no failure meanwhile: the caller reports the error that ends its work."""
 
     def refuse(_: logging.LogRecord) -> bool:
         return False
@@ -42,7 +42,7 @@ class Health:
 
     @property
     def is_lasting(self) -> bool:
-        """Whether the current failure can't end by itself."""
+        """Whether the current failure can't be ended by a successful write."""
         return self._is_lasting
 
     def failed(self, failure: StoreError, *, lasting: bool = False) -> None:
@@ -72,7 +72,7 @@ class Backlog:
 
     @contextmanager
     def of(self, count: int) -> Iterator[None]:
-        """Count so many while they wait; what is alone may be as large as it likes. Raises StoreError where too many wait."""
+        """Count the readings while they wait; a single batch may have any size. Raises StoreError where too many wait."""
         with self._lock:
             if self._waiting and self._waiting + count > self._most:
                 raise StoreError(f"The store is slow: {self._waiting} readings wait to be written. Send these again later.")

@@ -1,4 +1,4 @@
-"""Readings that are at hand without waiting: what the quickest reads need of a store, as rows."""
+"""Readings that can be read without waiting: the interface of the fastest reads to a store, as rows."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
@@ -16,7 +16,7 @@ Sole = tuple[Vehicle, int, Any, int | None, int, int | None, int | None, FlagRep
 
 @runtime_checkable
 class Immediate(Protocol):
-    """Readings that are at hand without waiting, as rows: those of a database in this process."""
+    """Readings that can be read without waiting, as rows: those of a database in this process."""
 
     @property
     def freshness(self) -> Freshness:
@@ -36,7 +36,7 @@ class Immediate(Protocol):
         ...
 
     def named(self, number: int) -> Named:
-        """Return what the series of this number is of."""
+        """Return signal and source of the series with this number."""
         ...
 
     def rule(self, key: int) -> str:

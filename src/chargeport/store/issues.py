@@ -1,4 +1,4 @@
-"""What a store keeps of what could not be understood."""
+"""The store's interface for issues: messages that could not be read."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -8,26 +8,26 @@ from chargeport.store.records import IssueCount, Page, StoredMessage
 
 
 class Issues(Protocol):
-    """What could not be understood."""
+    """Messages that could not be read."""
 
     async def add_issues(self, issues: Sequence[Issue], client_id: str | None = None) -> None:
-        """Keep issues; one of the same source, vehicle, subject and detail is counted, with its newest message.
+        """Store issues; one of the same source, vehicle, subject and detail is counted, with its newest message.
 
-        What an application sent (`client_id`) has room of its own: it pushes out nothing of other applications and of sources.
+        The issues of an application (`client_id`) have their own limit: they remove none of other applications and of sources.
         """
         ...
 
     async def issues(self, page: Page) -> tuple[list[IssueCount], int]:
-        """Return a page of the issues, newest first, and how many different ones there are."""
+        """Return a page of the issues, newest first, and the number of different ones."""
         ...
 
     async def issue_messages(self, after: int, limit: int) -> list[StoredMessage]:
-        """Return the messages behind the issues, in the order in which they came, those after the one with this number.
+        """Return the messages of the issues, in the order of their receipt, those after the one with this number.
 
         An implementation limits how many of the newest are stored for each issue.
         """
         ...
 
     async def settle(self, message: StoredMessage) -> None:
-        """Forget a message that is understood by now, and count it no more; its issue goes with the last one of its kind."""
+        """Remove a message that can be read by now, and decrement its count; its issue is removed with its last message."""
         ...

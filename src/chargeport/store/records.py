@@ -1,4 +1,4 @@
-"""What crosses the store's seam: cars and their states, changes, applications, connections, and parts of lists.
+"""The records in the store's interface: cars and their states, changes, applications, connections, and parts of lists.
 
 Instants are milliseconds since the epoch.
 """
@@ -18,28 +18,28 @@ from chargeport.signals.state import State
 
 
 class Outcome(StrEnum):
-    """What became of one entry. All but the last two are on disk."""
+    """The outcome of one entry. All but the last two are on disk."""
 
     ACCEPTED = "accepted"  # it is the latest now
     SUPERSEDED = "superseded"  # stored in history; a newer one is the latest
-    UNCHANGED = "unchanged"  # confirms what was known
+    UNCHANGED = "unchanged"  # confirms the known value
     UNKNOWN_VEHICLE = "unknown_vehicle"
     NOT_PERMITTED = "not_permitted"
 
 
 WriteListener = Callable[[Sequence[Entry], Sequence[Outcome]], None]
-"""Is called with entries that were written and what became of each."""
+"""Called with entries that were written and the outcome of each."""
 
 _VIN: Final = re.compile(r"[A-HJ-NPR-Z0-9]{17}")  # ISO 3779: no I, O, Q
 
 
 def is_vin(name: str) -> bool:
-    """Return whether a name has the form of a vehicle identification number, in capitals."""
+    """Return whether a name has the form of a vehicle identification number, in upper case."""
     return _VIN.fullmatch(name) is not None
 
 
 class Vehicle(msgspec.Struct, frozen=True, kw_only=True):
-    """A car. `id` is what clients call it; `vin` and `aliases` are what sources may call it. What is not known is None."""
+    """A car. `id` is its name for clients; `vin` and `aliases` are its names for sources. Unknown members are None."""
 
     id: str
     make: str | None = None
@@ -53,28 +53,28 @@ class Vehicle(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VehicleSeries(msgspec.Struct, frozen=True):
-    """A car and what each source reported of its signals: by signal key, one state for each source, in no particular order."""
+    """A car and the reports of its sources: by signal key, one state for each source, in no particular order."""
 
     vehicle: Vehicle
     series: dict[int, tuple[State, ...]]
 
     @property
     def known(self) -> dict[int, tuple[State, ...]]:
-        """The series, and as one more of each signal what the car's own facts say of it: they hold at every time."""
+        """The series, and for each signal a further one from the car's own facts: these are valid at any time."""
         vin, at = self.vehicle.vin, self.vehicle.created_at
         if vin is None:
             return self.series
         return {**self.series, VIN.key: (*self.series.get(VIN.key, ()), State(VIN, vin, at, at, at))}
 
     def known_of(self, signal: Signal) -> dict[int, tuple[State, ...]]:
-        """Return what decides on a signal: nearly always the series alone."""
+        """Return the states that decide on a signal: nearly always the series alone."""
         return self.known if signal is VIN else self.series
 
 
 class Named(NamedTuple):
-    """What a series is of: its signal and source, whether it is a flag, and for how long a live value of it is valid.
+    """Signal and source of a series, whether it is a flag, and for how long a live value of it is valid.
 
-    A series has a number: the keys of the signal and of the source in one.
+    The number of a series is composed of the keys of the signal and of the source.
     """
 
     signal: Signal
@@ -99,9 +99,9 @@ class Change(msgspec.Struct, frozen=True):
 
 
 class Run(msgspec.Struct, frozen=True):
-    """A value that a source reported, or why there was none, from when to when with nothing else from that source between.
+    """A value that a source reported, or the reason for none, from when to when without anything else from it between.
 
-    `received_at` and `rule` belong to its first sighting. `sightings` are all of them, where they were asked for.
+    `received_at` and `rule` are of its first sighting. `sightings` are all of them, if requested.
     """
 
     observed_at: int
@@ -116,7 +116,7 @@ class Run(msgspec.Struct, frozen=True):
 
 
 class RunStart(NamedTuple):
-    """Where a run begins in the history of a series: its first instant and its position in the feed."""
+    """The position of a run in the history of a series: its first instant and its position in the feed."""
 
     observed_at: int
     position: int
@@ -132,11 +132,11 @@ class Application(msgspec.Struct, frozen=True, kw_only=True):
     management_token: str = ""
     created_at: int = 0
     revoked_at: int | None = None
-    previous_token: str | None = None  # the management token before, good until `previous_until`
+    previous_token: str | None = None  # the previous management token, valid until `previous_until`
     previous_until: int = 0
 
     def signing_keys(self, now: int) -> tuple[str, ...]:
-        """Return the management tokens that are valid, the one that receivers have known longer first."""
+        """Return the valid management tokens, the older one first."""
         is_valid = self.previous_token is not None and now < self.previous_until
         return (self.previous_token, self.management_token) if is_valid else (self.management_token,)  # type: ignore[return-value]
 
@@ -144,8 +144,8 @@ class Application(msgspec.Struct, frozen=True, kw_only=True):
 class Grant(msgspec.Struct, frozen=True):
     """What a bearer token gives access to, until when.
 
-    `has_ended`: the application sees every vehicle but those with which it ended its connection. A token that came of
-    a person's consent is good for the connections of `user_uuid` alone.
+    `has_ended`: the application sees every vehicle but those to which it ended its connection. A token from a
+    person's consent is valid for the connections of `user_uuid` only.
     """
 
     client_id: str
@@ -154,11 +154,11 @@ class Grant(msgspec.Struct, frozen=True):
     expires_at: int
     has_ended: bool = False
     user_uuid: str | None = None
-    person: str | None = None  # who is signed in to the page that uses it
+    person: str | None = None  # the user of the page who uses it
 
     @property
     def sees_all(self) -> bool:
-        """Whether every vehicle is the application's to see, so that no connection need be looked up."""
+        """Whether the application may see every vehicle, so that no connection need be looked up."""
         return not self.connected_only and not self.has_ended
 
 
@@ -166,7 +166,7 @@ _USERS: Final = uuid.UUID("5c1f8a5e-6f0e-4c4b-9a43-0f6d7f0c2b11")  # the namespa
 
 
 def user_uuid_of(name: str) -> str:
-    """Return the UUID by which clients know a user: the name itself where it is one, else one made from the name.
+    """Return the UUID of a user for clients: the name itself where it is one, else one made from the name.
 
     >>> user_uuid_of("7D0F5C1E-2A67-4F0B-9F61-0C5D3B1E8A01")
     '7d0f5c1e-2a67-4f0b-9f61-0c5d3b1e8a01'
@@ -178,7 +178,7 @@ def user_uuid_of(name: str) -> str:
 
 
 class Connection(msgspec.Struct, frozen=True, kw_only=True):
-    """An application may read a user's vehicle, with these permissions. `user_id` is the user's name in a person's words."""
+    """An application may read a user's vehicle, with these permissions. `user_id` is the user's name as a person wrote it."""
 
     id: str
     client_id: str
@@ -189,17 +189,17 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def user_uuid(self) -> str:
-        """The user as clients know them."""
+        """The user's UUID for clients."""
         return user_uuid_of(self.user_id)
 
     @property
     def external_id(self) -> str | None:
-        """The person's words for the user; None where they gave the UUID, or where the user is the application's own."""
+        """The user's name as a person wrote it; None where it is the UUID, or where the user is the application's own."""
         return None if self.user_id in (self.user_uuid, self.client_id) else self.user_id
 
 
 class IssueCount(msgspec.Struct, frozen=True):
-    """An issue that was met `count` times, as it was met last; `client_id` is the application that sent it, if one did."""
+    """An issue that occurred `count` times, with its last occurrence; `client_id` is the application that sent it, if any."""
 
     issue: Issue
     count: int
@@ -208,7 +208,7 @@ class IssueCount(msgspec.Struct, frozen=True):
 
 
 class StoredSession(msgspec.Struct, frozen=True):
-    """A charging session; `body` is JSON, whose form is not the store's business."""
+    """A charging session; `body` is JSON, which the store does not interpret."""
 
     started_at: int
     id: str
@@ -227,7 +227,7 @@ class ReportedSession(msgspec.Struct, frozen=True):
 
 
 class DirtyVehicle(msgspec.Struct, frozen=True):
-    """Something was stored of a car; where it concerns what was asked for, between which instants of observation."""
+    """A car with new entries; if they concern the requested signals, between which instants of observation."""
 
     vehicle_id: str
     first_at: int | None
@@ -235,7 +235,7 @@ class DirtyVehicle(msgspec.Struct, frozen=True):
 
 
 class StoredEdit(msgspec.Struct, frozen=True):
-    """What a person changed about a car's sessions; `body` is JSON."""
+    """An edit of a car's sessions by a person; `body` is JSON."""
 
     number: int
     made_at: int
@@ -243,7 +243,7 @@ class StoredEdit(msgspec.Struct, frozen=True):
 
 
 class StoredMessage(msgspec.Struct, frozen=True):
-    """A message that could not be understood, whole, with its number in the order in which they came, and who sent it."""
+    """A whole message that could not be read, with its number in the order of receipt, and its sender."""
 
     id: int
     issue: Issue
@@ -251,7 +251,7 @@ class StoredMessage(msgspec.Struct, frozen=True):
 
 
 class Page(msgspec.Struct, frozen=True):
-    """Which part of a list: `number` counts from 1."""
+    """A part of a list: `number` counts from 1."""
 
     number: int = 1
     size: int = 10
@@ -263,7 +263,7 @@ class Page(msgspec.Struct, frozen=True):
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
-    """Which sightings: of these cars and signals (None: all), observed from `start` on and before `end`.
+    """A selection of sightings: of these cars and signals (None: all), observed from `start` on and before `end`.
 
     Of a run the first and the last one within these bounds, or `every` one.
     """
@@ -278,7 +278,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
 class Sighting(msgspec.Struct, frozen=True):
     """A value, or the reason why there was none, at one instant.
 
-    When it was received is stored for the first instant of a run and for the newest of a series; else it is None.
+    The receipt is stored for the first instant of a run and for the newest of a series; else it is None.
     """
 
     vehicle_id: str
@@ -291,14 +291,14 @@ class Sighting(msgspec.Struct, frozen=True):
 
 
 class Stretch(msgspec.Struct, frozen=True):
-    """Sightings that follow each other, and which share of all (0 to 1) was read when they were."""
+    """Consecutive sightings, and the share of all (0 to 1) that was read when they were."""
 
     sightings: list[Sighting]
     share: float
 
 
 class Forgotten(msgspec.Struct, frozen=True, kw_only=True):
-    """How much of a source was erased: of how many vehicles, latest values, runs and hours of history, sessions, issues."""
+    """The erased counts of a source: of vehicles, latest values, runs and hours of history, sessions, issues."""
 
     vehicles: int = 0
     latest: int = 0
@@ -308,7 +308,7 @@ class Forgotten(msgspec.Struct, frozen=True, kw_only=True):
     issues: int = 0
 
     def plus(self, other: "Forgotten") -> "Forgotten":
-        """Return both together."""
+        """Return the sums of both."""
         return Forgotten(**{name: getattr(self, name) + getattr(other, name) for name in self.__struct_fields__})
 
 
@@ -322,10 +322,10 @@ class ErasedSpan(msgspec.Struct, frozen=True):
 
 
 class Erased(msgspec.Struct, frozen=True, kw_only=True):
-    """How much was erased with a car: values that held, runs and hours of history, connections, names, issues about it.
+    """The counts of what was erased with a car: values, runs and hours of history, connections, names, issues about it.
 
     `commands` are those to it, `events` those for webhooks, `audited` the entries of the audit log that named it, `notes` those
-    of sources that did.
+    of sources that named it.
     """
 
     latest: int

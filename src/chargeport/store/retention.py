@@ -1,4 +1,4 @@
-"""The loops that make history coarse as it grows old and prune the audit log, on any store: a round every hour."""
+"""The loops that fold history as it gets older and prune the audit log, on any store: a round every hour."""
 
 import asyncio
 import logging
@@ -11,8 +11,8 @@ from chargeport.store.protocols import Retention
 from chargeport.store.retention_policy import Policy, Progress
 
 MAX_DEEDS: Final = 1_000_000  # entries of the audit log: some 200 MB
-PAUSE_S: Final = 0.05  # between steps: more than a step takes, so that others have the writer most of the time
-ROUND_S: Final = 3600.0  # between rounds: horizons move once a day, but what comes late should not wait for long
+PAUSE_S: Final = 0.05  # between steps: longer than a step, so that others have the writer most of the time
+ROUND_S: Final = 3600.0  # between rounds: horizons move once a day, but late entries should not wait for long
 
 _log = logging.getLogger("chargeport.store")
 
@@ -25,7 +25,7 @@ async def keep(store: Retention, policy: Policy, clock: Clock) -> None:
             if done.runs or done.hours or done.dropped:
                 _log.info("%d runs became %d hours; %d hours were dropped", done.runs, done.hours, done.dropped)
         except StoreError as error:
-            _log.warning("history is not made coarse for now: %s", error)
+            _log.warning("history is not folded for now: %s", error)
         await clock.sleep(ROUND_S)
 
 
@@ -40,7 +40,7 @@ async def keep_audit(store: Audit, days: int, clock: Clock) -> None:
 
 
 async def go_round(store: Retention, policy: Policy, clock: Clock) -> Progress:
-    """Fold all that is due, step by step; what was done altogether. Raises StoreError."""
+    """Fold all that is due, step by step; return the total progress. Raises StoreError."""
     runs, hours, dropped = 0, 0, 0
     progress = await store.fold(policy, clock.now())
     while True:

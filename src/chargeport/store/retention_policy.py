@@ -1,4 +1,4 @@
-"""How history becomes coarse: what is left of an hour, since when, and what is stored for how long."""
+"""Retention of history: the content of an hour, its beginning, and how long each form is stored."""
 
 from typing import Final
 
@@ -12,10 +12,10 @@ DAY_MS: Final = 24 * HOUR_MS
 
 
 class Hour(msgspec.Struct, frozen=True, kw_only=True):
-    """What is left of an hour of a series whose runs are no longer stored.
+    """The content of an hour of a series whose runs are no longer stored.
 
-    `changes` to a value began in it, and for `held_ms` some value stood. Of numbers `least`, `most` and the `mean` by time,
-    where any stood; of flags and texts the milliseconds of each. From `value` on: what was known at the hour's end.
+    `changes` to a value began in it, and for `held_ms` some value was valid. Of numbers `least`, `most` and the `mean` by time,
+    if any was valid; of flags and texts the milliseconds of each. From `value` on: what was known at the hour's end.
     """
 
     start: int
@@ -42,14 +42,14 @@ class Horizon(msgspec.Struct, frozen=True):
 
 
 class KeepFor(msgspec.Struct, frozen=True):
-    """For how many days a group's runs are stored, and for how many its hours, both counted from now; None: for good."""
+    """For how many days a group's runs are stored, and its hours, both counted from now; None: permanently."""
 
     raw_days: int | None = None
     hourly_days: int | None = None
 
 
 class Policy(msgspec.Struct, frozen=True):
-    """What is stored for how long, by signal group; groups that are not named, for good."""
+    """How long history is stored, by signal group; groups that are not named, permanently."""
 
     groups: dict[str, KeepFor] = {}
 
@@ -60,7 +60,7 @@ class Policy(msgspec.Struct, frozen=True):
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """What one step of folding did: runs folded away, hours written, hours dropped; and where the next one continues.
+    """The result of one step of folding: runs folded, hours written, hours dropped; and where the next one continues.
 
     `more`: the round is not over yet.
     """

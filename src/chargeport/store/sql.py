@@ -1,4 +1,4 @@
-"""What the modules of tables need of a database. They are written once, in the SQL that SQLite and PostgreSQL share.
+"""The interface of the modules of tables to a database. They are written once, in the SQL that SQLite and PostgreSQL share.
 
 Parameters are written `?` or `?1`. A parameter that is only compared with NULL is cast, since PostgreSQL needs its type.
 """
@@ -14,41 +14,41 @@ T = TypeVar("T")
 
 
 class Cursor(Protocol):
-    """The rows of a statement, read as they are wanted."""
+    """The rows of a statement, read one by one."""
 
     def __iter__(self) -> Iterator[Any]:
         """Return one row after the other."""
         ...
 
     def fetchall(self) -> list[Any]:
-        """Return all that are left."""
+        """Return all remaining rows."""
         ...
 
 
 class Connection(Protocol):
-    """A connection inside a transaction. Used in a thread, or where nothing is waited for."""
+    """A connection inside a transaction. Used in a thread, or where no call waits."""
 
     @property
     def run_tables(self) -> tuple[str, ...]:
-        """The tables that `history` consists of; new runs go to the first."""
+        """The tables that `history` consists of; new runs are written to the first."""
         ...
 
     @property
     def has_places(self) -> bool:
-        """Whether the feed is a table beside history."""
+        """Whether the feed is a table separate from history."""
         ...
 
     @property
     def order_tables(self) -> tuple[str, ...]:
-        """The tables beside history that record what was stored when."""
+        """The tables in addition to history that record the order of storage."""
         ...
 
     def lock_vehicles(self, keys: Sequence[int], /) -> None:
-        """Have nobody else change series of these vehicles until the transaction ends. Called before anything is changed."""
+        """Lock the series of these vehicles against changes by others until the transaction ends. Called before any change."""
         ...
 
     def erasing(self) -> AbstractContextManager[None]:
-        """Have as little as possible left of what is deleted meanwhile."""
+        """Leave as few traces as possible of what is deleted meanwhile."""
         ...
 
     def execute(self, sql: str, bindings: Sequence[Any] = (), /) -> Cursor:
@@ -69,7 +69,7 @@ class Connection(Protocol):
 
 
 class Slots(Protocol):
-    """The rows of `latest` that a transaction works on."""
+    """The rows of `latest` that a transaction changes."""
 
     @property
     def connection(self) -> Connection:
@@ -78,15 +78,15 @@ class Slots(Protocol):
 
     @property
     def position(self) -> int:
-        """What is stored later, by any transaction that has these vehicles, gets a greater position."""
+        """The greatest position: what is stored later, by any transaction with these vehicles, gets a greater one."""
         ...
 
     def take(self, numbers: Sequence[int]) -> None:
-        """Move all that only the rows of these series know to history."""
+        """Move to history what only the rows of these series have."""
         ...
 
     def store(self) -> None:
-        """Write what was gathered."""
+        """Write the collected writes."""
         ...
 
     def put(self, number: int, latest: Latest) -> None:
@@ -95,7 +95,7 @@ class Slots(Protocol):
 
 
 SlotsOf = Callable[[Any], Slots]
-"""Begins to work on the rows of `latest`, on a connection of the backend's own."""
+"""Begins to change rows of `latest`, on a connection of the backend's own."""
 
 
 class Reader(Protocol):
@@ -110,7 +110,7 @@ class Reader(Protocol):
         ...
 
     async def select_count(self, sql: str, bindings: tuple[Any, ...] = ()) -> int:
-        """Return the one number that a query answers."""
+        """Return the one number that a query yields."""
         ...
 
 
@@ -118,7 +118,7 @@ class Writer(Protocol):
     """Runs functions inside transactions."""
 
     async def call(self, function: Callable[[Connection], T]) -> T:
-        """Run `function` inside a transaction; returns when that is on disk. If it raises, what it did is undone."""
+        """Run `function` inside a transaction; return when that is on disk. If it raises, its changes are rolled back."""
         ...
 
 
@@ -126,10 +126,10 @@ class Scans(Protocol):
     """Runs long reads."""
 
     async def run(self, scan: Callable[[Connection], T]) -> T:
-        """Return what `scan` makes of a snapshot."""
+        """Return the result of `scan` in a snapshot."""
         ...
 
 
 def fetch(connection: Connection, sql: str, bindings: Sequence[Any] = ()) -> list[Any]:
-    """Return all rows of a query. None is left open: an open one would keep SQLite's log from being copied back."""
+    """Return all rows of a query. The query is closed: an open one would prevent the checkpoint of SQLite's log."""
     return connection.execute(sql, bindings).fetchall()

@@ -1,4 +1,4 @@
-"""What the URL of a database names: a file, or a PostgreSQL server."""
+"""The meaning of a database URL: a file, or a PostgreSQL server."""
 
 from pathlib import Path
 from typing import Final
@@ -11,12 +11,12 @@ _FILE: Final = "sqlite:///"
 
 
 def is_server(url: str) -> bool:
-    """Return whether a URL names a PostgreSQL database."""
+    """Return whether a URL is that of a PostgreSQL database."""
     return url.startswith(_SCHEMES)
 
 
 def database_file(url: str) -> Path:
-    """Return the file that a database URL names; a plain path is taken as one. Raises SettingError."""
+    """Return the file of a database URL; a plain path is a file. Raises SettingError."""
     if url.startswith(_FILE):
         path = url.removeprefix(_FILE)
     elif "://" in url:
@@ -31,7 +31,7 @@ def database_file(url: str) -> Path:
 
 
 def shown(url: str) -> str:
-    """Return the place of a database for messages: a file, or a URL without its password.
+    """Return the location of a database for messages: a file, or a URL without its password.
 
     >>> shown("postgresql://me:secret@db.example:5432/cars")
     'postgresql://db.example:5432/cars'
@@ -43,12 +43,12 @@ def shown(url: str) -> str:
 
 
 def is_missing(url: str) -> bool:
-    """Return whether a URL names a file that is not there."""
+    """Return whether a URL is that of a file that does not exist."""
     return not is_server(url) and not database_file(url).exists()
 
 
 def missing(url: str) -> StartError:
-    """Return the error for a database that is not there."""
+    """Return the error for a database that does not exist."""
     what = f"{shown(url)} has no tables of Chargeport's" if is_server(url) else f"{shown(url)} does not exist"
     return StartError(
         f"The database {what}: name another with --database, CHARGEPORT_DATABASE or --config, "

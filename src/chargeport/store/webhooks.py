@@ -1,4 +1,4 @@
-"""What a store keeps of webhooks: the webhooks, which vehicles each reports on, the outbox of events, and the attempts."""
+"""The store's interface for webhooks: the webhooks, their subscriptions to vehicles, the outbox of events, and the attempts."""
 
 from collections.abc import Sequence
 from typing import Final, Literal, Protocol
@@ -14,7 +14,7 @@ NEVER: Final = 1 << 53  # ms: an instant after that of every event
 
 
 class WebhookFields(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What a client may set of a webhook. `triggers` and `data` are codes of signals."""
+    """The members of a webhook that a client may set. `triggers` and `data` are codes of signals."""
 
     name: str
     callback_uri: str
@@ -26,7 +26,7 @@ class WebhookFields(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Webhook(msgspec.Struct, frozen=True, kw_only=True):
-    """A webhook of an application. `reason` says why it was disabled, where no person did it."""
+    """A webhook of an application. `reason` is why it was disabled, unless a person did it."""
 
     id: str
     client_id: str
@@ -39,7 +39,7 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Subscription(msgspec.Struct, frozen=True, kw_only=True):
-    """A webhook reports on a vehicle. `sent` is the content of its newest event, as JSON; None before the first."""
+    """A subscription of a webhook to a vehicle. `sent` is the content of its newest event, as JSON; None before the first."""
 
     id: str
     webhook_id: str
@@ -63,7 +63,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One request to a receiver; without `status` none was answered, and `error` says why."""
+    """One request to a receiver; without `status` it was not answered, and `error` is the reason."""
 
     id: str
     event_id: str
@@ -79,11 +79,11 @@ class Webhooks(Protocol):
     """Webhooks, subscriptions, and the outbox of events."""
 
     async def put_webhook(self, webhook: Webhook) -> None:
-        """Store a new webhook, or other facts of a known one."""
+        """Store a new webhook, or replace a known one."""
         ...
 
     async def webhook(self, webhook_id: str, client_id: str | None = None) -> Webhook | None:
-        """Return one webhook; where an application is named, if it is its own. Another's costs what none does."""
+        """Return one webhook; if an application is given, only its own. One of others takes as long as none."""
         ...
 
     async def webhooks(self, client_id: str | None = None) -> list[Webhook]:
@@ -99,30 +99,30 @@ class Webhooks(Protocol):
         ...
 
     async def verified(self, webhook: Webhook, at: int | None, reason: str | None) -> None:
-        """Note when the receivers of a webhook showed that they know the key, or why not; not where it has others by now."""
+        """Note when the receivers of a webhook proved that they have the key, or why not; unless its receivers have changed."""
         ...
 
     async def remove_webhook(self, webhook_id: str) -> bool:
-        """Remove a webhook with all that belongs to it; False when there is none."""
+        """Remove a webhook with all that belongs to it; return False if there is none."""
         ...
 
     async def subscribe(
         self, webhook_id: str, vehicle_id: str, user_uuid: str, at: int, *, again: bool = True
     ) -> Subscription | None:  # fmt: skip
-        """Subscribe a webhook to a vehicle; None when it is already, or there is no such vehicle.
+        """Subscribe a webhook to a vehicle; return None if it is subscribed already, or there is no such vehicle.
 
         None as well where the subscription was ended, unless `again`.
         """
         ...
 
     async def subscription(self, subscription_id: str, client_id: str | None = None) -> Subscription | None:
-        """Return one subscription; where an application is named, if it is of a webhook of its own."""
+        """Return one subscription; if an application is given, only of a webhook of its own."""
         ...
 
     async def subscriptions(
         self, page: Page, webhook_ids: Sequence[str], *, vehicle_id: str | None = None, user_uuid: str | None = None
     ) -> tuple[list[Subscription], int]:
-        """Return a page of the subscriptions of these webhooks, oldest first, and how many there are."""
+        """Return a page of the subscriptions of these webhooks, oldest first, and their number."""
         ...
 
     async def subscriptions_of(self, vehicle_id: str) -> list[Subscription]:
@@ -130,11 +130,11 @@ class Webhooks(Protocol):
         ...
 
     async def unsubscribe(self, subscription_id: str, at: int) -> bool:
-        """End a subscription; False when there is none."""
+        """End a subscription; return False if there is none."""
         ...
 
     async def forget_sent(self, webhook_id: str) -> None:
-        """Have the next event of each subscription of a webhook be a first delivery again."""
+        """Make the next event of each subscription of a webhook a first delivery again."""
         ...
 
     async def due_vehicles(self, now: int, limit: int) -> list[str]:
@@ -146,7 +146,7 @@ class Webhooks(Protocol):
         ...
 
     async def enqueue(self, subscription: Subscription, events: Sequence[Event], sent: str, look_at: int | None) -> None:
-        """Put events into the outbox and store what they sent, in one transaction."""
+        """Add events to the outbox and store their content, in one transaction."""
         ...
 
     async def due_webhooks(self) -> dict[str, int]:
@@ -158,7 +158,7 @@ class Webhooks(Protocol):
         ...
 
     async def attempted(self, attempt: Attempt, due_at: int | None, state: EventState) -> None:
-        """Note an attempt, and when the next one of the event is due (None: there is none)."""
+        """Store an attempt, and when the next one of the event is due (None: there is none)."""
         ...
 
     async def event(self, event_id: str) -> Event | None:
@@ -166,7 +166,7 @@ class Webhooks(Protocol):
         ...
 
     async def events(self, webhook_id: str, page: Page, state: EventState | None = None) -> tuple[list[Event], int]:
-        """Return a page of the events of a webhook, newest first, and how many there are."""
+        """Return a page of the events of a webhook, newest first, and their number."""
         ...
 
     async def attempts(self, event_ids: Sequence[str]) -> list[Attempt]:
@@ -174,13 +174,13 @@ class Webhooks(Protocol):
         ...
 
     async def redeliver(self, webhook_id: str, event_ids: Sequence[str] | None, from_at: int, to_at: int, at: int) -> int:
-        """Make events due again: these, or all that were given up and were created in a time; how many."""
+        """Make events due again: these, or all that were given up and were created in a time; return their number."""
         ...
 
     async def prune_events(self, before_at: int, limit: int) -> int:
-        """Remove events that are over and were created before an instant; how many."""
+        """Remove events that are no longer pending and were created before an instant; return their number."""
         ...
 
     async def pending(self) -> dict[str, tuple[int, int]]:
-        """Return how many events wait for their delivery, and when the oldest of them was made, by webhook."""
+        """Return how many events wait for their delivery, and when the oldest of them was created, by webhook."""
         ...

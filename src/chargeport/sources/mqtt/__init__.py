@@ -1,1 +1,1 @@
-"""The MQTT source: a subscriber that acknowledges a message once what it means is on disk."""
+"""The MQTT source: a subscriber that acknowledges a message once its content is on disk."""

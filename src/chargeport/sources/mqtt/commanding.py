@@ -1,22 +1,22 @@
-"""Commands by MQTT: the topics by which evcc is told what a loadpoint is to do."""
+"""Commands by MQTT: the topics that control a loadpoint of evcc."""
 
 from collections.abc import Sequence
 from typing import Final
 
 from chargeport.sources.base import Command, CommandError
 
-PLACE: Final = "loadpoints/"  # how a loadpoint is called, with its number
+PLACE: Final = "loadpoints/"  # the topic of a loadpoint, followed by its number
 _WORDS: Final = {"charge-start": ("mode", "now"), "charge-stop": ("mode", "off"), "charge-set-limit": ("limitSoc", "")}
 
 
 def wish(command: Command, dialect: str, filters: Sequence[str]) -> tuple[str, str] | None:
-    """Return topic and payload for evcc; None where this is no car at a loadpoint. Raises CommandError: evcc can't do it."""
+    """Return topic and payload for evcc; None if the car is at no loadpoint. Raises CommandError: evcc does not support it."""
     places = sorted(name for name in command.names if name.startswith(PLACE))
     roots = [each.partition(PLACE)[0] for each in filters if PLACE in each]
     if dialect != "evcc" or not places or not roots:
         return None
     if command.kind not in _WORDS:
-        # A plan (planSoc, repeatingPlans) says by when a car is to be ready; outside of it the mode charges as before.
+        # A plan (planSoc, repeatingPlans) sets by when a car is to be ready; outside of it the mode charges as before.
         sentence = "evcc has modes, and plans by when a car is to be ready, but no windows of time in which alone it charges."
         raise CommandError("COMPATIBILITY", "VEHICLE_NOT_CAPABLE", sentence)
     field, word = _WORDS[command.kind]

@@ -1,4 +1,4 @@
-"""A link to an MQTT broker: what has arrived waits here, within bounds, until it is taken and acknowledged."""
+"""A link to an MQTT broker: messages wait here, within bounds, until they are taken and acknowledged."""
 
 import asyncio
 import ssl
@@ -18,15 +18,15 @@ from chargeport.sources.mqtt import reasons
 from chargeport.sources.mqtt.settings import MqttSettings
 from chargeport.sources.mqtt.wire import Wire
 
-HELD_BYTES: Final = 8 * 1_048_576  # payloads that wait here; beyond, the broker has to wait
-EXCERPT_BYTES: Final = 1_000  # kept of a payload that is too long
-ANSWER_S: Final = 10  # for the broker to take us in
+HELD_BYTES: Final = 8 * 1_048_576  # payloads that wait here; above it, the broker has to wait
+EXCERPT_BYTES: Final = 1_000  # stored of a payload that is too long
+ANSWER_S: Final = 10  # for the broker to accept the connection
 _LONGEST_HEAD_BYTES: Final = 70_000  # topic (up to 65,537 bytes), identifier and the usual properties
 _V5: Final = MQTTProtocolVersion.MQTTv5
 
 
 class Arrival(NamedTuple):
-    """A message, and when it came (ms since the epoch). `size` counts the payload's bytes, also those that were not kept."""
+    """A message, and its time of receipt (ms since the epoch). `size` is the payload's full size in bytes, also if cut."""
 
     topic: str
     payload: bytes
@@ -38,7 +38,7 @@ class Arrival(NamedTuple):
 
 
 class _Tls(ssl.SSLSocket):
-    """Paho leaves a socket open where the handshake fails; this one closes itself."""
+    """Paho leaves a socket open when the handshake fails; this one closes itself."""
 
     def do_handshake(self, block: bool = False) -> None:
         try:
@@ -49,7 +49,7 @@ class _Tls(ssl.SSLSocket):
 
 
 async def linked(settings: MqttSettings, client_id: str, session_s: int, clock: Clock) -> "Link":
-    """Open a link with MQTT 5, or 3.1.1 where the broker knows no newer. `session_s`: 0 for a session that ends with it.
+    """Open a link with MQTT 5, or 3.1.1 if the broker does not support 5. `session_s`: 0 for a session that ends with it.
 
     Raises SourceError.
     """
@@ -67,13 +67,13 @@ async def linked(settings: MqttSettings, client_id: str, session_s: int, clock: 
 
 
 class Link:
-    """The broker's side of it is called `place` in errors. Only one task may wait on it at a time."""
+    """A connection to the broker, which errors call `place`. Only one task may wait on it at a time."""
 
     def __init__(
         self, settings: MqttSettings, client_id: str, session_s: int, clock: Clock, version: MQTTProtocolVersion = _V5
     ) -> None:
         self.place = "{}:{}".format(*settings.address)
-        self.may_be_older = False  # the broker may know an older MQTT only: it says so, or makes nothing of what we said
+        self.may_be_older = False  # the broker may support an older MQTT only: it reports that, or can't parse our request
         self._settings, self._session_s, self._clock = settings, session_s, clock
         self._newest = version is _V5
         clean = None if self._newest else not session_s
@@ -91,7 +91,7 @@ class Link:
         self._held_messages = self._held_bytes = 0
 
     async def enter(self) -> None:
-        """Connect, and return when the broker has taken us in. Raises SourceError, closed again."""
+        """Connect, and return when the broker has accepted the connection. Raises SourceError, closed again."""
         try:
             async with asyncio.timeout(ANSWER_S):
                 await self._wire.open(self._connect)
@@ -105,9 +105,9 @@ class Link:
             raise
 
     def subscribe(self, filters: Sequence[str], granted: Callable[[], None]) -> None:
-        """Ask for every filter; `granted` is called when the broker gives them all, else the link fails.
+        """Request every filter; `granted` is called when the broker grants them all, else the link fails.
 
-        A kept session may bring more messages before that answer than may wait here: they must be taken meanwhile.
+        A stored session may bring more messages before that answer than may wait here: they must be taken meanwhile.
         """
         self._filters, self._granted = filters, granted
         self._client.subscribe([(each, 1) for each in filters])
@@ -124,13 +124,13 @@ class Link:
         return self._taken()
 
     def acknowledge(self, arrivals: Sequence[Arrival]) -> None:
-        """Tell the broker that these are safe here, and make room for as many."""
+        """Acknowledge to the broker that these are stored, and make room for as many."""
         for each in arrivals:
             self._client.ack(each.mid, each.qos)
         self._release(arrivals)
 
     async def publish(self, topic: str, payload: str) -> bool:
-        """Publish once; whether the broker has taken it."""
+        """Publish once; return whether the broker has accepted it."""
         sent = self._client.publish(topic, payload, qos=1)
         taken = self._published.setdefault(sent.mid, asyncio.Event())
         try:
@@ -147,7 +147,7 @@ class Link:
         self._published.setdefault(mid, asyncio.Event()).set()
 
     async def close(self) -> None:
-        """Disconnect; the broker keeps the session. What was not acknowledged it sends again."""
+        """Disconnect; the broker keeps the session and sends again what was not acknowledged."""
         self._fail(SourceError(Cause.UNREACHABLE, f"The connection to {self.place} is closed."))
         await self._wire.close()
 
@@ -177,7 +177,7 @@ class Link:
         about.MaximumPacketSize = settings.max_message_bytes + _LONGEST_HEAD_BYTES
         client.connect(*settings.address, settings.keepalive_s, clean_start=not self._session_s, properties=about)
 
-    # What waits.
+    # The queue.
 
     def _taken(self) -> list[Arrival]:
         return [self._waiting.popleft() for _ in range(min(len(self._waiting), self._settings.max_inflight))]
@@ -198,7 +198,7 @@ class Link:
     def _listen_while_there_is_room(self) -> None:
         self._wire.listen(self._held_messages < self._settings.max_inflight and self._held_bytes < HELD_BYTES)
 
-    # What paho calls. It holds a lock meanwhile: nothing here may make it close the socket.
+    # Callbacks of paho. It holds a lock meanwhile: nothing here may make it close the socket.
 
     def _on_connect(self, _client: Any, _data: Any, _flags: Any, code: ReasonCode, about: Properties | None) -> None:
         if code.is_failure:
@@ -230,7 +230,7 @@ class Link:
     def _on_disconnect(
         self, _client: Any, _data: Any, flags: DisconnectFlags, code: ReasonCode, about: Properties | None
     ) -> None:
-        """Note that nothing more will come; what waits can still be taken."""
+        """Note that no more messages will arrive; those that wait can still be taken."""
         if flags.is_disconnect_packet_from_server:
             self._fail(reasons.refused(self.place, "ended the connection", code, about))
         elif code.value == reasons.KEEPALIVE_TIMEOUT:
@@ -247,7 +247,7 @@ class Link:
         self._fail(reasons.hung_up(self.place, self._taken_in), may_be_older=not self._taken_in)
 
     def _fail(self, failure: SourceError, *, may_be_older: bool = False) -> None:
-        """Keep the first reason, which is the one that explains the others."""
+        """Set the first reason, which explains the others."""
         if self._failure is None:
             self._failure, self.may_be_older = failure, may_be_older
         self._changed.set()

@@ -1,4 +1,4 @@
-"""Why an MQTT broker can't be used: its codes and the network's errors in words, and what kind of thing to do."""
+"""Why an MQTT broker can't be used: descriptions of its codes and of network errors, and the kind of action required."""
 
 import socket
 import ssl
@@ -20,12 +20,12 @@ _REFUSALS: Final = {
     **dict.fromkeys((0x00, 0x88, 0x89, 0x8B, 0x8D, 0x98), (Cause.UNREACHABLE, _LATER)),
     **dict.fromkeys((0x97, 0x9F), (_QUOTA, _LATER)),
     **dict.fromkeys((0x9C, 0x9D), (_CONFIGURATION, "change url")),
-    0x84: (Cause.PROTOCOL, "a broker that knows MQTT 5 or 3.1.1 is needed"),
+    0x84: (Cause.PROTOCOL, "a broker that supports MQTT 5 or 3.1.1 is needed"),
     0x85: (_CONFIGURATION, "choose another client_id"),
     0x86: (_AUTHENTICATION, "check username and password"),
     0x87: (_AUTHENTICATION, "check username and password, or give this user the right in the broker's settings"),
     0x8A: (_AUTHENTICATION, "ask who runs it"),
-    0x8C: (_AUTHENTICATION, "it wants another way to log in than user name and password"),
+    0x8C: (_AUTHENTICATION, "it requires another authentication method than user name and password"),
     0x8E: (_CONFIGURATION, "another program uses our client id: give each its own client_id"),
 }  # MQTT 5, 3.2.2.2 and 3.14.2.1; paho gives the codes of 3.1.1 as these
 _FILTERS: Final = {
@@ -64,7 +64,7 @@ def unreachable(place: str, error: Exception, within_s: float) -> SourceError:
             return SourceError(_AUTHENTICATION, f"{place} {words}.")
         case ssl.SSLError():
             words = f"({error.reason}): is this its TLS port? Without TLS the url begins with mqtt://"
-            return SourceError(_CONFIGURATION, f"{place} does not speak TLS as we do {words}.")
+            return SourceError(_CONFIGURATION, f"{place} does not support our TLS {words}.")
         case socket.gaierror() | UnicodeError():
             host = place.rpartition(":")[0]
             return SourceError(Cause.UNREACHABLE, f"The host {host} is not known: check url and this machine's DNS.")
@@ -90,7 +90,7 @@ def hung_up(place: str, taken_in: bool) -> SourceError:
 def silent(place: str, for_s: int) -> SourceError:
     """Return the error for a broker that has not answered for `for_s`."""
     return SourceError(
-        Cause.UNREACHABLE, f"{place} has said nothing for {for_s} s: look whether it is running and can be reached."
+        Cause.UNREACHABLE, f"{place} has sent nothing for {for_s} s: check whether it is running and can be reached."
     )
 
 

@@ -1,4 +1,4 @@
-"""The settings of an MQTT source: where the broker is, who we are to it, and how much we take at once."""
+"""The settings of an MQTT source: the broker's address, our credentials, and limits."""
 
 import ssl
 from typing import Annotated, Final
@@ -16,31 +16,31 @@ LONGEST_TEXT_BYTES: Final = 65_535
 
 
 class MqttSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How to reach a broker. Raises ValueError, naming the setting, what it may be and what it is.
+    """How to reach a broker. Raises ValueError with the setting, its valid values and its present value.
 
-    The broker keeps what is sent while we are away in a session named `client_id`, for `session_expiry_s`.
+    The broker stores messages while we are away, in a session named `client_id`, for `session_expiry_s`.
     """
 
     url: Annotated[str, Meta(description="mqtt://HOST[:1883] or, with TLS, mqtts://HOST[:8883].")]
     username: Annotated[str | None, Meta(description="Who we are to the broker.")] = None
-    password: Annotated[str | None, Meta(description="Its password, or env:NAME or file:PATH where it is kept.")] = None
+    password: Annotated[str | None, Meta(description="Its password, or env:NAME or file:PATH where it is stored.")] = None
     client_id: Annotated[
         Annotated[str, Meta(min_length=1, max_length=200)] | None,
-        Meta(description="Our session's name, no other program's; chargeport-NAME if not given."),
+        Meta(description="Name of our session, unique to it; chargeport-NAME if not given."),
     ] = None
     ca_file: Annotated[str | None, Meta(description="Who signed the broker's certificate (PEM), if not a public one.")] = None
-    cert_file: Annotated[str | None, Meta(description="A certificate of ours (PEM), where the broker wants one.")] = None
+    cert_file: Annotated[str | None, Meta(description="A certificate of ours (PEM), where the broker requires one.")] = None
     key_file: Annotated[str | None, Meta(description="Its key (PEM), where it is not in the same file.")] = None
-    verify: Annotated[bool, Meta(description="false: take any certificate, so that anybody may be the broker.")] = True
+    verify: Annotated[bool, Meta(description="false: accept any certificate, without proof of the broker's identity.")] = True
     keepalive_s: Annotated[
-        int, Meta(ge=1, le=65_535, description="A broker that is silent for twice as long is taken for gone.")
+        int, Meta(ge=1, le=65_535, description="A broker that is silent for twice as long counts as lost.")
     ] = 30
     session_expiry_s: Annotated[
         int,
         Meta(
             ge=0,
             le=0xFFFF_FFFF,
-            description="So long the broker keeps what we miss; 0: it keeps nothing. MQTT 3.1.1 has no limit.",
+            description="How long the broker stores messages that we miss; 0: not at all. MQTT 3.1.1 has no limit.",
         ),
     ] = 7 * 86_400
     max_inflight: Annotated[int, Meta(ge=1, le=65_535, description="Messages that may wait here to be stored.")] = 1_000
@@ -49,7 +49,7 @@ class MqttSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         Meta(
             ge=1_000,
             le=0x0FFF_FFFF,
-            description="A longer payload becomes an issue; one 70,000 longer MQTT 5 does not even send.",
+            description="A longer payload becomes an issue; with MQTT 5 one that is 70,000 longer is not sent.",
         ),
     ] = 1_048_576
 
@@ -82,11 +82,11 @@ class MqttSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         return parts.hostname or "", parts.port or PORTS[parts.scheme]
 
     def login(self) -> tuple[str | None, str | None]:
-        """Return user name and password, the latter read anew where it is kept. Raises SourceError."""
+        """Return user name and password, the latter read again from its file or variable. Raises SourceError."""
         return self.username, None if self.password is None else secret("password", self.password)
 
     def tls_context(self) -> ssl.SSLContext | None:
-        """Return the TLS context, from files read anew; None without TLS. Raises SourceError naming a file that is no good."""
+        """Return the TLS context, from files read again; None without TLS. Raises SourceError naming an invalid file."""
         if not self.tls:
             return None
         try:
@@ -106,21 +106,21 @@ class MqttSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 def checked_filter(text: str) -> str:
-    """Return a topic filter of MQTT: levels between slashes, where + is any one level and # at the end all that is left.
+    """Return a topic filter of MQTT: levels between slashes, where + is any one level and # at the end all remaining levels.
 
-    Raises ValueError where it is none.
+    Raises ValueError where it is invalid.
     """
     levels = text.split("/")
     wild = [level for level in levels if "+" in level or "#" in level]
     if not 0 < len(text.encode()) <= LONGEST_TEXT_BYTES or "\0" in text:
         raise ValueError(f"a topic filter has 1 to {LONGEST_TEXT_BYTES:,} bytes and no zero byte, unlike {text[:100]!r}")
     if any(level not in ("+", "#") for level in wild) or "#" in levels[:-1]:
-        raise ValueError(f"the topic filter {text!r}: + stands for one whole level, # for all levels at the end")
+        raise ValueError(f"the topic filter {text!r}: + matches one whole level, # all levels at the end")
     return text
 
 
 def _said(error: Exception) -> str:
-    """Return an error in words, without the machinery's numbers."""
+    """Return the description of an error, without its numbers."""
     if isinstance(error, ssl.SSLError):
         return error.reason or "it is not in PEM form"
     return error.strerror or str(error) if isinstance(error, OSError) else str(error)

@@ -1,4 +1,4 @@
-"""The MQTT source: subscribes to topics, hands on messages in batches, and acknowledges what has been stored."""
+"""The MQTT source: subscribe to topics, pass on messages in batches, and acknowledge what has been stored."""
 
 import asyncio
 from typing import Final
@@ -21,7 +21,7 @@ from chargeport.sources.mqtt.settings import MqttSettings, checked_filter
 
 
 class MqttSource:
-    """Subscribes to the topics of its context. Raises SourceError where there are none, or one is no filter."""
+    """Subscribes to the topics of its context. Raises SourceError where there are none, or one is not a valid filter."""
 
     def __init__(self, settings: MqttSettings, context: SourceContext) -> None:
         self._settings = settings
@@ -43,7 +43,7 @@ class MqttSource:
         return self._context.name
 
     async def command(self, command: Command) -> Done | None:
-        """Publish what evcc is to do; whether it does, its own topics show. Raises CommandError."""
+        """Publish a command for evcc; its own topics show whether it is executed. Raises CommandError."""
         wanted = wish(command, self._context.dialect, self._filters)
         if wanted is None:
             return None
@@ -53,7 +53,7 @@ class MqttSource:
         return Done.TAKEN
 
     async def run(self, emit: Emit) -> None:
-        """Receive until cancelled; a message is acknowledged once `emit` has returned, and comes again where it raised.
+        """Receive until cancelled; a message is acknowledged once `emit` has returned, and sent again where it raised.
 
         Raises SourceError when the connection can't be made or ends, and whatever `emit` raises.
         """
@@ -70,7 +70,7 @@ class MqttSource:
             await link.close()
 
     async def check(self, timeout_s: float) -> None:
-        """Connect and subscribe once, under a client id and in a session of its own, so that a running source is left alone.
+        """Connect and subscribe once, with a client id and a session of its own, so that a running source is not disturbed.
 
         Raises SourceError.
         """

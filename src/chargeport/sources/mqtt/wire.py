@@ -9,16 +9,16 @@ from typing import Any, Final
 
 from paho.mqtt.client import Client
 
-_PACKETS_AT_ONCE: Final = 50  # before the event loop attends to others; about 1.5 ms
+_PACKETS_AT_ONCE: Final = 50  # before other tasks of the event loop get their turn; about 1.5 ms
 _CLOSE_S: Final = 1
 _CONNACK: Final = 2
 
 
 class Wire:
-    """Moves a client's bytes as its socket gets ready; `garbage` is called where what comes is no MQTT."""
+    """Moves a client's bytes when its socket is ready; `garbage` is called for bytes that are not MQTT."""
 
     def __init__(self, client: Client, keepalive_s: int, garbage: Callable[[], None]) -> None:
-        self.progress = False  # whoever takes a message sets it: more may be there
+        self.progress = False  # set when a message is taken: more may be there
         self._client = client
         self._beat_s = min(1.0, keepalive_s / 4)
         self._garbage = garbage
@@ -28,7 +28,7 @@ class Wire:
         self._beat: asyncio.TimerHandle | None = None
 
     async def open(self, connect: Callable[[], object]) -> None:
-        """Call what connects the client, in a thread as it blocks. Raises what it raises."""
+        """Call `connect`, in a thread because it blocks. Raises what it raises."""
         opening = asyncio.ensure_future(asyncio.to_thread(connect))
         try:
             await asyncio.shield(opening)
@@ -44,14 +44,14 @@ class Wire:
         self._keep_alive()
 
     def listen(self, on: bool) -> None:
-        """Read on, or leave to the broker what it has to send."""
+        """Continue to read, or leave the messages with the broker."""
         sock = self._client.socket()
         if on == self._reading or sock is None:
             return
         self._reading = on
         if on:
             self._loop.add_reader(sock, self._read)
-            self._loop.call_soon(self._read)  # what TLS has decrypted already wakes nobody
+            self._loop.call_soon(self._read)  # bytes that TLS has decrypted already do not make the socket ready
         else:
             self._loop.remove_reader(sock)
 
@@ -65,7 +65,7 @@ class Wire:
         self._drop()
 
     def _drop(self, late: asyncio.Future[object] | None = None) -> None:
-        """Close the socket at once; whether what came too `late` has failed is of no interest any more."""
+        """Close the socket at once; a failure that came too `late` is ignored."""
         if late is not None and not late.cancelled():
             late.exception()
         if self._beat is not None:
@@ -89,7 +89,7 @@ class Wire:
         self._loop.remove_writer(sock)
 
     def _read(self) -> None:
-        """Let paho read as long as it is wanted and there is more."""
+        """Let paho read as long as reading is enabled and there is more."""
         sock: Any = self._client.socket()
         if not self._reading or not self._speaks_mqtt(sock):
             return
@@ -114,7 +114,7 @@ class Wire:
         return self._reading and (self.progress or (isinstance(sock, ssl.SSLSocket) and sock.pending() > 0))
 
     def _speaks_mqtt(self, sock: Any) -> bool:
-        """Tell whether an answer begins as MQTT's, before paho waits for its length, which could take forever to come."""
+        """Return whether an answer begins like MQTT, before paho waits for its length, which may never arrive."""
         if self._begun or isinstance(sock, ssl.SSLSocket):
             return True
         try:
@@ -122,7 +122,7 @@ class Wire:
         except BlockingIOError:
             return False
         except OSError:
-            return True  # paho meets it, too, and tells
+            return True  # paho gets the same error and reports it
         self._begun = True
         if first and first[0] >> 4 != _CONNACK:
             self._stop()
@@ -133,7 +133,7 @@ class Wire:
         self._garbage()
 
     def _keep_alive(self) -> None:
-        """Send a sign of life and notice a broker that fell silent; but not while it is us who do not read."""
+        """Send a keep-alive and detect a silent broker; but not while reading is paused on our side."""
         if self._beat is not None:
             self._beat.cancel()
         self._missed_beat = not self._reading

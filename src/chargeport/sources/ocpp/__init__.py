@@ -1,5 +1,5 @@
 """OCPP 1.6J and 2.0.1: Chargeport as the central system that charging stations connect to.
 
-`source` is the place to start: the websocket's end and the source's life. `admission` decides who may connect, `session` is
-one connection, `station` what is kept about a station, `ocpp16` and `ocpp201` what it is answered and asked.
+`source` is the entry point: the websocket and the life cycle of the source. `admission` decides who may connect,
+`station_connection` is one connection, `station` the state of a station, `ocpp16` and `ocpp201` the answers and requests.
 """

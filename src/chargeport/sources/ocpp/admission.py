@@ -1,7 +1,7 @@
 """Who may connect: known stations, with a password, over TLS, or with a certificate (OCPP security profiles 0 to 3).
 
-Attempts that fail are counted by address and identity, and by identity alone: a password can't be guessed by trying, nor from
-many addresses.
+Failed attempts are counted by address and identity, and by identity alone: a password can't be guessed by trying, also
+not from many addresses.
 """
 
 import base64
@@ -19,13 +19,13 @@ from chargeport.sources.extras import secret
 from chargeport.sources.ocpp.settings import OcppSettings, StationSettings
 
 BY_STATION: Final = 5
-"""So many attempts may fail in a minute under one identity from one address; a station retries every ten seconds or later."""
+"""The limit of failed attempts a minute under one identity from one address; a station retries every ten seconds or later."""
 BY_ADDRESS: Final = 60
-"""So many may fail from one address under whatever identities: stations behind a router or proxy share one."""
+"""The limit of failed attempts from one address under all identities: stations behind a router or proxy share one."""
 ANYWHERE: Final = 25
-"""So many may fail under one identity from anywhere else than where that station has connected from before."""
+"""The limit under one identity from all addresses from which that station has not connected before."""
 
-_MAX_IDENTITY: Final = 64  # that is counted; OCPP has 48
+_MAX_IDENTITY: Final = 64  # characters of a counted identity; OCPP has 48
 _CHALLENGE: Final = {"WWW-Authenticate": 'Basic realm="ocpp"'}
 _HEX_KEY: Final = re.compile(r"(?:[0-9A-Fa-f]{2}){16,20}")
 CERTIFICATE: Final = 3  # the security profile
@@ -51,10 +51,10 @@ _TOO_OFTEN: Final = Refusal(
 
 
 class Admission:
-    """Checks stations when they connect. Raises SourceError where a station could never get in, or anybody could."""
+    """Checks stations when they connect. Raises SourceError where a station could never connect, or anybody could."""
 
     def __init__(self, settings: OcppSettings, attempts: FailedAttempts, source: str) -> None:
-        """Take the settings of a source; `attempts` counts what fails."""
+        """Store the settings of a source; `attempts` counts failed attempts."""
         self._settings = settings
         self._common = _password("password", settings.password)
         self._own = {name: _password(f"stations.{name}.password", one.password) for name, one in settings.stations.items()}
@@ -64,7 +64,7 @@ class Admission:
         self._check()
 
     def identity(self, path: str) -> str:
-        """Return the station's identity in the address that it connects to, without slashes, in the settings' capitals.
+        """Return the station's identity in the address that it connects to, without slashes, in the settings' letter case.
 
         A station that appends its identity to an address that has it already names it twice.
         """
@@ -85,7 +85,7 @@ class Admission:
         if used_up_s(limits, await self._attempts.count(limits)) is not None:
             return _TOO_OFTEN
         found = self._refusal(station, authorization, over_tls=over_tls, certified=certified)
-        # Looked at once more: of many that come at the same time no more are answered than of those that come in turn.
+        # Checked again: of simultaneous attempts no more are answered than of sequential ones.
         if used_up_s(limits, await self._attempts.count(limits, 0 if found is None else 1)) is not None:
             return _TOO_OFTEN
         if found is None:
@@ -105,7 +105,7 @@ class Admission:
         if profile == CERTIFICATE:
             return _uncertified(station, certified)
         if profile and (wrong := self._unproven(station, authorization)):
-            return Refusal(401, "Name and password of this station are wanted.", wrong, _CHALLENGE)
+            return Refusal(401, "Name and password of this station are required.", wrong, _CHALLENGE)
         return None
 
     def _unknown(self, station: str) -> Refusal | None:
@@ -125,7 +125,7 @@ class Admission:
         return common if own is None or own.security_profile is None else own.security_profile
 
     def _unproven(self, station: str, authorization: str) -> str | None:
-        """Return what is wrong with the header of the station's own name and password; None where nothing is."""
+        """Return the error in the header with the station's own name and password; None without one."""
         where = "its AuthorizationKey (1.6) or BasicAuthPassword (2.x)"
         if not authorization:
             return f"it sends no password: set {where} and security profile 1 or 2 on the station, {_OPEN_NETWORK} here"
@@ -136,7 +136,7 @@ class Admission:
             name, given = b"", b""
         password = self._own.get(station) or self._common
         if scheme.lower() != "basic" or not name or password is None:
-            return "it does not prove itself by HTTP Basic authentication, as OCPP wants it"
+            return "it does not prove itself by HTTP Basic authentication, as OCPP requires"
         is_named = hmac.compare_digest(name.lower(), station.encode().lower())
         is_proven = any(hmac.compare_digest(given, each) for each in _spellings(password))
         if is_named and is_proven:
@@ -158,23 +158,21 @@ class Admission:
             )
 
     def warnings(self) -> list[str]:
-        """Return what the settings allow that their owner may not want, in sentences."""
+        """Return warnings about settings that are valid but perhaps not intended, in sentences."""
         settings = self._settings
         found = []
         if not settings.stations and not settings.accept_unknown_stations:
             found.append("No station can connect: name them in [sources.stations], or set accept_unknown_stations = true.")
         if settings.accept_unknown_stations and not settings.security_profile:
-            found.append("Whoever reaches the port can connect as any station: set a password and security_profile = 1 or 2.")
+            found.append("Any client can connect as any station: set a password and security_profile = 1 or 2.")
         open_ones = [name for name, own in settings.stations.items() if not self._profile(own)]
         if open_ones and not (settings.accept_unknown_stations and not settings.security_profile):
-            found.append(
-                f"Whoever reaches the port can connect as {', '.join(open_ones)}: security_profile = 0 asks no password."
-            )
+            found.append(f"Any client can connect as {', '.join(open_ones)}: security_profile = 0 requires no password.")
         return found
 
 
 def _uncertified(station: str, certified: Sequence[str]) -> Refusal | None:
-    """Return what is wrong with the certificate that the station showed; None where nothing is."""
+    """Return the error in the certificate that the station presented; None without one."""
     if not certified:
         way_out = "it shows no certificate: it needs one of server.tls_client_ca, and no proxy may end its TLS"
         return Refusal(403, "This station has to show a certificate (security profile 3).", way_out)
@@ -185,7 +183,7 @@ def _uncertified(station: str, certified: Sequence[str]) -> Refusal | None:
 
 
 def _spellings(password: str) -> list[bytes]:
-    """Return the password as sent: as it is, or a key in hex as the bytes it stands for (OCPP 1.6 AuthorizationKey)."""
+    """Return the password as sent: as it is, or a key in hex as the bytes it represents (OCPP 1.6 AuthorizationKey)."""
     return [password.encode(), *([bytes.fromhex(password)] if _HEX_KEY.fullmatch(password) else [])]
 
 

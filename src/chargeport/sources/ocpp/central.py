@@ -20,7 +20,7 @@ from chargeport.sources.ocpp.station import Station, StationMessage
 from chargeport.sources.ocpp.station_connection import GOING_AWAY, POLICY, StationConnection
 from chargeport.sources.ocpp.transactions import Numbering
 
-BOOT_WITHIN_S: Final = 10  # a station that starts sends this first; one that reconnects may send nothing for long
+BOOT_WITHIN_S: Final = 10  # a station that starts sends it first; one that reconnects may send nothing for a long time
 
 
 class Conversation(Protocol):
@@ -47,7 +47,7 @@ class Central:
         self._stations: dict[str, Station] = {}
 
     async def serve(self, websocket: WebSocket, name: str, version: str) -> None:
-        """Serve a connection until it ends. A newer one of the same station replaces an older one, which may be dead."""
+        """Serve a connection until it ends. A newer one of the same station replaces an older one, which may be broken."""
         settings = self._settings
         station = self._stations.setdefault(name, Station(name, settings, self._context, self._emit, self._occupancy))
         rate = MessageRate(self._context.clock, settings.max_messages_per_s)
@@ -55,7 +55,7 @@ class Central:
         older, station.connection = station.connection, connection
         try:
             if older is not None:
-                await older.close(POLICY, "this station has connected anew")
+                await older.close(POLICY, "this station has connected again")
             async with station.turn:
                 await station.connected(version)
             self._context.status.connected()

@@ -58,9 +58,9 @@ class StationClock:
     def take(
         self, stamp: int | None, received_at: int, *, is_queued: bool = False, may_wait: bool = False, is_status: bool = False
     ) -> None:
-        """Learn from a message's timestamp; `is_queued`: the station says that the message waited.
+        """Learn from a message's timestamp; `is_queued`: the station reports that the message was queued.
 
-        `may_wait`: it is of a transaction, and only such messages wait while a station is offline. `is_status`: it is the
+        `may_wait`: it is of a transaction, and only such messages are queued while a station is offline. `is_status`: it is the
         status of a connector.
         """
         if stamp is None:
@@ -136,7 +136,7 @@ class StationClock:
         """
         if stamp is None:
             return received_at
-        # A timestamp that identifies an instant as it is was not made by a clock that was never set.
+        # A timestamp that identifies an instant without correction was not made by a clock that was never set.
         offset_ms = self.offset_ms or 0
         for at in (stamp - offset_ms, stamp) if offset_ms < -UNSET_MS else (stamp - offset_ms,):
             if received_at - UNSET_MS < at < received_at:

@@ -1,7 +1,7 @@
 """Commands to stations: find the connector of a car, and send the requests of each version of OCPP.
 
 A station that accepts a command has not executed it yet, so the start or the end of the transaction is awaited for a moment.
-A station knows no state of charge: a limit becomes a charging profile that ends when the limit is expected to be reached. A
+A station has no state of charge: a limit becomes a charging profile that ends when the limit is expected to be reached. A
 schedule becomes a recurring profile of the connector; a profile of the transaction takes precedence over it.
 """
 
@@ -20,7 +20,7 @@ from chargeport.sources.ocpp.transactions import Transaction
 
 CONFIRMED_WITHIN_S: Final = 5.0
 CHECK_EVERY_S: Final = 0.05
-ID_TAG: Final = "CHARGEPORT"  # where no card is known to be the car's
+ID_TAG: Final = "CHARGEPORT"  # if no card of the car is known
 NO_LIMIT_A: Final = 500.0
 SCHEDULE_CREATE: Final = "charge-schedule-create"
 SCHEDULE_DELETE: Final = "charge-schedule-delete"
@@ -84,8 +84,8 @@ async def mend_schedules(station: Station, connection: StationConnection) -> Non
             await (_clear(at) if is_erased else _accepted(at, "SetChargingProfile", _recurring(at, moved)))
         except CommandError as error:
             if error.code == "NO_RESPONSE":
-                return  # it is tried again when the station is there again
-            was = "is that of an erased vehicle" if is_erased else "keeps the clock of before the change"
+                return  # it is retried when the station connects again
+            was = "is that of an erased vehicle" if is_erased else "has the UTC offset of before the change"
             await station.report_issue("charging profile", f"its schedule {was}: {error}")
         await station.memory.set_schedule(connector, None if is_erased else moved)
 
@@ -135,7 +135,7 @@ async def _start(at: _At, names: frozenset[str]) -> Done:
     transaction = at.transaction
     if transaction is not None:
         if schedule is None:
-            why = f"A transaction goes on at the station {station.name}."
+            why = f"A transaction is active at the station {station.name}."
             raise CommandError("VEHICLE_STATE", "CHARGING_IN_PROGRESS", why)
         await _accepted(at, "SetChargingProfile", _setting(at, _profile(at, transaction)))
         return Done.OBEYED
@@ -163,7 +163,7 @@ async def _limit(at: _At, seconds_left: float | None) -> Done:
     if seconds_left is None:
         raise CommandError(
             "COMPATIBILITY", "VEHICLE_NOT_CAPABLE",
-            "A station knows no state of charge, and without the car's, its capacity and its power no end can be told.",
+            "A station has no state of charge; without the car's state, capacity and power no end can be computed.",
         )  # fmt: skip
     await _accepted(at, "SetChargingProfile", _setting(at, _profile(at, transaction, round(seconds_left))))
     return Done.OBEYED
@@ -199,13 +199,13 @@ async def _clear(at: _At) -> None:
     """Delete the schedule of a connector. Raises CommandError."""
     number = at.profile_id(of_transaction=False)
     payload = {"id": number} if at.is_16 else {"chargingProfileId": number}
-    await _accepted(at, "ClearChargingProfile", payload, also="Unknown")  # the station has forgotten it
+    await _accepted(at, "ClearChargingProfile", payload, also="Unknown")  # the station no longer has it
 
 
 def _open_transaction(at: _At) -> Transaction:
     transaction = at.transaction
     if transaction is None:
-        raise CommandError("VEHICLE_STATE", "NOT_CHARGING", f"No transaction goes on at the station {at.station.name}.")
+        raise CommandError("VEHICLE_STATE", "NOT_CHARGING", f"No transaction is active at the station {at.station.name}.")
     return transaction
 
 
@@ -250,7 +250,7 @@ def _setting(at: _At, profile: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _accepted(at: _At, action: str, payload: dict[str, Any], also: str = "Accepted") -> None:
-    """Ask the station. Raises CommandError where it does not accept."""
+    """Send a request to the station. Raises CommandError where it does not accept."""
     name = at.station.name
     reply = await at.connection.call(action, payload)
     if reply is None:
@@ -262,7 +262,7 @@ async def _accepted(at: _At, action: str, payload: dict[str, Any], also: str = "
 
 
 async def _confirmed(is_so: Callable[[], bool]) -> Done:
-    """Wait a moment for what was accepted to happen; return OBEYED if it does, else TAKEN."""
+    """Wait a moment until what was accepted happens; return OBEYED if it does, else TAKEN."""
     for _ in range(round(CONFIRMED_WITHIN_S / CHECK_EVERY_S)):
         if is_so():
             return Done.OBEYED

@@ -1,4 +1,4 @@
-"""What a station has reported of its connectors in this connection, and when that is to be confirmed."""
+"""What a station has reported of its connectors in this connection, and when that must be confirmed."""
 
 from typing import Final, NamedTuple
 
@@ -51,11 +51,11 @@ class Conditions:
         self.known[connector] = condition
         is_late = condition.charging_state != known.charging_state and condition.state_at < condition.at
         if is_late or (condition[:2] != known[:2] and condition.at <= self._confirmed.get(connector, self._before_at)):
-            self._confirmed_at = 0  # the report before was counted for too long: confirm this one at once
+            self._confirmed_at = 0  # the earlier report was confirmed for too long: confirm this one at once
         return True
 
     def is_due(self, now: int) -> bool:
-        """Return whether the conditions are to be confirmed now."""
+        """Return whether the conditions must be confirmed now."""
         if now - self._confirmed_at < CONFIRM_EVERY_MS:
             return False
         self._confirmed_at = now

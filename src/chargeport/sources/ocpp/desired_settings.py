@@ -21,11 +21,11 @@ class Outcome(Enum):
 
     TAKEN = "taken"
     REFUSED = "refused"  # this value
-    UNKNOWN = "unknown"  # the station does not know the setting
+    UNKNOWN = "unknown"  # the station does not have the setting
 
 
 class DesiredSetting(NamedTuple):
-    """A setting of a station and its desired values: a number, or measurands, beside which the station may have others."""
+    """A setting of a station and its desired values: a number, or measurands; the station may have others, too."""
 
     name: str
     wanted: Sequence[str]

@@ -19,7 +19,7 @@ POWER_MARGIN: Final = 3
 MIN_POWER_W: Final = 100_000
 """The power between two samples may always be this high: it may have been sampled at the end only."""
 SLACK_WH: Final = 500
-"""Meters round, and their samples are not taken at exactly the instant that they state."""
+"""Meters round, and their samples are not taken exactly at the stated instant."""
 ROUNDING_WH: Final = 10
 """A reading may be lower by this because it is rounded in another way."""
 OTHER_FACTOR: Final = 4

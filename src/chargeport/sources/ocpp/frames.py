@@ -1,7 +1,7 @@
 """The frame around every OCPP-J message: [2, id, action, payload], [3, id, payload] or [4, id, code, description, details].
 
 OCPP 2.1 adds [5, id, code, description, details], an error about a reply, and [6, id, action, payload], which gets no reply.
-Payloads stay the bytes that they came as.
+Payloads keep their original bytes.
 """
 
 import re
@@ -24,11 +24,11 @@ from ocpp.messages import MessageType  # type: ignore[import-untyped]
 
 Payload = Mapping[str, object]
 
-NO_ID: Final = "-1"  # what OCPP 2.0.1 replies to where the id can't be read
+NO_ID: Final = "-1"  # the id in a reply of OCPP 2.0.1 where the id can't be read
 _MAX_ID: Final = 36
 _CALL_PARTS: Final = 4
 _RESULT_PARTS: Final = 3
-_RESULT_ERROR: Final = 5  # of OCPP 2.1; the package does not name it
+_RESULT_ERROR: Final = 5  # of OCPP 2.1; missing in the package
 _SEND: Final = 6
 _MAX_SHOWN_ID: Final = 255
 _PADDING: Final = "\ufeff\x00 \t\r\n"  # which stations put around frames
@@ -46,14 +46,14 @@ class Call(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """The other side's reply to a call of ours; `payload` is None where it could not do it, or where it can't be read."""
+    """The other side's reply to a call of ours; `payload` is None where the call failed, or where the reply can't be read."""
 
     id: str
     payload: Payload | None
 
 
 class Refused(Exception):  # noqa: N818  (it is an answer, not a fault of ours)
-    """A frame that is refused: the kind of error, why in one sentence, and the call that gets a CALLERROR (None: none does).
+    """A frame that is refused: the kind of error, the reason in one sentence, and the call that gets a CALLERROR (None: none).
 
     `reply_id` is the call of ours to which the frame was to reply.
     """
@@ -69,7 +69,7 @@ class Refused(Exception):  # noqa: N818  (it is an answer, not a fault of ours)
 
 
 class FrameworkError(OCPPError):  # type: ignore[misc]
-    """OCPP 2.0.1's own code for a frame that is none; the package has no class for it."""
+    """OCPP 2.0.1's own code for an invalid frame; the package has no class for it."""
 
     code = "RpcFrameworkError"
 
@@ -107,7 +107,7 @@ def parse(text: str, version: str) -> Call | Reply:
 
 
 def _broken(text: str, version: str) -> Refused:
-    """Refuse a frame that is no JSON: the call or the reply that it was, as far as its beginning can be read."""
+    """Refuse a frame that is not JSON: return the call or the reply, as far as its beginning can be read."""
     sentence = "The frame is not a JSON array."
     head = _HEAD.match(text)
     if head is None:
@@ -140,7 +140,7 @@ def _reply(kind: object, call_id: object, parts: list[msgspec.Raw]) -> Reply:
 
 
 def _value(parts: list[msgspec.Raw], index: int) -> object:
-    """Return a part of the frame; None where it is not there or can't be read."""
+    """Return a part of the frame; None where it is missing or can't be read."""
     try:
         return msgspec.json.decode(parts[index]) if index < len(parts) else None
     except (msgspec.MsgspecError, RecursionError, ValueError):

@@ -1,4 +1,4 @@
-"""What we need of the messages of OCPP 1.6. Members that are not here are for the dialect, which gets the whole payload."""
+"""The members of OCPP 1.6 messages that we need. Other members are for the dialect, which gets the whole payload."""
 
 import msgspec
 
@@ -6,7 +6,7 @@ from chargeport.sources.ocpp.samples import Short, Stamp
 
 
 class Authorize(msgspec.Struct, frozen=True, rename="camel"):
-    """Somebody shows a card."""
+    """A card is presented."""
 
     id_tag: Short
 
@@ -26,10 +26,10 @@ class StartTransaction(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class MeterValues(msgspec.Struct, frozen=True, rename="camel"):
-    """The meter values of a connector. Stations write other texts than our numbers as the transaction's id."""
+    """The meter values of a connector. Some stations write other texts than our numbers as the transaction's id."""
 
     meter_value: msgspec.Raw
-    connector_id: int = 0  # the station's; some leave it out where they name the transaction
+    connector_id: int = 0  # the station's; some omit it where they name the transaction
     transaction_id: msgspec.Raw = msgspec.Raw(b"")
 
 

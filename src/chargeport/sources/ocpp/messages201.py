@@ -1,4 +1,4 @@
-"""What we need of the messages of OCPP 2.x. Members that are not here are for the dialect, which gets the whole payload."""
+"""The members of OCPP 2.x messages that we need. Other members are for the dialect, which gets the whole payload."""
 
 from typing import Final, Literal
 
@@ -18,27 +18,27 @@ class IdToken(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Authorize(msgspec.Struct, frozen=True, rename="camel"):
-    """Somebody shows a card."""
+    """A card is presented."""
 
     id_token: IdToken
 
 
 class Evse(msgspec.Struct, frozen=True, rename="camel"):
-    """A place for one car, and the plug that it uses."""
+    """An EVSE, which charges one car, and its connector in use."""
 
     id: int
     connector_id: int | None = None
 
 
 class TransactionInfo(msgspec.Struct, frozen=True, rename="camel"):
-    """Which transaction it is, and its state."""
+    """The id and the state of a transaction."""
 
     transaction_id: Short | int
     charging_state: str | None = None
 
 
 class TransactionEvent(msgspec.Struct, frozen=True, rename="camel"):
-    """Something happens in a transaction. `offline`: it waited in the station's queue."""
+    """An event of a transaction. `offline`: it waited in the station's queue."""
 
     event_type: Literal["Started", "Updated", "Ended"]
     transaction_info: TransactionInfo
@@ -61,14 +61,14 @@ class TransactionEvent(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class MeterValues(msgspec.Struct, frozen=True, rename="camel"):
-    """What a meter shows outside of transactions."""
+    """Meter values outside of transactions."""
 
     evse_id: int
     meter_value: msgspec.Raw
 
 
 class StatusNotification(msgspec.Struct, frozen=True, rename="camel"):
-    """How a plug is."""
+    """The status of a connector."""
 
     evse_id: int
     connector_id: int
@@ -77,6 +77,6 @@ class StatusNotification(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class ChargingNeeds(msgspec.Struct, frozen=True, rename="camel"):
-    """What a car asks for."""
+    """The charging needs of a car."""
 
     evse_id: int

@@ -30,7 +30,7 @@ VERSION: Final = "1.6"
 _TAKEN: Final = ("Accepted", "RebootRequired")
 _ENDED: Final = "Ended"  # the charging state of an ended transaction, as in 2.x
 _ACTIVE_STATUSES: Final = ("Charging", "SuspendedEV", "SuspendedEVSE")
-_UNPROVEN: Final = "no transaction with this id is known, and nothing in the message says when it began"
+_UNPROVEN: Final = "no transaction with this id is known, and the message does not contain its start"
 
 # Calls that do not concern a car are acknowledged only; certificates are not signed here.
 _ACKNOWLEDGED: Final[Mapping[str, Payload]] = {
@@ -45,7 +45,7 @@ _ACKNOWLEDGED: Final[Mapping[str, Payload]] = {
 
 
 class Ocpp16:
-    """Chargeport as the central system of one station that speaks OCPP 1.6."""
+    """Chargeport as the central system of one station that uses OCPP 1.6."""
 
     def __init__(self, station: Station, numbering: Numbering) -> None:
         self._station = station

@@ -65,7 +65,7 @@ _ACKNOWLEDGED: Final[Mapping[str, Payload]] = {
 
 
 class Ocpp201:
-    """Chargeport as the central system of one station that speaks OCPP 2.0.1 or 2.1."""
+    """Chargeport as the central system of one station that uses OCPP 2.0.1 or 2.1."""
 
     def __init__(self, station: Station, version: str) -> None:
         self._station = station
@@ -138,7 +138,7 @@ class Ocpp201:
         plug = self._memory.plug(message.evse_id)
         at = await station.event_time(instant(message.timestamp), is_status=True)
         if plug.connector not in (None, message.connector_id):
-            return {}  # another connector of the EVSE says nothing about the car
+            return {}  # another connector of the EVSE does not concern the car
         if message.evse_id > 0:
             # An EVSE without a transaction has no charging state.
             known = station.condition(message.evse_id)

@@ -1,7 +1,7 @@
 """Meter samples of OCPP messages: select the sample of each field at an instant, and read the energy register.
 
 Both versions have the same structure: 1.6 has text values and the unit in the sample, 2.x has numbers and a unit with a power
-of ten beside it. Everything here is lenient: a sample that can't be read costs no other sample of its message.
+of ten next to it. Invalid data is tolerated: a sample that can't be read does not affect other samples of its message.
 """
 
 import math
@@ -29,7 +29,7 @@ _BEGIN: Final = "Transaction.Begin"
 _PERIODIC: Final = "Sample.Periodic"  # the context of a sample that names none
 _INTERRUPTION: Final = "Interruption."  # its samples are of its begin or end, and may be repeated like those of a begin
 _SIGNED: Final = "SignedData"
-_SIGNED_PREFIXES: Final = ("OCMF|", "<?xml", "{")  # signed data of stations that do not say that it is signed
+_SIGNED_PREFIXES: Final = ("OCMF|", "<?xml", "{")  # signed data of stations that do not mark it as signed
 _WH: Final = {"wh": 1.0, "kwh": 1_000.0, "mwh": 1_000_000.0}
 _MAX_MULTIPLIER: Final = 12
 _SECONDS_BELOW: Final = 100_000_000_000  # as milliseconds that is 1973, as seconds the year 5138
@@ -113,7 +113,7 @@ class Reading(msgspec.Struct):
         return self._total_w(_GIVEN) if self.power_w() is None else None
 
     def imported(self) -> "Reading":
-        """Return the reading of a station that names what it delivers exported, with that as imported."""
+        """Return the reading of a station that reports what it delivers as exported, with that as imported."""
         exported = {name: sample for name, sample in self.current.items() if ".Export" in name}
         renamed = {name.replace(".Export", ".Import"): sample for name, sample in exported.items()}
         others = {name: sample for name, sample in self.current.items() if name not in exported}
@@ -221,7 +221,7 @@ def _read(sample: Mapping[str, object]) -> Sample | None:
 
 
 def _unit(sample: Mapping[str, object]) -> tuple[str | None, int]:
-    """Return the unit and the power of ten beside it. Raises ValueError."""
+    """Return the unit and the power of ten next to it. Raises ValueError."""
     measure = sample.get("unitOfMeasure")
     if not isinstance(measure, dict):
         unit = sample.get("unit")

@@ -1,4 +1,4 @@
-"""Charge schedules of stations: windows of local time as recurring charging profiles, and as they are remembered.
+"""Charge schedules of stations: windows of local time as recurring charging profiles, and their stored form.
 
 A profile recurs by UTC, a window by the local clock. So a profile is sent again when the local clock has been changed.
 """
@@ -33,7 +33,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def recurs_s(self) -> int:
-        """After how long it begins again."""
+        """The period after which it begins again."""
         return DAY_S if self.is_daily else WEEK_S
 
     def begin_s(self, now_s: int) -> int:
@@ -44,7 +44,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return now_s - (local_s - self.windows[0][0]) % DAY_S
 
     def spans(self) -> list[tuple[int, int]]:
-        """Return from when to when it lets a car charge, in seconds since its begin; in order, none touching another."""
+        """Return from when to when it lets a car charge, in seconds since its begin; in order, disjoint."""
         if self.is_daily:
             return [(0, self.windows[0][1])]
         parts: list[tuple[int, int]] = []
@@ -62,7 +62,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return found
 
     def periods(self, limit_a: float) -> list[dict[str, Any]]:
-        """Return the periods of its profile: this much within a window, nothing outside."""
+        """Return the periods of its profile: this current within a window, none outside."""
         spans = self.spans()
         periods = [] if spans[0][0] == 0 else [{"startPeriod": 0, "limit": 0.0}]
         for start_s, end_s in spans:

@@ -1,8 +1,8 @@
-"""OCPP's own schemas, as the package brings them: the names of messages, and what a payload violates.
+"""OCPP's own schemas, from the package: the names of messages, and the violations of a payload.
 
-A violation refuses nothing: stations in the field send a measurand too many or a text too long, and a refused meter value is a
-lost one. What we need ourselves is checked where it is read. The schemas are checked by `jsonschema-rs`: a hundredth
-of the time of the package's own check.
+A violation does not lead to a refusal: stations in the field send a measurand too many or a text too long, and a refused
+meter value is lost. The members that we need are checked where they are read. The schemas are checked by `jsonschema-rs`, in
+a hundredth of the time of the package's own check.
 """
 
 from enum import EnumType
@@ -27,7 +27,7 @@ def _names(version: str) -> frozenset[str]:
 
 
 def is_action(version: str, action: str) -> bool:
-    """Tell whether this version of OCPP has such a message at all."""
+    """Return whether this version of OCPP has such a message."""
     return action in _names(version)
 
 

@@ -9,7 +9,7 @@ from msgspec import Meta
 from chargeport.sources.base import Cause, SourceError
 
 DEFAULT_MEASURANDS: Final = (
-    "Energy.Active.Import.Register",  # first: where a station takes few only, it takes the first ones
+    "Energy.Active.Import.Register",  # first: a station that accepts only a few accepts the first ones
     "Power.Active.Import",
     "Current.Import",
     "Voltage",
@@ -24,15 +24,15 @@ SecurityProfile = Literal[0, 1, 2, 3]
 
 
 class StationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is known of one station."""
+    """The settings of one station."""
 
-    password: Annotated[str | None, Meta(description="What the station proves itself with; or env:NAME or file:PATH.")] = None
+    password: Annotated[str | None, Meta(description="The station's password; or env:NAME or file:PATH.")] = None
     security_profile: Annotated[SecurityProfile | None, Meta(description="Its own security profile.")] = None
     connectors: Annotated[
         dict[Connector, Vehicle],
-        Meta(description="The car that always stands at a connector (OCPP 2: an EVSE), by the connector's number."),
+        Meta(description="The car that always uses a connector (OCPP 2: an EVSE), by the connector's number."),
     ] = {}
-    id_tags: Annotated[dict[str, Vehicle], Meta(description="Cards that this station takes, and the car of each.")] = {}
+    id_tags: Annotated[dict[str, Vehicle], Meta(description="Cards that this station accepts, and the car of each.")] = {}
     zone: Annotated[str | None, Meta(description="Its own time zone.")] = None
 
 
@@ -40,7 +40,7 @@ class OcppSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """The central system."""
 
     stations: Annotated[dict[str, StationSettings], Meta(description="The stations, by their identity.")] = {}
-    id_tags: Annotated[dict[str, Vehicle], Meta(description="Cards that every station takes, and the car of each.")] = {}
+    id_tags: Annotated[dict[str, Vehicle], Meta(description="Cards that every station accepts, and the car of each.")] = {}
     password: Annotated[
         str | None,
         Meta(description="The password of stations that have none of their own; or env:NAME or file:PATH."),
@@ -52,13 +52,13 @@ class OcppSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     zone: Annotated[
         str | None, Meta(description="Time zone of charge schedules, such as Europe/Berlin; without one there are none.")
     ] = None
-    accept_unknown_stations: Annotated[bool, Meta(description="Take stations that are not listed, too.")] = False
+    accept_unknown_stations: Annotated[bool, Meta(description="Accept stations that are not listed, too.")] = False
     accept_unknown_tags: Annotated[bool, Meta(description="Let every card charge; else those listed only.")] = False
     heartbeat_s: Annotated[int, Meta(ge=10, le=86_400, description="How often a silent station reports, in seconds.")] = 300
     sample_interval_s: Annotated[
         int, Meta(ge=1, le=3_600, description="How often a station measures while it charges, in seconds.")
     ] = 30
-    measurands: Annotated[tuple[str, ...], Meta(min_length=1, description="What it is to measure, the most wanted first.")] = (
+    measurands: Annotated[tuple[str, ...], Meta(min_length=1, description="The measurands, the most important first.")] = (
         DEFAULT_MEASURANDS
     )
     max_message_bytes: Annotated[

@@ -1,7 +1,7 @@
 """The OCPP central system as a source: the web server mounts its websocket at /ocpp/{station}.
 
 Stations connect to the server, so the source only accepts connections while it runs. The packages for OCPP are imported when a
-source is built; without the extra, all else of Chargeport works.
+source is built; without the extra, the rest of Chargeport works.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ VERSIONS: Final = {"ocpp2.1": "2.1", "ocpp2.0.1": "2.0.1", "ocpp1.6": "1.6"}
 
 _PROTOCOL_ERROR: Final = 1002
 _NOT_RUNNING: Final = Refusal(503, "The central system is not running; try again later.", "", {"Retry-After": "30"})
-_MAX_IDENTITY: Final = 64  # that is shown; OCPP has 48
+_MAX_IDENTITY: Final = 64  # characters of a shown identity; OCPP has 48
 _MAX_REFUSED: Final = 1_000  # identities whose refusals are counted
 _PER_STATION: Final = RateLimitItemPerHour(1)  # of the same refusal: in the log
 _PER_ADDRESS: Final = RateLimitItemPerHour(20)  # from one address under whatever identities: in the log
@@ -39,7 +39,7 @@ _ISSUES_PER_STATION: Final = RateLimitItemPerHour(60)  # of the same refusal
 _ISSUES: Final = RateLimitItemPerHour(300)  # of all refusals: anybody may try to connect under any name
 
 _HOUR_S: Final = 3600.0
-_UNPROVEN: Final = (401, 429)  # a password that is missing or wrong, or was so too often
+_UNPROVEN: Final = (401, 429)  # a missing or wrong password, or too many of them
 
 _log = logging.getLogger("chargeport.sources.ocpp")
 
@@ -88,8 +88,8 @@ class OcppSource:
     ) -> None:  # fmt: skip
         """Serve a station's connection until it ends.
 
-        `over_tls`: whether it came over TLS to a proxy that is trusted; unless given, what came to ourselves counts.
-        `certified`: the names in the certificate that the station showed to ourselves.
+        `over_tls`: whether it came over TLS to a trusted proxy; if None, whether it came over TLS to this server counts.
+        `certified`: the names in the certificate that the station presented to this server.
         """
         central = self._central
         if central is None:
@@ -112,7 +112,7 @@ class OcppSource:
         await websocket.accept(protocol)
         if protocol is None:  # OCPP-J requires to complete the handshake and to close the connection at once
             await self._report_refusal(central, station, address, _unsupported(offered))
-            await websocket.close(_PROTOCOL_ERROR, f"spoken here: {', '.join(VERSIONS)}")
+            await websocket.close(_PROTOCOL_ERROR, f"supported here: {', '.join(VERSIONS)}")
             return
         await central.serve(websocket, station, VERSIONS[protocol])
 
@@ -135,7 +135,7 @@ class OcppSource:
             await central.keep(f"station {shown}", sentence)
 
     def _is_logged(self, key: str, place: str) -> bool:
-        """Return whether to log a refusal: each once an hour, and a limited number from one address; the last line says so."""
+        """Return whether to log a refusal: each once an hour, and a limited number by address (the last line states it)."""
         if not self._limiter.hit(_PER_STATION, "log", key, place):
             return False
         if self._limiter.hit(_PER_ADDRESS, "log", place) and self._limiter.hit(_LOGGED, "log"):
@@ -147,7 +147,7 @@ class OcppSource:
 
 def _unsupported(offered: list[str]) -> Refusal:
     """Return why a station that offers none of our versions can't be served."""
-    speaks = f"it speaks {', '.join(each[:32] for each in offered[:4])} only" if offered else "it names no version of OCPP"
+    speaks = f"it supports {', '.join(each[:32] for each in offered[:4])} only" if offered else "it names no version of OCPP"
     return Refusal(0, "", f"{speaks} (Sec-WebSocket-Protocol): set its protocol to OCPP 1.6J, 2.0.1 or 2.1 (JSON, not SOAP)")
 
 

@@ -95,7 +95,7 @@ class Station:
         try:
             await self.memory.write()
         except StoreError as error:
-            _log.warning("station %s: what is known of it could not be kept: %s", self.name, error)
+            _log.warning("station %s: its state could not be stored: %s", self.name, error)
 
     def _report(self, *, is_connected: bool = True) -> None:
         status = StationStatus(
@@ -145,14 +145,14 @@ class Station:
         return msgspec.structs.replace(transaction, started_at=at, heard_at=None)
 
     def begun_by(self, transaction: Transaction, at: int) -> Transaction:
-        """Return the transaction with its start at an instant at which it was going on, if its start was later.
+        """Return the transaction with its start at an instant at which it was active, if its start was later.
 
         A start whose timestamp is unusable has the time of its receipt, which may be later than the start.
         """
         started_at, meter = transaction.started_at, transaction.meter
         if started_at is None or at >= started_at or self.clock.is_usable(instant(transaction.started), started_at):
             return transaction
-        if not meter.is_read:  # what flowed before the report is unlimited by its time
+        if not meter.is_read:  # the time does not limit what flowed before the report
             meter = msgspec.structs.replace(meter, read_at=at - _UNKNOWN_START_MS)
         return msgspec.structs.replace(transaction, started_at=at, meter=meter)
 

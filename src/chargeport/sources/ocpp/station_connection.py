@@ -12,8 +12,8 @@ from chargeport.errors import StoreError
 from chargeport.sources.ocpp.frames import FAILED, Call, Payload, Refused, Reply, call, failure, parse, result
 from chargeport.sources.ocpp.message_rate import MessageRate
 
-ANSWER_WITHIN_S: Final = 30  # what stations are usually given
-MAX_BAD_FRAMES: Final = 10  # in a row: then the client is no station, or it is broken
+ANSWER_WITHIN_S: Final = 30  # the usual time for a station
+MAX_BAD_FRAMES: Final = 10  # in a row: then the client is not a station, or it is faulty
 
 GOING_AWAY: Final = 1001
 POLICY: Final = 1008
@@ -52,7 +52,7 @@ class StationConnection:
         except WebSocketDisconnect:  # noticed while writing
             pass
         except StoreError:
-            _log.warning("station %s: what it said could not be stored; it is to come again", self._station)
+            _log.warning("station %s: its message could not be stored; it will be sent again", self._station)
             await self.close(NOT_STORED, "not stored")
         finally:
             self._is_closed = True
@@ -128,7 +128,7 @@ class StationConnection:
             return
         except StoreError:
             raise
-        except Exception:  # noqa: BLE001  (whatever it was, the next message may be all right)
+        except Exception:  # noqa: BLE001  (the next message may be valid)
             _log.exception("station %s: %s could not be answered", self._station, frame.action)
             await self._refuse(Refused(FAILED, "It could not be processed.", call_id))
             return

@@ -1,6 +1,6 @@
 """The stored state of a station: its transactions, the cars that are plugged in, its clock and its settings.
 
-It is one JSON text for each station, so that it is written as a whole. The names of its members are kept in databases.
+It is one JSON text for each station, so that it is written as a whole. The names of its members are stored in databases.
 """
 
 import asyncio
@@ -131,7 +131,7 @@ class StationMemory:
         try:
             self._state, self._written = msgspec.json.decode(kept, type=StationState), kept
         except msgspec.MsgspecError as error:
-            _log.warning("what was kept in %s can't be read and is left: %s", self._key, error)
+            _log.warning("the state stored in %s can't be read and is left: %s", self._key, error)
 
     def find(self, transaction_id: str) -> Transaction | None:
         """Return a transaction that is open or has ended recently."""

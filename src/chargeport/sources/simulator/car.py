@@ -1,8 +1,8 @@
-"""A simulated car: the clockwork that carries its state from one event to the next.
+"""A simulated car: advances its state from one event to the next.
 
-Deterministic: profile, seed, start and controls decide everything; how often it is advanced decides nothing. Between
-controls the car follows its itinerary. `plug`, `unplug` and `drive` take it out of the itinerary's hands for good, until
-`follow` hands it back; settings (limit, timers, amps, fault, sleep) hold from then on, whoever drives.
+Deterministic: the result depends on profile, seed, start and controls, not on how often it is advanced. Between
+controls the car follows its itinerary. `plug`, `unplug` and `drive` suspend the itinerary permanently, until
+`follow` resumes it; settings (limit, timers, amps, fault, sleep) apply from then on in both cases.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -33,7 +33,7 @@ class Car:
         self._gate: Gate | None = None
         self._gate_changes = -1
 
-    # What it is like now.
+    # Its present state.
 
     @property
     def at(self) -> int:
@@ -72,22 +72,22 @@ class Car:
 
     @property
     def asleep_at(self) -> int | None:
-        """Since when it has been out of reach, sending nothing; None while awake."""
+        """Since when it has been unreachable, sending nothing; None while awake."""
         return self._state.asleep_at
 
     def snapshot(self) -> dict[str, Any]:
-        """Return what it would report at this instant, without noise; see `FIELDS`."""
+        """Return the car's report at this instant, without noise; see `FIELDS`."""
         return words.snapshot(self._state)
 
     # Time.
 
     def advance(self, to_at: int) -> None:
-        """Live until `to_at`; an instant already past changes nothing."""
+        """Advance to `to_at`; an instant already past changes nothing."""
         while self._state.at < to_at:
             self.step(to_at)
 
     def step(self, to_at: int) -> None:
-        """Live until the next event, or until `to_at` if that comes first."""
+        """Advance to the next event, or to `to_at` if that comes first."""
         self._state.at = max(self._state.at, min(to_at, self._next_event_at()))
         self._settle()
 
@@ -123,7 +123,7 @@ class Car:
             state.segment = charging_segment(state, state.station)
 
     def _present_gate(self) -> Gate | None:
-        """Return the timers' gate, computed again only where it may be out of date: a calendar is the dearest thing here."""
+        """Return the timers' gate, computed again only where it may be out of date: the calendar is the slowest part."""
         state = self._state
         if state.station is None:
             self._gate = None
@@ -169,24 +169,24 @@ class Car:
         self._take_over(lambda: moves.unplug(self._state))
 
     def drive(self, km: float, to: Place | None = None) -> None:
-        """Set out on a drive that ends at `to` (None: somewhere on the road), unplugging first if need be."""
+        """Start a drive that ends at `to` (None: somewhere on the road); unplug first if necessary."""
         if not km >= 0:
             raise ValueError(f"A drive is not {km} km long.")
         self._take_over(lambda: moves.drive(self._state, km, to))
 
     def follow(self, events: Iterable[Event] = ()) -> None:
-        """Hand the car back to its itinerary: these events first, its habits from the midnight after."""
+        """Return the car to its itinerary: these events first, its habits from the midnight after."""
         self._itinerary.restart(self.at, events)
         self._following = True
         self._settle()
 
     def set_limit(self, percent: float) -> None:
-        """Set the charge limit that applies here and now (a place's, a charging type's or the global one)."""
+        """Set the charge limit that applies at present (a place's, a charging type's or the global one)."""
         state = self._state
         self._set("limits", with_active_limit(state.limits, percent, state.place, state.charging_type))
 
     def set_timers(self, values: Sequence[Any]) -> None:
-        """Replace all timers by these entries, in the wire's shape."""
+        """Replace all timers by these entries, in the wire's format."""
         self._set("timers", timers_from_the_wire(values))
 
     def set_requested_a(self, amps: float) -> None:
@@ -196,7 +196,7 @@ class Car:
         self._set("requested_a", min(float(amps), self.profile.onboard_a))
 
     def start(self) -> None:
-        """Charge immediately, whatever the timers say, until the plug is pulled or `stop` is called."""
+        """Charge immediately, regardless of the timers, until the plug is pulled or `stop` is called."""
         self._set("wish", "START")
 
     def stop(self) -> None:
@@ -204,7 +204,7 @@ class Car:
         self._set("wish", "STOP")
 
     def set_soc(self, percent: float) -> None:
-        """Put the battery to a state of charge. Energy that was added so far stays what it was."""
+        """Set the battery's state of charge. Energy that was added so far does not change."""
         state = self._state
         if state.driving or not 0 <= percent <= 100:  # noqa: PLR2004  (percent)
             why = "while it drives" if state.driving else f"to {percent} %"
@@ -221,12 +221,12 @@ class Car:
         self._set("fault", present)
 
     def sleep(self) -> None:
-        """Go out of reach, whatever the car is doing, until it is woken or otherwise controlled."""
+        """Become unreachable, whatever the car is doing, until it is woken or otherwise controlled."""
         self._state.held_asleep = True
         self._state.asleep_at = self.at
 
     def wake(self) -> None:
-        """Come back into reach."""
+        """Become reachable again."""
         self._touch()
 
     def _take_over(self, act: Callable[[], None]) -> None:

@@ -1,7 +1,7 @@
 """Settings that apply everywhere, at a place or on a charging type: the rule for limits and timers, and the limits.
 
-The setting for the place has precedence over the one for the charging type, which has it over the global one: a place is the
-narrowest condition a driver can name ("at home stop at 70 %"). Of two places in reach, the first listed applies.
+The setting for the place has precedence over the one for the charging type, which has precedence over the global one: a place
+is the narrowest condition a driver can name ("at home stop at 70 %"). Of two places in reach, the first listed applies.
 """
 
 from collections.abc import Sequence

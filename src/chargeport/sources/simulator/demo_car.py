@@ -1,8 +1,8 @@
 """The parts of demo cars: the city of their owner, and a past that ends in a certain situation.
 
-A past is the usual days of the owner, then a last stretch of explicit controls. The cities are spread over longitudes, so that
-somewhere it is always night. Each keeps its standard time all year: the demo then needs no time zone data. Points are city
-centres to two decimals; the prices are of a realistic size and nobody's tariff.
+A past is the usual days of the owner, then a last period of explicit controls. The cities are spread over longitudes, so that
+it is always night in one of them. Each uses its standard time all year: the demo then needs no time zone data. Points are
+city centres to two decimals; the prices are realistic, but not those of a real tariff.
 """
 
 from collections.abc import Callable
@@ -63,7 +63,7 @@ def _city(name: str, point: tuple[float, float], utc_offset_min: int, price: tup
     )
 
 
-# 220 to 240 V between line and neutral, so that three-phase wallboxes are at home there; never more than five hours apart.
+# 220 to 240 V between line and neutral, so that three-phase wallboxes are common there; never more than five hours apart.
 THREE_PHASE_CITIES = (
     _city("Papeete", (-17.54, -149.57), -600, (42.0, "XPF")),
     _city("Lima", (-12.05, -77.04), -300, (0.72, "PEN")),
@@ -89,7 +89,7 @@ def city_shortly_after(at: int, local_minute: int) -> City:
 
 
 class DemoCar(msgspec.Struct, frozen=True, kw_only=True):
-    """A car to be, with the instant its simulated past begins at and what it lives through until now."""
+    """A car to be built, with the instant its simulated past begins at and the events of that past."""
 
     profile: CarProfile
     started_at: int
@@ -109,11 +109,11 @@ def owned(model: CarProfile, city: City, rng: Random) -> CarProfile:
 
 
 def drive_down_to(car: Car, soc_percent: float, to: Place | None = None) -> None:
-    """Send the car on a drive that ends at a state of charge, or next door if it is lower already."""
+    """Send the car on a drive that ends at a state of charge, or a short one if it is lower already."""
     km = (car.soc_percent - soc_percent) / 100 * car.profile.full_range_km
     car.drive(max(2.0, km), to)
 
 
 def days_before(now_at: int, days: int) -> int:
-    """Return the instant so many days ago."""
+    """Return the instant this many days ago."""
     return now_at - days * 24 * MILLISECONDS_PER_HOUR

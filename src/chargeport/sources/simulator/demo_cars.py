@@ -1,7 +1,7 @@
-"""The demo fleet: cars on the road, parked, waiting, silent, lost, and the night at home of `night.py`.
+"""The demo fleet: cars on the road, parked, waiting, silent, lost, and the one that charges at home in `night.py`.
 
-The same seed gives the same cars. Cars that return to their itinerary drive on by themselves; the parked one with the lost one
-does not move until somebody controls it.
+The same seed gives the same cars. Cars that return to their itinerary continue by themselves; the parked one and the lost one
+do not move until they are controlled.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ from chargeport.sources.simulator.timers import Schedule, Timer
 PAST_DAYS = 8
 """Long enough for a week's records in the first car of each kind."""
 CROWD_PAST_DAYS = 2
-"""The many cars of a load test make do with less: a day costs a car about a millisecond."""
+"""The cars of a load test have a shorter past: a day costs a car about a millisecond."""
 VIN_ALPHABET = "0123456789ABCDEFGHJKLMNPRSTUVWXYZ"
 """ISO 3779 leaves out I, O and Q."""
 
@@ -61,7 +61,7 @@ def fast_charging_on_the_road(now_at: int, days: int, rng: Random) -> DemoCar:
 
 
 def idle_at_home(now_at: int, days: int, rng: Random) -> DemoCar:
-    """Return a car parked at home with no cable in, awake, and staying so."""
+    """Return a car that stays parked at home, unplugged and awake."""
     bought = owned(models.RUNABOUT, rng.choice(demo_car.THREE_PHASE_CITIES), rng)
     profile = replace(bought, limits=(Limit(type="GLOBAL", limit=80.0),), sleep_after_min=None)
 
@@ -97,14 +97,14 @@ def waiting_for_its_timer(now_at: int, days: int, rng: Random) -> DemoCar:
 
 
 def small_and_silent(now_at: int, days: int, rng: Random) -> DemoCar:
-    """Return an older small car that lives its usual days and cannot report half of the fields."""
+    """Return an older small car that follows its usual days and can't report half of the fields."""
     bought = owned(models.PICCOLA, rng.choice(demo_car.THREE_PHASE_CITIES), rng)
     profile = replace(bought, sleep_after_min=None)
     return DemoCar(profile=profile, started_at=days_before(now_at, days), prelude=lambda car: car.advance(now_at))
 
 
 def lost_while_charging(now_at: int, days: int, rng: Random) -> DemoCar:
-    """Return a car out of reach for three hours, which reported last while it was charging at home."""
+    """Return a car that has been unreachable for three hours, and charged at home in its last report."""
     bought = owned(models.FJORD, rng.choice(demo_car.THREE_PHASE_CITIES), rng)
     profile = replace(bought, limits=(Limit(type="GLOBAL", limit=80.0),))
 
@@ -139,7 +139,7 @@ def demo_fleet(
 ) -> list[Reporter]:
     """Return reporters of `count` cars as they are at `now_at`, in the order of `DEMO_CARS`, over and over.
 
-    Ids and VINs depend on seed and position alone. Pasts are lived through when a reporter is first asked what is due.
+    Ids and VINs depend on seed and position alone. Pasts are simulated when a reporter is first called.
     """
     return [
         _reporter(now_at, seed, index, drop_probability=drop_probability, late_probability=late_probability)
@@ -153,7 +153,7 @@ def vehicle_id(seed: int, index: int) -> str:
 
 
 def vin(seed: int, index: int) -> str:
-    """Return a number in the shape of a VIN that no maker could have given: its first three characters belong to nobody."""
+    """Return a number in the format of a VIN that no maker has assigned: its first three characters are unassigned."""
     rng = Random(f"{seed}:{index}:vin")
     return "ZZZSYNTH" + "".join(rng.choices(VIN_ALPHABET, k=9))
 

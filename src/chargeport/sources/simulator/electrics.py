@@ -1,4 +1,4 @@
-"""The electrics of charging: what flows between a station, a charger and a battery at one state of charge.
+"""The electrics of charging: the flow between a station, a charger and a battery at one state of charge.
 
 Pure functions. On AC voltage, current and power are those of the grid side, as a car measures them at its inlet (current
 and voltage per phase); on DC they are those of the battery's own voltage. `battery_w` is what reaches the cells.
@@ -19,7 +19,7 @@ RAMP_S = 20.0
 RAMP_FROM = 0.1
 
 AC_EFFICIENCY = ((MINIMUM_A, 0.85), (8.0, 0.90), (16.0, 0.92), (40.0, 0.945))
-"""Grid to battery by the current per phase. The charger's constant losses (pumps, control units) weigh less the more flows.
+"""Grid to battery by the current per phase. The charger's constant losses (pumps, control units) matter less at high current.
 
 Measured sessions lie between 0.85 and 0.95; one at 40 A had 0.943 to 0.953.
 """
@@ -38,12 +38,12 @@ RAMP_STEP_MS = 2_000
 STEP_MS = 10_000
 """Power changes by a few parts in a thousand within it, on the steepest DC curve; its middle represents the whole."""
 SLICE_PERCENT = 1.0
-"""The stretch of battery over which a remaining time is summed up where power depends on the state of charge."""
+"""The step in which a remaining time is summed up where power depends on the state of charge."""
 
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Voltage, current and power at the inlet, with what of it reaches the cells; `phases` is None on DC."""
+    """Voltage, current and power at the inlet, and the power that reaches the cells; `phases` is None on DC."""
 
     voltage_v: float
     current_a: float
@@ -68,7 +68,7 @@ def interpolate(points: Sequence[tuple[float, float]], x: float) -> float:
 
 
 def ramp(charging_s: float) -> float:
-    """Return the share of the full current that flows so many seconds into charging."""
+    """Return the share of the full current that flows this many seconds into charging."""
     return RAMP_FROM + (1 - RAMP_FROM) * min(1.0, charging_s / RAMP_S)
 
 
@@ -78,7 +78,7 @@ def ac_efficiency(current_a: float) -> float:
 
 
 def available_a(profile: CarProfile, station: Station) -> float:
-    """Return the most current there is between this station and this car: per phase on AC."""
+    """Return the highest current that this station and this car allow: per phase on AC."""
     if station.kind == "DC":
         return station.max_a
     return min(station.max_a, station.cable_a, profile.onboard_a)
@@ -91,12 +91,12 @@ def pack_v(profile: CarProfile, soc_percent: float) -> float:
 
 
 def wanted_dc_a(profile: CarProfile, station: Station, soc_percent: float) -> float:
-    """Return the current a car asks a DC station for: its own curve, within the limit the station announced."""
+    """Return the current that a car requests from a DC station: its own curve, within the limit of the station."""
     return min(interpolate(profile.dc_curve, soc_percent) / pack_v(profile, soc_percent), station.max_a)
 
 
 def dc_flow(profile: CarProfile, station: Station, soc_percent: float, share: float) -> Flow:
-    """Return what flows from a DC station, at a `share` of the full current."""
+    """Return the flow from a DC station, at a `share` of the full current."""
     voltage_v = pack_v(profile, soc_percent)
     current_a = share * min(wanted_dc_a(profile, station, soc_percent), station.power_w / voltage_v)
     power_w = voltage_v * current_a
@@ -104,7 +104,7 @@ def dc_flow(profile: CarProfile, station: Station, soc_percent: float, share: fl
 
 
 def ac_flow(profile: CarProfile, station: Station, soc_percent: float, share: float, requested_a: float) -> Flow:
-    """Return what flows from an AC station, at a `share` of the current that car, cable, station and driver allow."""
+    """Return the flow from an AC station, at a `share` of the current that car, cable, station and driver allow."""
     phases = min(station.phases, profile.onboard_phases)
     taper = interpolate([(AC_TAPER_FROM_PERCENT, 1.0), (100.0, AC_TAPER_TO)], soc_percent)
     current_a = max(MINIMUM_A, share * taper * min(available_a(profile, station), requested_a))
@@ -114,19 +114,19 @@ def ac_flow(profile: CarProfile, station: Station, soc_percent: float, share: fl
 
 
 def flow(profile: CarProfile, station: Station, soc_percent: float, share: float, requested_a: float) -> Flow:
-    """Return what flows at a state of charge; `requested_a` is the driver's setting, which only AC heeds."""
+    """Return the flow at a state of charge; `requested_a` is the driver's setting, which applies to AC only."""
     if station.kind == "DC":
         return dc_flow(profile, station, soc_percent, share)
     return ac_flow(profile, station, soc_percent, share, requested_a)
 
 
 def flow_at(state: CarState, station: Station, soc_percent: float, share: float = 1.0) -> Flow:
-    """Return what would flow from a station into this car at a state of charge."""
+    """Return the flow from a station into this car at a state of charge."""
     return flow(state.profile, station, soc_percent, share, state.requested_a)
 
 
 def present_flow(state: CarState, station: Station) -> Flow:
-    """Return what flows at this instant of a charging car."""
+    """Return the present flow of a charging car."""
     return flow_at(state, station, state.soc_percent, ramp((state.at - state.since_at) / 1000))
 
 
@@ -135,7 +135,7 @@ def _is_even(station: Station, soc_percent: float) -> bool:
 
 
 def hours_to(state: CarState, station: Station, target_percent: float) -> float:
-    """Return the hours that charging takes from here to a state of charge, at full current all the way."""
+    """Return the hours that charging takes from here to a state of charge, at full current all the time."""
     soc_percent, hours = state.soc_percent, 0.0
     while soc_percent < target_percent:
         if _is_even(station, soc_percent):
@@ -149,12 +149,12 @@ def hours_to(state: CarState, station: Station, target_percent: float) -> float:
 
 
 def minutes_to_limit(state: CarState, station: Station) -> int:
-    """Return whole minutes until the active limit is reached, the begun one counted."""
+    """Return the minutes until the active limit is reached, rounded up."""
     return math.ceil(60 * hours_to(state, station, state.limit_percent))
 
 
 def charging_segment(state: CarState, station: Station) -> Segment:
-    """Return the next even stretch of charging: hours of constant current, or seconds where power changes.
+    """Return the next uniform period of charging: hours of constant current, or seconds where power changes.
 
     It ends at the latest where the limit is reached, to the millisecond.
     """

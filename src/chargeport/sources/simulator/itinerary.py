@@ -1,7 +1,7 @@
-"""The days of a simulated driver: commutes, evenings at the wallbox, now and then a trip with a DC stop.
+"""The days of a simulated driver: commutes, evenings at the wallbox, and occasional trips with a DC stop.
 
-A day depends on the seed with its date alone, so a car has the same Tuesday however it came there. Events are plans: what a
-car makes of them (how much energy a drive takes, whether it is low enough to be plugged in) is the car's business.
+A day depends on the seed and its date alone, so a car has the same Tuesday whatever came before. Events are plans: their
+effect (the energy of a drive, whether the charge is low enough to plug in) is computed by the car.
 """
 
 from collections.abc import Iterable, Iterator
@@ -25,24 +25,24 @@ SECONDS_PER_HOUR = 3_600
 ROADSIDE_PRICE_FACTOR = 1.9
 """Fast charging costs about twice what a kilowatt-hour costs at home."""
 ROADSIDE_FEE_KWH = 1.5
-"""The fee for a session, as the price of so many kilowatt-hours."""
+"""The fee for a session, as the price of this many kilowatt-hours."""
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """Something planned for an instant."""
+    """An event planned for an instant."""
 
     at: int
 
 
 class Drive(Event, frozen=True, kw_only=True):
-    """Set out, unplugging first if need be, and be at `to` (None: somewhere on the road) after `km`."""
+    """Start a drive, unplugging first if necessary, and be at `to` (None: somewhere on the road) after `km`."""
 
     km: float
     to: Place | None = None
 
 
 class PlugIn(Event, frozen=True, kw_only=True):
-    """Plug in, unless the battery is fuller than the driver bothers with."""
+    """Plug in, unless the state of charge is above the driver's threshold."""
 
     station: Station
     below_percent: float = 100.0
@@ -75,7 +75,7 @@ def _roadside(at_home: Tariff) -> Tariff:
 
 
 class Itinerary:
-    """What is planned for a car, in order of time, a day at a time: nothing but what is added, for a car without habits."""
+    """The plan of a car, in order of time, a day at a time; for a car without habits, only the events that are added."""
 
     def __init__(self, profile: CarProfile, seed: int, started_at: int) -> None:
         self._profile = profile
@@ -83,7 +83,7 @@ class Itinerary:
         self.restart(started_at)
 
     def restart(self, at: int, events: Iterable[Event] = ()) -> None:
-        """Forget all plans but these events; habits resume at the local midnight after the last of them (or after `at`)."""
+        """Remove all plans but these events; habits resume at the local midnight after the last of them (or after `at`)."""
         self._planned: list[tuple[int, int, Event]] = []
         self._count = 0
         last_at = at
@@ -94,7 +94,7 @@ class Itinerary:
 
     @property
     def next_at(self) -> int:
-        """When the next event is due; never, if none is planned."""
+        """When the next event is due; never if none is planned."""
         if self._profile.habits is not None:
             while not self._planned or self._planned[0][0] >= self._next_day_at:
                 self._plan_day(self._next_day, self._profile.habits)

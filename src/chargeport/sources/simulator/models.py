@@ -1,6 +1,6 @@
-"""The demo fleet's models: invented cars with believable batteries.
+"""The demo fleet's models: fictitious cars with realistic batteries.
 
-Each is a profile to be completed with an owner's id, home and settings. DC curves have the shape published test drives
+Each is a profile to be completed with an owner's id, home and settings. DC curves have the shape that published test drives
 show: a plateau at a low state of charge, steps down in the middle, a tail of some 40 kW at 80 to 90 percent.
 """
 

@@ -1,6 +1,6 @@
-"""What a driver does with a car: drive, arrive, plug in, unplug.
+"""The actions of a driver: drive, arrive, plug in, unplug.
 
-Each is a change to a `CarState` at its own instant. Whose idea it was, an itinerary's or a control's, is not known here.
+Each is a change to a `CarState` at its own instant, independent of its origin: an itinerary or a control.
 """
 
 from chargeport.sources.simulator.itinerary import drive_ms
@@ -10,7 +10,7 @@ from chargeport.sources.simulator.state import CarState, Segment
 from chargeport.sources.simulator.station import Station
 
 RESERVE_PERCENT = 1.0
-"""A drive never empties the battery beyond this: a simulated driver who would strand takes a lift for the rest."""
+"""A drive never empties the battery below this, whatever its length."""
 
 
 def drive(state: CarState, km: float, to: Place | None) -> None:
@@ -24,7 +24,7 @@ def drive(state: CarState, km: float, to: Place | None) -> None:
 
 
 def arrive(state: CarState) -> None:
-    """End the drive here and now: the car is where it was going."""
+    """End the drive at this instant: the car is at its destination."""
     state.close_segment()
     state.driving, state.place = False, state.destination
     state.changed()
@@ -46,7 +46,7 @@ def plug(state: CarState, station: Station) -> None:
 
 
 def unplug(state: CarState) -> None:
-    """Pull the cable, if one is in, and file the session's record."""
+    """Pull the cable, if one is in, and store the session's record."""
     if state.station is None:
         return
     state.close_segment()

@@ -1,6 +1,6 @@
-"""The first demo car: a car that charges at home by night, with a value for every field there is.
+"""The first demo car: a car that charges at home by night, with a value for every field.
 
-Night schedules are in local time, so the car lives in whichever city has had night for a while, not for too long.
+Night schedules are in local time, so the car is in the city where night began some time ago, but not too long.
 """
 
 from datetime import timedelta
@@ -27,7 +27,7 @@ from chargeport.sources.simulator.timers import (
 
 NOON_MINUTE = 720
 NIGHT_HOLDS_MINUTE = 22 * 60 + 15
-"""A quarter of an hour into the night window, so that charging is well under way in the city that is chosen by it."""
+"""A quarter of an hour into the night window, so that charging has started in the city that is chosen by it."""
 
 HOME_LIMIT_PERCENT = 90.0
 GRAND_PERCENT_PER_HOUR = 9.9

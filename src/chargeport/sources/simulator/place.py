@@ -7,11 +7,11 @@ import msgspec
 EARTH_RADIUS_M = 6_371_000
 
 SAME_PLACE_M = 150
-"""How far apart two fixes of one place may lie: a car park's size plus the error of a satellite fix between houses."""
+"""The largest distance between two fixes of one place: a car park's size plus the error of a satellite fix between houses."""
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """A named point, in the shape charge records give their `location`; degrees, WGS 84."""
+    """A named point, in the format of the `location` of charge records; degrees, WGS 84."""
 
     name: str
     address: str
@@ -40,5 +40,5 @@ def distance_m(latitude: float, longitude: float, place: Place) -> float:
 
 
 def is_same_place(latitude: float, longitude: float, place: Place) -> bool:
-    """Return whether a point lies close enough to a place to be that place."""
+    """Return whether a point is close enough to a place to be that place."""
     return distance_m(latitude, longitude, place) <= SAME_PLACE_M

@@ -1,4 +1,4 @@
-"""What a simulated car is made of: everything about it that does not change while it is driven or charged."""
+"""The profile of a simulated car: everything about it that does not change while it is driven or charged."""
 
 from datetime import timedelta, timezone, tzinfo
 from functools import lru_cache
@@ -12,7 +12,7 @@ from chargeport.sources.simulator.timers import Timer
 
 
 class Habits(msgspec.Struct, frozen=True, kw_only=True):
-    """How its driver uses a car: what the itinerary draws the days from."""
+    """How its driver uses a car: the parameters of the itinerary."""
 
     commute_km: float = 22.0
     """One way, Monday to Friday."""
@@ -20,7 +20,7 @@ class Habits(msgspec.Struct, frozen=True, kw_only=True):
     returns_hour: float = 17.2
     """Local hours, around which the days scatter by half an hour."""
     road_trip_probability: float = 0.4
-    """How likely a day of the weekend is a trip with a DC stop."""
+    """The probability that a day of the weekend is a trip with a DC stop."""
 
 
 class CarProfile(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,7 +28,7 @@ class CarProfile(msgspec.Struct, frozen=True, kw_only=True):
 
     `dc_curve` lists (state of charge in percent, watts at the inlet) in rising order, empty for a car without DC;
     `pack_v` is the battery's voltage when empty, then when full. `zone` is an IANA name; where it is None, or the system has
-    no time zone data, the car keeps `utc_offset_min` all year.
+    no time zone data, the car uses `utc_offset_min` all year.
     """
 
     id: str
@@ -60,12 +60,12 @@ class CarProfile(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def full_range_km(self) -> float:
-        """How far a full battery reaches."""
+        """The range of a full battery."""
         return self.capacity_kwh / self.consumption_kwh_per_km
 
     @property
     def local_zone(self) -> tzinfo:
-        """The zone whose clock the car shows."""
+        """The car's local time zone."""
         return _zone(self.zone, self.utc_offset_min)
 
 
@@ -77,5 +77,5 @@ def _zone(name: str | None, utc_offset_min: int) -> tzinfo:
     try:
         return ZoneInfo(name)
     except ZoneInfoNotFoundError:
-        # Windows and slim containers carry no tz database; an hour off in summer beats a simulator that will not start.
+        # Windows and slim containers have no tz database; an hour off in summer is better than a simulator that does not start.
         return fixed

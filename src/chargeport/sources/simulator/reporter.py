@@ -1,9 +1,9 @@
-"""A car's voice: when it reports, how exactly it measures, what gets lost or late on the way.
+"""The reports of a car: when it reports, how exactly it measures, and what is lost or late on the way.
 
-A first report says everything; so does one after a change of state and, while idle, one an hour. In between, a charging
-car sends what changes every few seconds, and an idle one that is awake repeats it every two minutes, so that a car which
-says nothing is asleep or out of reach. An absent field says nothing about earlier values, but `charging`, `plugged` and
-`status` in the same report do. Messages depend on car and seed alone, not on how often `due` is asked.
+A first report has all fields; so does one after a change of state and, while idle, one an hour. In between, a charging
+car sends every few seconds the fields that change, and an idle one that is awake repeats it every two minutes, so that a
+car that sends nothing is asleep or unreachable. An absent field does not affect earlier values, but `charging`, `plugged`
+and `status` in the same report do. Messages depend on car and seed alone, not on how often `due` is called.
 """
 
 from collections.abc import Callable
@@ -26,18 +26,18 @@ WHOLE_EVERY_S = 3_600.0
 
 VOLTAGE_NOISE = 0.002
 CURRENT_NOISE = 0.004
-"""Relative standard deviations: what car-grade sensors scatter from one sample to the next."""
+"""Relative standard deviations of the samples of sensors in cars."""
 WIDEST_NOISE = 3.0
 
 LATE_BY_CADENCES = (1.5, 6.0)
-"""A late report comes after at least one newer one, and before anyone has forgotten it."""
+"""A late report comes after at least one newer one, and before the values have expired."""
 
 
 @dataclass(slots=True)
 class Link:
-    """What becomes of a car's reports on their way: each number may be changed at any time.
+    """The transmission of a car's reports: each number may be changed at any time.
 
-    A report that is late comes behind newer ones. Before `silent_until_at` none gets through: it is lost, or, if `is_kept`,
+    A report that is late arrives after newer ones. Before `silent_until_at` none arrives: it is lost, or, if `is_kept`,
     arrives then with all others.
     """
 
@@ -50,10 +50,10 @@ class Link:
 
 
 class Reporter:
-    """Turns the life of a car into messages.
+    """Turns the states of a car into messages.
 
-    `prelude` is what happens to the car before its first report; it runs when the car is first needed, so that
-    thousands of reporters cost nothing to line up.
+    `prelude` are the events of the car before its first report; it runs when the car is first needed, so that creating
+    thousands of reporters costs nothing.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Reporter:
 
     @property
     def profile(self) -> CarProfile:
-        """The profile of the car, without waking its past."""
+        """The profile of the car, without simulating its past."""
         return self._car.profile
 
     @property
@@ -101,7 +101,7 @@ class Reporter:
     def due(self, to_at: int) -> list[RawMessage]:
         """Advance the car to `to_at`; return the messages that have arrived by then, in order of arrival.
 
-        Nothing arrives before the instant this is first asked for: that is when somebody began to listen.
+        Nothing arrives before the instant of the first call: reception begins there.
         """
         if self._first_reported_at is None:
             self._first_reported_at = to_at
@@ -115,7 +115,7 @@ class Reporter:
         return arrived
 
     def _open(self, car: Car) -> None:
-        """Send the first report, which is never lost: of a sleeping car, as it was when it fell asleep."""
+        """Send the first report, which is never lost; of a sleeping car, its state when it fell asleep."""
         observed_at = car.at if car.asleep_at is None else car.asleep_at
         fields = self._measured(car.snapshot())
         not_capable = car.profile.not_capable
@@ -156,7 +156,7 @@ class Reporter:
         self._reported(car, whole=whole)
 
     def _release(self, at: int) -> None:
-        """Send what was held back while the link was down, once it is up."""
+        """Send the reports that were held back while the link was down, once it is up."""
         if at < self.link.silent_until_at:
             return
         for fields, observed_at in self._held_back:
@@ -186,9 +186,9 @@ class Reporter:
         heappush(self._under_way, (arrives_at, self._sent, message))
 
     def _measured(self, fields: dict[str, Any]) -> dict[str, Any]:
-        """Scatter voltage and current as sensors do; work out power and rate from them, so that they still agree.
+        """Add noise to voltage and current as sensors do; compute power and rate from them, so that they are consistent.
 
-        Current only scatters downwards: a charger regulates below its set point, never above it.
+        Current only varies downwards: a charger regulates below its set point, never above it.
         """
         if not (self._noise and fields.get("charging") and {"voltage_v", "current_a", "power_w"} <= fields.keys()):
             return fields

@@ -16,12 +16,12 @@ from chargeport.sources.simulator.station import Station
 MILLISECONDS_PER_HOUR = 3_600_000
 
 SHORTEST_KWH = 0.05
-"""Less than this is a handshake, not a session; cars keep no record of it."""
+"""Less than this is a handshake, not a session; cars store no record of it."""
 
 
 @dataclass(slots=True)
 class Session:
-    """What a session has taken so far; `meter_kwh` is the grid side's, which is what tariffs bill."""
+    """The energy of a session so far; `meter_kwh` is that of the grid side, which tariffs are based on."""
 
     station: Station
     started_at: int

@@ -1,4 +1,4 @@
-"""The simulator as a source: a fleet of simulated cars, received as any other car would be."""
+"""The simulator as a source: a fleet of simulated cars, received like any other car."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -12,9 +12,9 @@ BATCH = 500
 
 
 class Simulator:
-    """Runs reporters by a clock, at whatever speed that clock has.
+    """Runs reporters by a clock, at the speed of that clock.
 
-    Whoever controls the cars or the clock has the lock `turn` meanwhile. What was due and could not be stored is emitted again.
+    The lock `turn` is held while the cars or the clock are controlled. What was due and could not be stored is emitted again.
     """
 
     def __init__(self, name: str, reporters: Iterable[Reporter], clock: Clock, step_s: float = 1.0) -> None:
@@ -25,7 +25,7 @@ class Simulator:
         self._arrived: list[RawMessage] = []
         self.step_s = step_s
         self.script: list[tuple[int, Callable[[], None]]] = []
-        """What is to happen to the cars, in order of time."""
+        """The actions on the cars, in order of time."""
         self.turn = asyncio.Lock()
         self.reporters: list[Reporter] = []
         self.add(reporters)
@@ -58,7 +58,7 @@ class Simulator:
             await self._clock.sleep(self.step_s)
 
     def act(self, at: int) -> bool:
-        """Advance the cars to what the script has for then, and do it; whether that was anything."""
+        """Advance the cars to the next action of the script that is due by then, and run it; return whether there was one."""
         due = [act for due_at, act in self.script if due_at <= at]
         for reporter in self.reporters if due else ():
             reporter.car.advance(at)
@@ -68,7 +68,7 @@ class Simulator:
         return bool(due)
 
     async def _play(self, to_at: int) -> None:
-        """Let everything happen that is due, with the script's events at their instants."""
+        """Advance to `to_at`, with the script's actions at their instants."""
         while self.script and self.script[0][0] <= to_at:
             at = self.script[0][0]
             await self.report(at - 1)
@@ -76,7 +76,7 @@ class Simulator:
         await self.report(to_at)
 
     def due(self, to_at: int) -> list[RawMessage]:
-        """Advance the cars to `to_at`; return what has arrived by then and was not handed on, in order of arrival."""
+        """Advance the cars to `to_at`; return what has arrived by then and was not passed on, in order of arrival."""
         for reporter in self.reporters:
             self._arrived += reporter.due(to_at)
         self._arrived.sort(key=lambda message: message.received_at)
@@ -87,7 +87,7 @@ class Simulator:
         self._arrived.append(message)
 
     async def hand_on(self, count: int) -> None:
-        """Emit the next messages; return when what they mean is on disk."""
+        """Emit the next messages; return when their content is on disk."""
         await self._running.wait()
         if self._emit is not None:
             await self._emit(self._arrived[:count])

@@ -1,8 +1,8 @@
-"""A car's state in the simulator's own words: one field each, absent where the car has nothing to say.
+"""A car's state in the simulator's own fields: absent where the car has no value.
 
-Units are in the names; the shapes of `limits`, `timers` and `records` are those of the charge-signals reference. Nothing
-live is left over from the past: voltage and minutes are gone with the cable; 0 A, 0 W and 0 km/h are what a car reports that is
-not charging, with a cable or without.
+Units are in the names; the formats of `limits`, `timers` and `records` are those of the charge-signals reference. No live
+value remains from the past: voltage and minutes are absent without the cable; a car that is not charging reports 0 A, 0 W
+and 0 km/h, with a cable or without.
 """
 
 from typing import Any
@@ -41,7 +41,7 @@ FIELDS = (
     "capacity_kwh",
     "range_km",
 )
-"""Every field there is, in the order of the charge-signals reference, companions last."""
+"""All fields, in the order of the charge-signals reference, companions last."""
 
 LIVE_FIELDS = (
     "current_a",
@@ -55,7 +55,7 @@ LIVE_FIELDS = (
     "soc_percent",
     "range_km",
 )
-"""What changes from one moment of charging to the next."""
+"""The fields that change from one moment of charging to the next."""
 
 
 def rate_km_h(profile: CarProfile, battery_w: float) -> float:
@@ -103,7 +103,7 @@ def _plugged(state: CarState, station: Station) -> dict[str, Any]:
         "port_color": PORT_COLORS[state.status],
         "current_max_a": round(available_a(state.profile, station), 1),
     }
-    if state.profile.fast_charger is not None:  # with a cable in, a car reports which standard its inlet takes
+    if state.profile.fast_charger is not None:  # with a cable in, a car reports the standard of its inlet
         fields["fast_charger"] = state.profile.fast_charger
     if station.kind == "DC":
         fields["current_requested_a"] = round(wanted_dc_a(state.profile, station, state.soc_percent), 1)
@@ -125,7 +125,7 @@ def _charging(state: CarState, station: Station) -> dict[str, Any]:
 
 def _resting(station: Station | None) -> dict[str, Any]:
     fields: dict[str, Any] = {"current_a": 0.0, "power_w": 0, "rate_km_h": 0.0}
-    # A DC station's contactor is open while nothing flows, and a dead socket has no voltage to measure.
+    # A DC station's contactor is open while nothing flows, and a socket without power has no voltage to measure.
     if station is not None and station.kind == "AC" and station.has_power:
         fields["voltage_v"] = round(station.voltage_v, 1)
     return fields

@@ -1,4 +1,4 @@
-"""The state of a simulated car: all that changes, at the one instant it has been advanced to."""
+"""The state of a simulated car: all that changes, at the instant it has been advanced to."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ NEWEST_RECORDS = 20
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of time in which the battery gains or loses energy evenly.
+    """A period of time in which the battery gains or loses energy evenly.
 
     Energy inside a segment is read off its line and never summed up, so that a car advanced in many small steps is, to
     the last bit, where it would be after a single large one. `power_w` is the grid side's mean.
@@ -48,16 +48,16 @@ class Segment:
         return self.start_kwh + share * (self.end_kwh - self.start_kwh)
 
     def meter_kwh(self, at: int) -> float:
-        """Return what the grid has given since the segment began, in kWh."""
+        """Return the energy that the grid has delivered since the segment began, in kWh."""
         return self.power_w / 1000 * (at - self.start_at) / MILLISECONDS_PER_HOUR
 
 
 @dataclass(slots=True)
 class CarState:
-    """Everything about a car that changes.
+    """All variables of a car.
 
-    `wish` is a driver's order to charge immediately, whatever the timers, or not to charge; it ends with the plug.
-    `parked_kwh` is what the battery held when the running segment began; `since_at` is when the status began, `active_at`
+    `wish` is a driver's order to charge immediately, regardless of the timers, or not to charge; it ends with the plug.
+    `parked_kwh` is the battery's energy when the running segment began; `since_at` is when the status began, `active_at`
     when anything last changed; `changes` counts what a real car would report immediately.
     """
 
@@ -112,12 +112,12 @@ class CarState:
 
     @property
     def charging_type(self) -> ChargingType | None:
-        """What the car is plugged into; None while unplugged."""
+        """The charging type of the station that the car is plugged into; None while unplugged."""
         return None if self.station is None else self.station.kind
 
     @property
     def limit_percent(self) -> float:
-        """The charge limit that applies here and now."""
+        """The charge limit that applies at present."""
         return active_limit_percent(self.limits, self.place, self.charging_type)
 
     @property
@@ -127,20 +127,20 @@ class CarState:
 
     @property
     def energy_added_kwh(self) -> float | None:
-        """What this session, or the most recent one, put into the cells; None before the first."""
+        """The energy that this session, or the most recent one, put into the cells; None before the first."""
         if self.session is None:
             return self.last_session_kwh
         return self.stored_kwh - self.session.start_kwh
 
     def changed(self) -> None:
-        """Take note of a change, which wakes a car unless it is held asleep."""
+        """Note a change, which wakes a car unless it is held asleep."""
         self.changes += 1
         self.active_at = self.at
         if not self.held_asleep:
             self.asleep_at = None
 
     def close_segment(self) -> None:
-        """End the running segment here and now, and book what it moved."""
+        """End the running segment now, and add the energy that it moved."""
         if self.segment is None:
             return
         self.parked_kwh = self.segment.stored_kwh(self.at)

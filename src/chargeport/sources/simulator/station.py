@@ -1,4 +1,4 @@
-"""What a car is plugged into: a wallbox, a socket or a DC station."""
+"""Charging stations: a wallbox, a socket or a DC station."""
 
 import msgspec
 
@@ -7,7 +7,7 @@ from chargeport.sources.simulator.place import Place, Tariff
 from chargeport.sources.simulator.profile import CarProfile
 
 DC_LIMIT_A = 500.0
-"""What a cooled CCS cable carries (IEC 62196-3-1)."""
+"""The limit of a cooled CCS cable (IEC 62196-3-1)."""
 
 AC_LIMIT_A = 16.0
 """Three phases of it make the 11 kW of a common wallbox."""
@@ -36,7 +36,7 @@ class Station(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def max_a(self) -> float:
-        """The most this station gives, whatever the car."""
+        """The highest current of this station, for any car."""
         if self.limit_a is not None:
             return self.limit_a
         return AC_LIMIT_A if self.kind == "AC" else DC_LIMIT_A
@@ -48,7 +48,7 @@ class Station(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def home_station(profile: CarProfile) -> Station:
-    """Return the wallbox at a car's home, which gives what the car's own charger takes."""
+    """Return the wallbox at a car's home, which matches the car's own charger."""
     return Station(
         kind="AC",
         phases=profile.onboard_phases,

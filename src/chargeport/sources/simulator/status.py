@@ -1,7 +1,7 @@
 """The next detailed status: the rules of a charge port by priority, and whether timers allow charging.
 
-Timers apply to AC: nobody waits at a DC station. Where the applicable timer has schedules, they alone decide, and its departure
-times merely say when the cabin is to be warm. Where it has departure times alone, charging begins just early enough to reach
+Timers apply to AC: a car never waits at a DC station. Where the applicable timer has schedules, they alone decide, and its
+departure times only set when the cabin is to be warm. With departure times alone, charging begins just early enough to reach
 the limit, and then continues. A timer with neither delays nothing.
 """
 
@@ -15,7 +15,7 @@ from chargeport.sources.simulator.station import MINIMUM_A, Station
 from chargeport.sources.simulator.timers import FOREVER, Timer, next_departure_at, windows
 
 DEPARTURE_MARGIN_MS = 10 * 60_000
-"""Ready ten minutes early: the handshake, the ramp and a sagging grid all come out of it."""
+"""Ready ten minutes early, as a reserve for the handshake, the ramp and a low grid voltage."""
 
 LATCHING_MS = 3_000
 """From the cable in the port to the pin that locks it."""
@@ -31,7 +31,7 @@ PORT_COLORS: dict[Status, str] = {
     "NO_POWER": "Red",
     "ERROR": "Red",
 }
-"""The light of an imaginary maker's port; it is dark while nothing is plugged in."""
+"""The light of a fictitious maker's port; it is off while nothing is plugged in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Gate:
 
 
 def gate(state: CarState, station: Station) -> Gate:
-    """Return the gate in front of a car at this station, at the state's instant."""
+    """Return the gate of a car at this station, at the state's instant."""
     timer = applicable(state.timers, state.place, station.kind) if station.kind == "AC" else None
     if timer is None:
         return Gate(is_open=True)

@@ -21,10 +21,10 @@ LocalTime = Annotated[str, msgspec.Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d(:[0-5
 """A wall-clock time, "HH:MM:SS" as on the wire; seconds may be left out."""
 
 DAYS_AHEAD = 8
-"""A weekly window comes round within seven days; one more for the day the search begins on."""
+"""A weekly window recurs within seven days; one more for the day on which the search begins."""
 
 FOREVER = 2**62
-"""An instant that never comes."""
+"""An instant that is never reached."""
 
 
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,12 +52,12 @@ class Timer(Conditional, frozen=True, kw_only=True):
     schedule_type: Literal["DAILY", "WEEKLY", "WORKWEEK"] | None = None
 
     def days(self, days: tuple[Weekday, ...]) -> tuple[Weekday, ...]:
-        """Return the weekdays that are meant where an entry lists `days`."""
+        """Return the weekdays of an entry that lists `days`."""
         return days or (WORKWEEK if self.schedule_type == "WORKWEEK" else WEEK)
 
 
 def timers_from_the_wire(values: Sequence[Any]) -> tuple[Timer, ...]:
-    """Read timers from entries in the wire's shape. Raises msgspec.ValidationError (a ValueError) for a wrong one.
+    """Read timers from entries in the wire's format. Raises msgspec.ValidationError (a ValueError) for an invalid one.
 
     >>> timers_from_the_wire([{"type": "GLOBAL", "departureTimers": [{"time": "07:30:00"}]}])[0].departure_timers[0].time
     '07:30:00'
@@ -82,15 +82,15 @@ def _on_the_wire(timer: Timer) -> dict[str, Any]:
 def local_instant(day: date, wall_time: str, zone: tzinfo) -> int:
     """Return the instant at which clocks in `zone` show `wall_time` on `day`, in epoch milliseconds.
 
-    On the day clocks go forward, a time they skip counts as the same stretch after midnight (02:30 becomes 03:30); on the
-    day they go back, the first of two equal times is meant. Both are what Python's `fold=0` says.
+    On the day clocks go forward, a time they skip counts as the same interval after midnight (02:30 becomes 03:30); on the
+    day they go back, the first of two equal times is meant. Both are the behaviour of Python's `fold=0`.
     """
     local = datetime.combine(day, time.fromisoformat(wall_time), zone)
     return round(local.timestamp() * 1000)
 
 
 def local_day(at: int, zone: tzinfo) -> date:
-    """Return the date clocks in `zone` show at an instant."""
+    """Return the date that clocks in `zone` show at an instant."""
     return datetime.fromtimestamp(at / 1000, UTC).astimezone(zone).date()
 
 

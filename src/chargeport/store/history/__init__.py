@@ -1,1 +1,1 @@
-"""What a run is, how late entries change runs, how hours are folded: functions of plain records, for every backend."""
+"""Runs, the effect of late entries on them, and the folding into hours: functions of plain records, for every backend."""

@@ -1,16 +1,16 @@
-"""Folding the runs of one group of a car's signals into hours, source by source, and deleting what nothing leans on any more.
+"""Fold the runs of one group of a car's signals into hours, source by source, and delete the runs that are no longer needed.
 
     ── hours ──────────────────┤ raw_from                     (what is older is read from the hours)
       sentinel, head … holder ─┤◀ 30 min ▶├── runs, whole ──▶
 
-Behind `raw_from` stay the runs of the half hour before it, which live values reach over, and of what
-held then: the run that held (*holder*), the first of its value (*head*), by which `changed_at` is known, and the run before
-that (*sentinel*), at which whoever looks for the head stops. If it was an absence, the same of the value before it.
+Before `raw_from`, the runs of the last half hour remain, over which live values extend, and those of the value that
+was valid then: its run (*holder*), the first run of the value (*head*), from which `changed_at` is known, and the run before
+that (*sentinel*), at which the search for the head stops. If it was an absence, the same runs of the value before it.
 
-A reading that comes when its hour was folded already (it has a position greater than the fold's) is put into the hour and its
-run deleted. An hour of which nothing was known is then as if nothing had been folded, in any order within one round. In other
-hours it counts for the bounds and for what was known at the end, but has no weight and is no change, for when it was followed
-by what is not known. So sending anything again changes no hour.
+A reading that arrives after its hour was folded (its position is greater than the fold's) is added to the hour and its
+run deleted. An hour without data is then as if nothing had been folded, in any order within one round. In other
+hours it counts for the bounds and for the value at the end, but has no weight and is not a change, because the following
+sightings are not known. So sending anything again changes no hour.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -30,14 +30,14 @@ from chargeport.store.retention_policy import DAY_MS, HOUR_MS
 
 FLAGS: Final = (IS_CHARGING, CABLE_CONNECTED)
 MAX_CARRIED: Final = 24 * 31
-"""In how many hours a late value counts at the most: one at rest, or while the cable is in, may stand for long."""
+"""In how many hours a late value counts at most: one at rest, or while the cable is in, may be valid for long."""
 
-_SOURCE: Final = "folded"  # stands for the one source that is folded
+_SOURCE: Final = "folded"  # the name of the one source that is folded
 _RANKS: Final = Ranks()
 
 
 class Fold(NamedTuple):
-    """What is to be folded of signals of a car: [from_at, until). What is older, with a greater position, came late."""
+    """The range of a car's signals to be folded: [from_at, until). What is older, with a greater position, is late."""
 
     from_at: int
     until: int
@@ -49,7 +49,7 @@ class Hours(Protocol):
     """The hours of one series."""
 
     def newest(self, hour: int) -> HourRow | None:
-        """Return the newest one until this hour."""
+        """Return the newest one that is not later than this hour."""
         ...
 
     def between(self, first: int, end: int, limit: int) -> list[HourRow]:
@@ -57,7 +57,7 @@ class Hours(Protocol):
         ...
 
     def write(self, hours: Sequence[HourRow]) -> None:
-        """Put them in the place of those that there may be of the same hours."""
+        """Write hours, in place of those of the same hours that exist."""
         ...
 
 
@@ -74,7 +74,7 @@ Parts = Mapping[tuple[Signal, str], tuple[Rows, Hours]]
 
 
 def fold(series: Parts, what: Fold, freshness: Freshness) -> int:
-    """Fold the series of a group of signals, those of one source together; how many hours were written."""
+    """Fold the series of a group of signals, those of one source together; return how many hours were written."""
     written = 0
     for source in dict.fromkeys(source for _, source in series):
         written += _fold_source({key[0]: each for key, each in series.items() if key[1] == source}, what, freshness)
@@ -82,9 +82,9 @@ def fold(series: Parts, what: Fold, freshness: Freshness) -> int:
 
 
 def due(series: Parts, known: Fold | None, target: int) -> Fold | None:
-    """Return what is to be folded up to `target`, of which `until` may be less far; None where nothing is.
+    """Return what is to be folded up to `target`, where `until` may be earlier; None where there is nothing.
 
-    `known` is what was folded until now: nothing (None), or all until its `until`.
+    `known` is what was folded before: nothing (None), or everything before its `until`.
     """
     if known is None:
         firsts = [run.observed_at for rows, _ in series.values() for run in islice(rows.onward(-ALWAYS), 1)]
@@ -96,7 +96,7 @@ def due(series: Parts, known: Fold | None, target: int) -> Fold | None:
 
 
 def _fold_source(series: Mapping[Signal, tuple[Rows, Hours]], what: Fold, freshness: Freshness) -> int:
-    """Fold what one source reported, with the flags that it reported itself; how many hours were written."""
+    """Fold the reports of one source, with its own flags; return how many hours were written."""
     belated = {signal: late(rows, hours, what) for signal, (rows, hours) in series.items()}
     flags = {flag: series[flag][0] for flag in FLAGS if flag in series}
     written = 0
@@ -115,9 +115,9 @@ def day(now: int, days: int) -> int:
 
 
 def reach(sizes: Iterable[tuple[int, int]], from_at: int, target: int, limit: int) -> int:
-    """Return how far one step gets: to the hour in which there are `limit` sightings, but an hour at least.
+    """Return the end of one step: the hour in which there are `limit` sightings, but an hour at least.
 
-    `sizes` are the first instants of runs from `from_at` on, each with how many sightings it has.
+    `sizes` are the first instants of runs from `from_at` on, each with the number of its sightings.
     """
     total = 0
     for observed_at, size in sorted(sizes):
@@ -149,7 +149,7 @@ def _known(rows: Rows, at: int) -> Known:
 
 
 class _SeriesFold:
-    """Folds one series. Whether a value of it stood is decided as if its source were the only one."""
+    """Folds one series. Whether a value was valid is decided as if its source were the only one."""
 
     def __init__(self, signal: Signal, flags: Mapping[Signal, Rows], freshness: Freshness) -> None:
         self._signal = signal
@@ -158,7 +158,7 @@ class _SeriesFold:
         self._freshness = freshness
 
     def hours(self, rows: Rows, what: Fold) -> Iterator[HourRow]:
-        """Yield the hours in [from_at, until) of which there is something to say."""
+        """Yield the hours in [from_at, until) that have data."""
         held = next(rows.back(what.from_at, seen=True), None)
         runs = chain([] if held is None else [held], _until(rows.onward(what.from_at, seen=True), what.until))
         since_at = None if held is None else head(rows, held)[0].observed_at
@@ -166,7 +166,7 @@ class _SeriesFold:
         yield from self._between(_known(rows, what.from_at), seen, what.from_at // HOUR_MS, what.until // HOUR_MS)
 
     def late(self, hours: Hours, belated: Sequence[Seen], what: Fold) -> int:
-        """Put late sightings into their hours; how many were written."""
+        """Add late sightings to their hours; return how many hours were written."""
         written = 0
         groups = list(_by_hour(belated))
         theirs = {seen[0].at // HOUR_MS for seen in groups}
@@ -188,7 +188,7 @@ class _SeriesFold:
         return written
 
     def _between(self, known: Known, seen: Sequence[Seen], first: int, end: int) -> Iterator[HourRow]:
-        """Return the rows of hours in [first, end) in which something was seen, or a tied value stood."""
+        """Return the rows of hours in [first, end) in which something was seen, or a tied value was valid."""
         stood = self._stood(known, seen, first * HOUR_MS, end * HOUR_MS)
         groups = {group[0].at // HOUR_MS: group for group in _by_hour(seen)}
         for hour in sorted(groups.keys() | (stood.keys() if self._signal.cadence is not Cadence.LASTING else set())):
@@ -197,7 +197,7 @@ class _SeriesFold:
             yield row
 
     def _stood(self, known: Known, seen: Sequence[Seen], start: int, until: int) -> dict[int, dict[Any, int]]:
-        """Return by hour for how many milliseconds each value stood."""
+        """Return by hour for how many milliseconds each value was valid."""
         states = {self._signal.key: self._state(self._signal, known)}
         reports: dict[int, dict[str, list[Report]]] = {self._signal.key: {_SOURCE: _reports(self._signal, seen)}}
         for flag, rows in self._flags.items() if self._is_tied else ():
@@ -223,7 +223,7 @@ class _SeriesFold:
 
 
 def _is_carried(row: HourRow) -> bool:
-    """Return whether nothing was seen in an hour: what was known before goes on in it."""
+    """Return whether nothing was seen in an hour: the earlier value continues in it."""
     return row.known.newest_at is None or row.known.newest_at < row.hour * HOUR_MS
 
 
@@ -234,13 +234,13 @@ def _is_free(hours: Hours, hour: int) -> bool:
 
 
 def _emptied(signal: Signal, hours: Hours, written: set[int], first: int, end: int) -> list[HourRow]:
-    """Return the hours in which a value stood that does not stand any more, since another one came between."""
+    """Return the hours in which a value was valid that is no longer valid there, because another one was inserted before."""
     found = hours.between(first, end, end - first)
     return [hour_of(signal, row.known, (), {}, row.hour) for row in found if row.hour not in written]
 
 
 def _spread(found: dict[int, dict[Any, int]], value: Value, at: int, end: int) -> None:
-    """Count the time for which a value stood to the hours in which it did."""
+    """Add the time for which a value was valid to its hours."""
     while at < end:
         upto = min((at // HOUR_MS + 1) * HOUR_MS, end)
         stood_ms = found.setdefault(at // HOUR_MS, {})
@@ -256,7 +256,7 @@ def _reports(signal: Signal, seen: Iterable[Seen]) -> list[Report]:
 
 
 def _value(signal: Signal, value: Any) -> Value | None:
-    """Return a value as it was before a database that has no flags."""
+    """Return a value in its original type, from a database that has no booleans."""
     return bool(value) if signal.kind is Kind.FLAG and value is not None else value
 
 
@@ -268,10 +268,10 @@ def _until(runs: Iterator[Run], until: int) -> Iterator[Run]:
 
 
 def late(rows: Rows, hours: Hours, what: Fold) -> list[Seen]:
-    """Return what came when its hour was folded already, in order."""
+    """Return the sightings that arrived after their hour was folded, in order."""
     runs = list(_until(rows.onward(-ALWAYS, seen=True), what.from_at))
     found = ((run, each) for run, each in _seen_of(runs) if what.hours_from <= each.at < what.from_at)
-    known_at: dict[int, int] = {}  # by hour, the newest instant that it knows of
+    known_at: dict[int, int] = {}  # by hour, the newest instant that it includes
     return [each for run, each in found if run.position > what.position or _is_new(hours, each.at, known_at)]
 
 
@@ -285,7 +285,7 @@ def _seen_of(runs: Sequence[Run]) -> Iterator[tuple[Run, Seen]]:
 
 
 def _is_new(hours: Hours, at: int, known_at: dict[int, int]) -> bool:
-    """Return whether a sighting of a run that stayed behind is not in its hour: a silent car sent what it had kept."""
+    """Return whether a sighting of a run that was not deleted is missing in its hour: a silent car sent buffered values."""
     hour = at // HOUR_MS
     if hour not in known_at:
         row = hours.newest(hour)
@@ -298,7 +298,7 @@ def _by_hour(seen: Iterable[Seen]) -> Iterator[list[Seen]]:
 
 
 def kept(rows: Rows, folded_until: int) -> Kept:
-    """Return what stays of the runs of a series that is folded until an instant: those that something leans on."""
+    """Return the runs that remain of a series that is folded until an instant: those that are still needed."""
     until = folded_until - LIVE_FOR_MS
     holder = next(rows.back(until + 1), None)
     value = holder if holder is None or holder.absence is None else rows.value_before(until + 1)
@@ -310,6 +310,6 @@ def kept(rows: Rows, folded_until: int) -> Kept:
             positions |= {each.position for each in (run, first, sentinel) if each is not None}
             if first.position != run.position:
                 trimmed.append(first)
-            if run is not holder:  # what ended the value stays, too: else it would seem to have held until the holder began
+            if run is not holder:  # the run that ended the value stays, too: else it would seem valid until the holder began
                 positions |= {each.position for each in islice(rows.onward(run.observed_at + 1), 1)}
     return Kept(until, frozenset(positions), trimmed)

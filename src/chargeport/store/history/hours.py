@@ -1,7 +1,7 @@
-"""One hour of one series: what stood in it for how long, and what was known at its end.
+"""One hour of one series: for how long each value was valid in it, and what was known at its end.
 
-Weights are those of the effective state, as if the source were the only one: so an hour says what a bucket of an hour said
-while its runs were kept.
+Weights are those of the effective state, as if the source were the only one: so an hour has the same content as a bucket
+of an hour had while its runs were stored.
 """
 
 import math
@@ -16,7 +16,7 @@ from chargeport.store.retention_policy import HOUR_MS, Hour
 
 
 class Seen(NamedTuple):
-    """A value (as the backend has it), or the reason for none, at one instant; `since_at`: it was so from then on."""
+    """A value (as the backend has it), or the reason for none, at one instant; `since_at`: the same from then on."""
 
     at: int
     value: Any
@@ -26,7 +26,7 @@ class Seen(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What is known of a signal at an instant; an absence that a value has overtaken is forgotten."""
+    """What is known of a signal at an instant; an absence that was followed by a value is removed."""
 
     value: Any = None
     value_at: int | None = None
@@ -48,7 +48,7 @@ class Known(NamedTuple):
 
 
 class HourRow(NamedTuple):
-    """An hour as a backend keeps it; `known` is what was known at the end of the hour."""
+    """An hour in the form of the backend; `known` is what was known at the end of the hour."""
 
     hour: int
     changes: int
@@ -63,7 +63,7 @@ class HourRow(NamedTuple):
 def hour_of(signal: Signal, known: Known, seen: Sequence[Seen], stood_ms: dict[Any, int], hour: int) -> HourRow:
     """Return the row of an hour: `known` is what was known at its beginning, `seen` what was seen in it, in order.
 
-    `stood_ms` are the milliseconds for which each value stood in it.
+    `stood_ms` are the milliseconds for which each value was valid in it.
     """
     said = None if known.absence_at is not None else known.value
     changes = 0
@@ -74,7 +74,7 @@ def hour_of(signal: Signal, known: Known, seen: Sequence[Seen], stood_ms: dict[A
 
 
 def _told(signal: Signal, stood_ms: dict[Any, int]) -> tuple[Any, Any, float | None, str | None]:
-    """Return least, most, mean and shares; None for each where one value at the most stood."""
+    """Return least, most, mean and shares; None for each where at most one value was valid."""
     if len(stood_ms) < 2 or signal.kind is Kind.DOCUMENT:  # noqa: PLR2004
         return None, None, None, None
     if signal.kind in (Kind.FLAG, Kind.TEXT):
@@ -85,9 +85,9 @@ def _told(signal: Signal, stood_ms: dict[Any, int]) -> tuple[Any, Any, float | N
 
 
 def with_late(signal: Signal, row: HourRow, seen: Sequence[Seen]) -> HourRow:
-    """Return the row with sightings that came after the hour was folded: they widen its bounds and may be its last.
+    """Return the row with sightings that arrived after the hour was folded: they widen its bounds and may be its last.
 
-    For how long they stood is not known any more, so they weigh nothing. Put in again they change nothing.
+    For how long they were valid is no longer known, so they have no weight. Adding them again changes nothing.
     """
     for each in seen:
         if each.value is not None and signal.kind is not Kind.DOCUMENT:
@@ -123,7 +123,7 @@ def _shares(row: HourRow) -> dict[Any, int]:
 
 
 def hour(signal: Signal, row: HourRow, source: str, value_of: Callable[[Any], Value | None], rule: str | None) -> Hour:
-    """Return the row as readers see it; `value_of` makes a value of one of the backend's."""
+    """Return the row for readers; `value_of` converts a value of the backend."""
     known, is_number = row.known, signal.kind in (Kind.QUANTITY, Kind.COUNT)
     bounds = (known.value, known.value) if row.least is None else (row.least, row.most)
     least, most = bounds if is_number and row.held_ms else (None, None)

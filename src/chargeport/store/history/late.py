@@ -1,6 +1,6 @@
-"""Entries that arrive after newer ones: what they change about the runs of their series, and about the present.
+"""Entries that arrive after newer ones: their effect on the runs of their series, and on the latest values.
 
-History is a function of the set of entries, never of their order: a late value inside a run of another splits it at exactly the
+History is a function of the set of entries, never of their order: a late value inside a run of another splits it exactly at the
 sightings before and after it.
 """
 
@@ -21,7 +21,7 @@ class Editor(RunLog, Protocol):
         ...
 
     def flush(self, latest: Latest) -> Rows:
-        """Have all that was taken down so far, and what `finish` and `extend_absence` add, in history; read it from there."""
+        """Write to history everything noted, and what `finish` and `extend_absence` add; return the rows to read it."""
         ...
 
     def edit(self, latest: Latest, edits: "Edits") -> None:
@@ -30,7 +30,7 @@ class Editor(RunLog, Protocol):
 
 
 def put(latest: Latest, entry: Entry, rule: Any, editor: Editor) -> Outcome:
-    """Put an entry where its time of observation says, and say what that meant. `rule` is what stands for the entry's."""
+    """Insert an entry by its time of observation, and return the outcome. `rule` is the backend's form of the entry's rule."""
     value: Any
     if type(entry) is Reading:
         value, absence = entry.value, None
@@ -38,7 +38,7 @@ def put(latest: Latest, entry: Entry, rule: Any, editor: Editor) -> Outcome:
         value, absence = None, entry.reason.value  # type: ignore[union-attr]
     if entry.observed_at > latest.newest_at:
         return append(latest, entry, value, absence, rule, log=editor)
-    if entry.observed_at == latest.newest_at and latest.says(value, absence):  # sent again, as whoever had no answer does
+    if entry.observed_at == latest.newest_at and latest.says(value, absence):  # sent again, such as after a lost response
         return Outcome.UNCHANGED
     rows = editor.flush(latest)
     edits = late(rows.around(entry.observed_at), entry, value, absence, rule, next_position=editor.next_position)
@@ -49,7 +49,7 @@ def put(latest: Latest, entry: Entry, rule: Any, editor: Editor) -> Outcome:
 
 
 class Edits(NamedTuple):
-    """Runs that change, as they were and as they are to be (they begin at the same instant), and new runs."""
+    """Runs that change, before and after (they begin at the same instant), and new runs."""
 
     changed: list[tuple[Run, Run]]
     added: list[Run]
@@ -58,7 +58,7 @@ class Edits(NamedTuple):
 def late(
     around: Sequence[Run], entry: Entry, value: Any, absence: str | None, rule: Any, *, next_position: Callable[[], int]
 ) -> Edits | None:
-    """Return what a late entry changes; None where nothing. `around` are the runs of `Rows.around` its instant."""
+    """Return the changes by a late entry; None without one. `around` are the runs of `Rows.around` its instant."""
     at = entry.observed_at
     if any(run.says(value, absence) and run.was_seen(at) for run in around):
         return None
@@ -77,7 +77,7 @@ def late(
 def _split(run: Run, at: int, next_position: Callable[[], int], *, yields: bool) -> Edits:
     """Divide the run at an instant within it: it ends before, and begins again after.
 
-    At the very instant of a sighting the greater of the two holds. If the run `yields`, its sighting stays as a run of its own;
+    At the instant of a sighting the greater of the two is valid. If the run `yields`, its sighting stays as a run of its own;
     if not, the second part begins there, and a run that starts at that instant is left whole.
     """
     sightings = run.sightings()
@@ -94,10 +94,10 @@ def _split(run: Run, at: int, next_position: Callable[[], int], *, yields: bool)
 
 
 def renew(latest: Latest, rows: Rows, entry: Entry, rule: Any) -> bool:
-    """Bring the latest values in line with history once a late entry is in it; whether the entry is what holds now.
+    """Update the latest values from history after a late entry was added; return whether the entry is the latest value now.
 
-    Where that is another one than before, it is what the entry says. Else when the newest was received stays as it is: a part
-    of a run that was split only knows when the first was.
+    If that is another one than before, its times are those of the entry. Else the receipt of the newest does not change: a
+    part of a run that was split only has that of its first sighting.
     """
     before = (latest.position, latest.value, latest.absence, latest.absence_at, latest.observed_at)
     run, gone = rows.value_before(ALWAYS), rows.absence_before(ALWAYS)
@@ -118,7 +118,7 @@ def renew(latest: Latest, rows: Rows, entry: Entry, rule: Any) -> bool:
 def newest(rows: Rows) -> Latest | None:
     """Return the latest values of a series, from its history alone; None where that is empty.
 
-    When a later sighting came in is not kept in history; it was not before it was observed.
+    The receipt of later sightings is not stored in history; it was not before their observation.
     """
     run, gone = rows.value_before(ALWAYS), rows.absence_before(ALWAYS)
     last = max((each for each in (run, gone) if each is not None), key=lambda each: each.ends_at, default=None)
@@ -140,7 +140,7 @@ def _received_at(run: Run) -> int:
 
 
 def without(rows: Rows, seen_within: Sequence[Run], start: int, end: int) -> list[tuple[Run, Run | None]]:
-    """Return what changes where the sightings in [start, end) are erased: each run as it was, and as it is to be (None: gone).
+    """Return the changes if the sightings in [start, end) are erased: each run before and after (None: removed).
 
     `seen_within` are the runs with sightings there, in order. A run may begin later than before, but keeps its position.
     """

@@ -1,4 +1,4 @@
-"""The newest value and the newest absence of a series, and what an entry that is newer than both does to them."""
+"""The newest value and the newest absence of a series, and the effect of an entry that is newer than both."""
 
 from typing import Any, Final, Protocol
 
@@ -10,16 +10,16 @@ from chargeport.store.history.runs import MAX_OFFSET_MS, RUN_MS, Run
 from chargeport.store.records import Outcome
 
 TAIL_BYTES: Final = 4 * 32
-"""Sightings that are kept with the latest values before they move to their run."""
+"""Sightings that are stored with the latest values before they are moved to their run."""
 
 _ACCEPTED, _UNCHANGED = Outcome.ACCEPTED, Outcome.UNCHANGED
 
 
 class Latest(msgspec.Struct, gc=False, eq=False):
-    """What is known of a series: a mutable record, made of the row that a backend keeps of it, with `slot` behind.
+    """The latest state of a series: a mutable record, made of its row in the backend, with `slot` appended.
 
     (`run_at`, `position`) names the run of the newest value, `seen` its newest sightings, which are not yet in history.
-    `changed_at` is since when the value has been the same. While an absence holds, `absence_at` alone tells when it was seen
+    `changed_at` is since when the value has been the same. While an absence is valid, only `absence_at` has when it was seen
     last. `slot` is the number of the series where the row is to be written again.
     """
 
@@ -38,17 +38,17 @@ class Latest(msgspec.Struct, gc=False, eq=False):
 
     @property
     def absent(self) -> bool:
-        """Whether an absence holds."""
+        """Whether an absence is valid."""
         return self.absence_at is not None and (self.observed_at is None or self.absence_at > self.observed_at)
 
     @property
     def newest_at(self) -> int:
-        """When the newest of both was seen last; -1 where nothing is known."""
+        """When the newer of both was last seen; -1 where nothing is known."""
         observed_at = -1 if self.observed_at is None else self.observed_at
         return observed_at if self.absence_at is None or self.absence_at < observed_at else self.absence_at
 
     def columns(self) -> tuple[Any, ...]:
-        """Return what a backend keeps of it, in the order in which it is made of it."""
+        """Return the columns of the row in the backend, in the order in which the record is made of them."""
         return astuple(self)[:-1]
 
     def says(self, value: Any, absence: str | None) -> bool:
@@ -69,23 +69,23 @@ class Latest(msgspec.Struct, gc=False, eq=False):
 
 
 class RunLog(Protocol):
-    """Takes down what happens to the runs of series, one call for each change."""
+    """Records the changes of the runs of series, one call for each change."""
 
     def begin(self, latest: Latest, entry: Entry, value: Any, absence: str | None, rule: Any, *, continues: int | None) -> int:
         """Begin a run with an entry; return its position in the feed, which is new."""
         ...
 
     def extend(self, latest: Latest) -> None:
-        """Move the sightings in `latest.seen` to the run of the newest value, which was seen last at `observed_at`."""
+        """Move the sightings in `latest.seen` to the run of the newest value, which was last seen at `observed_at`."""
         ...
 
     def extend_absence(self, latest: Latest) -> None:
-        """Note that the newest absence that began until `absence_at` was seen last then."""
+        """Note that the newest absence that began until `absence_at` was last seen then."""
         ...
 
 
 def append(latest: Latest, entry: Entry, value: Any, absence: str | None, rule: Any, *, log: RunLog) -> Outcome:
-    """Put an entry behind all that is known; it is newer."""
+    """Append an entry that is newer than all others."""
     at, is_absent, outcome = entry.observed_at, latest.absent, _ACCEPTED
     if absence is not None:
         if is_absent and latest.absence == absence:
@@ -106,7 +106,7 @@ def append(latest: Latest, entry: Entry, value: Any, absence: str | None, rule: 
 
 
 def finish(latest: Latest, log: RunLog) -> None:
-    """Move what only `latest` knows of the run that ends to history: its sightings, or an absence's last instant."""
+    """Move to history what only `latest` has of the run that ends: its sightings, or an absence's last instant."""
     if latest.seen is not None:
         log.extend(latest)
         latest.seen = None

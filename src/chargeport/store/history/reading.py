@@ -1,4 +1,4 @@
-"""What the runs and hours of a series tell a reader: changes, pieces, what was known at an instant, every sighting."""
+"""Reads of the runs and hours of a series: changes, pieces, what was known at an instant, every sighting."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
@@ -19,11 +19,11 @@ from chargeport.store.retention_policy import HOUR_MS, Horizon, Hour
 
 
 def changes(rows: Rows, from_at: int | None, to_at: int | None, after: RunStart | None, limit: int) -> list[Run]:
-    """Return the changes in [from_at, to_at) behind `after`, each with when it was seen last before the next."""
+    """Return the changes in [from_at, to_at) after `after`, each with when it was last seen before the next."""
     start, end = -ALWAYS if from_at is None else from_at, ALWAYS if to_at is None else to_at
     if after is None or after.observed_at < start:
         before = next(rows.back(start), None)
-    else:  # its own instant is looked at again: a greater value may have come since
+    else:  # its own instant is read again: a greater value may have been stored since
         start, before = after.observed_at, rows.at(*after)
     found: list[Run] = []
     for run in rows.onward(start):
@@ -38,13 +38,13 @@ def changes(rows: Rows, from_at: int | None, to_at: int | None, after: RunStart 
 
 
 def pieces(rows: Rows, from_at: int, to_at: int, *, limit: int, every: bool) -> list[Run]:
-    """Return the run that held just before an instant, then up to `limit` that begin in [from_at, to_at)."""
+    """Return the run that was valid just before an instant, then up to `limit` that begin in [from_at, to_at)."""
     before = list(islice(rows.back(from_at, seen=every), 1))
     return before + [run for run in islice(rows.onward(from_at, seen=every), limit) if run.observed_at < to_at]
 
 
 class Past(Protocol):
-    """What is kept of the series of a car, as it is at one instant."""
+    """The stored series of a car, in a snapshot."""
 
     def rows(self, signal: Signal, source: str) -> Rows:
         """Return the runs of a series."""
@@ -59,19 +59,19 @@ class Past(Protocol):
         ...
 
     def value(self, signal: Signal, value: Any) -> Value | None:
-        """Return a value of a run as readers know it."""
+        """Return a value of a run in the form for readers."""
         ...
 
     def rule(self, rule: Any) -> str | None:
-        """Return a run's rule as readers know it."""
+        """Return a run's rule in the form for readers."""
         ...
 
 
 def states_at(present: Iterable[State], past: Past, at: int, freshness: Freshness) -> dict[int, tuple[State, ...]]:
     """Return what was known at an instant, by signal key, of the series that have these states now.
 
-    Where only hours are kept, what changed in the hour of the instant after it is left out: what it was just then is unknown.
-    If that is charge-ischarging, so are the live values of the same source: nobody knows which of its sessions were over.
+    Where only hours are stored, a series that changed after the instant in its hour is left out: its value then is unknown.
+    If that is charge-ischarging, so are the live values of the same source: which of its sessions had ended is unknown.
     """
     found: dict[int, tuple[State, ...]] = {}
     lost: set[str | None] = set()
@@ -102,7 +102,7 @@ def _then(present: State, past: Past, at: int) -> State | None:
 
 
 def _is_lost(present: State, past: Past, at: int) -> bool:
-    """Return whether something of a series was known at an instant, but not what."""
+    """Return whether a value of a series was known at an instant, but is no longer stored."""
     horizon = past.horizon(present.signal)
     if horizon is None or at >= horizon.raw_from:
         return False
@@ -111,7 +111,7 @@ def _is_lost(present: State, past: Past, at: int) -> bool:
 
 
 def _state_at(rows: Rows, present: State, at: int) -> State | None:
-    """Return what was known of a series at an instant; the value and the rule are the backend's. None when nothing was."""
+    """Return the state of a series at an instant; the value and the rule are the backend's. None if nothing was known."""
     holding = next(rows.back(at + 1), None)
     if holding is None:
         return None
@@ -126,7 +126,7 @@ def _state_at(rows: Rows, present: State, at: int) -> State | None:
 
 
 def _value_at(rows: Rows, present: State, at: int) -> State | None:
-    """Return the newest value until an instant, with the times that it had then; None when there was none."""
+    """Return the newest value until an instant, with the times that it had then; None if there was none."""
     run = rows.value_before(at + 1)
     if run is None:
         return None
@@ -134,7 +134,7 @@ def _value_at(rows: Rows, present: State, at: int) -> State | None:
     observed_at, changed_at = sightings[bisect_right(sightings, at) - 1], head(rows, run)[0].observed_at
     if observed_at == present.observed_at:
         received_at = present.received_at
-    else:  # when a later sighting came in was not kept; it was not before the car had seen it
+    else:  # the receipt of later sightings is not stored; it was not before their observation
         received_at = run.received_at if observed_at == run.observed_at else max(run.received_at, observed_at)
     return State(present.signal, run.value, observed_at, changed_at, received_at, present.source, run.position, rule=run.rule)
 
@@ -146,7 +146,7 @@ def _absent(state: State, reason: str, at: int, received_at: int | None) -> Stat
 
 
 def _is_behind(hour: Hour, at: int) -> bool:
-    """Return whether something came later than an instant in its hour, so that nobody knows what was so just then."""
+    """Return whether something was observed later than an instant in its hour, so that the value at the instant is unknown."""
     newest_at = hour.value_at if hour.absence_at is None else hour.absence_at
     return at < hour.start + HOUR_MS and (newest_at is None or at < newest_at)
 
@@ -168,15 +168,15 @@ class Seen(NamedTuple):
     received_at: int | None = None
 
     def rank(self) -> tuple[Any, ...]:
-        """Return how it compares at one instant: the greater holds, and a value is greater than an absence."""
+        """Return its order at one instant: the greater is valid, and a value is greater than an absence."""
         return (0, self.absence) if self.absence is not None else (1, self.value)
 
 
 def sightings(runs: Iterable[Run], latest: Latest, start: int, end: int, *, every: bool) -> Iterator[Seen]:
-    """Yield the sightings in [start, end) of runs in the order of their first instants; at one instant what holds first.
+    """Yield the sightings in [start, end) of runs in the order of their first instants; at one instant the valid one first.
 
     Of each run the first and the last within the bounds, or every one. `runs` are all that begin before `end`, from the newest
-    on that begins until `start`, each with all that `latest` knows of it.
+    on that begins until `start`, each with the sightings that only `latest` has.
     """
     held: list[Seen] = []  # a run's are held back until the next one begins: it may begin earlier
     for run in runs:
@@ -188,7 +188,7 @@ def sightings(runs: Iterable[Run], latest: Latest, start: int, end: int, *, ever
 
 
 def _seen(run: Run, latest: Latest, start: int, end: int, *, every: bool) -> list[Seen]:
-    """Return the sightings of a run that are wanted. When it was received is known of the first, and of the newest of all."""
+    """Return the requested sightings of a run. The receipt is known of the first, and of the newest of all."""
     first = Seen(run.observed_at, run.value, run.absence, run.received_at)
     known = {run.observed_at: first}
     if run.position == latest.position and run.absence is None and latest.observed_at is not None:
@@ -202,7 +202,7 @@ def _seen(run: Run, latest: Latest, start: int, end: int, *, every: bool) -> lis
 
 
 def _sorted(found: list[Seen]) -> list[Seen]:
-    """Order by time; at one instant what holds first, so that whoever stores them in this order never has to go back."""
+    """Order by time; at one instant the valid one first, so that storing them in this order never splits a run."""
     if len(found) > 1:
         found.sort(key=Seen.rank, reverse=True)
         found.sort(key=lambda seen: seen.at)

@@ -1,6 +1,6 @@
-"""Runs: a source reported the same from one instant to another, with nothing else between. Plain records.
+"""Runs: a source reported the same from one instant to another, without anything else between. Plain records.
 
-Of two entries of a series at one instant the greater value holds; an absence is less than any value.
+Of two entries of a series at one instant the greater value is valid; an absence is less than any value.
 """
 
 from array import array
@@ -12,15 +12,15 @@ from typing import Any, Final, NamedTuple, Protocol
 ALWAYS: Final = 1 << 62
 MAX_OFFSET_MS: Final = 0xFFFF_FFFF
 RUN_MS: Final = 6 * 3600 * 1000
-"""A run that lasts longer is carried on by another one: keeps `seen` under ten kilobytes."""
+"""A run that lasts longer is continued by another one: this keeps `seen` below ten kilobytes."""
 
 
 class Run(NamedTuple):
-    """A run as a backend keeps it.
+    """A run in the form of the backend.
 
-    `value` is as the backend has it; `rule` is whatever stands for the rule of a derived value there. `seen` holds the
-    sightings behind the first one as 32-bit offsets from it in milliseconds; a backend may leave it out of what it reads.
-    `continues` is 1 where the run only carries on the one before it: it is no change.
+    `value` is as the backend has it; `rule` is the backend's form of the rule of a derived value. `seen` holds the
+    sightings after the first one as 32-bit offsets from it in milliseconds; a backend may leave it out of what it reads.
+    `continues` is 1 where the run only continues the one before it: it is not a change.
     """
 
     observed_at: int
@@ -35,30 +35,30 @@ class Run(NamedTuple):
 
     @property
     def ends_at(self) -> int:
-        """When it was seen last."""
+        """When it was last seen."""
         return self.observed_at if self.last_seen_at is None else self.last_seen_at
 
     def sightings(self) -> list[int]:
-        """Return every instant at which it was seen, in order; of an absence only the first and the last are kept."""
+        """Return every instant at which it was seen, in order; of an absence only the first and the last are stored."""
         offsets = array("I", self.seen or b"")
         return sorted({self.observed_at, self.ends_at, *(self.observed_at + offset for offset in offsets)})
 
     def was_seen(self, at: int) -> bool:
-        """Return whether the same at this instant says nothing new."""
+        """Return whether the same entry at this instant adds nothing."""
         return at <= self.ends_at if self.absence is not None else at in self.sightings()
 
     def is_less_than(self, value: Any, absence: str | None) -> bool:
-        """Return whether, of two entries at one instant, the other one holds."""
+        """Return whether, of two entries at one instant, the other one is valid."""
         if self.absence is not None or absence is not None:
             return absence is None or (self.absence is not None and self.absence < absence)
         return bool(self.value < value)
 
     def says(self, value: Any, absence: str | None) -> bool:
-        """Return whether it is of this value or absence."""
+        """Return whether it has this value or absence."""
         return self.absence == absence and self.value == value
 
     def seen_at(self, sightings: Sequence[int]) -> "Run":
-        """Return the run with these sightings, from the first on. Of an absence, which may last years, only two are kept."""
+        """Return the run with these sightings, from the first on. Of an absence, which may last years, only two are stored."""
         last_seen_at = sightings[-1] if len(sightings) > 1 else None
         if self.absence is not None:
             return self._replace(observed_at=sightings[0], last_seen_at=last_seen_at, seen=None)
@@ -67,9 +67,9 @@ class Run(NamedTuple):
 
 
 class Rows(Protocol):
-    """The runs of one series, as they are when they are read. Whoever has read enough stops.
+    """The runs of one series, read one by one, so that a reader can stop at any time.
 
-    Of several that begin at one instant only the one that holds is given, but for `around`.
+    Of several that begin at one instant only the valid one is returned, except by `around`.
     """
 
     def onward(self, from_at: int, *, seen: bool = False) -> Iterator[Run]:
@@ -89,7 +89,7 @@ class Rows(Protocol):
         ...
 
     def at(self, observed_at: int, position: int) -> Run | None:
-        """Return the one that begins at this instant and has this position, whether it holds or not."""
+        """Return the one that begins at this instant and has this position, whether it is valid or not."""
         ...
 
     def around(self, at: int) -> list[Run]:
@@ -98,12 +98,12 @@ class Rows(Protocol):
 
 
 def held(runs: Iterable[Run]) -> Run | None:
-    """Return of runs that begin at one instant the one that holds; None of none."""
+    """Return the valid one of runs that begin at one instant; None if there are none."""
     return reduce(_greater, runs, None)
 
 
 def holding(runs: Iterable[Run]) -> Iterator[Run]:
-    """Yield of each group of runs that begin at one instant the one that holds."""
+    """Yield of each group of runs that begin at one instant the valid one."""
     return (reduce(_greater, ties) for _, ties in groupby(runs, key=lambda run: run.observed_at))
 
 
@@ -112,7 +112,7 @@ def _greater(run: Run | None, other: Run) -> Run:
 
 
 def head(rows: Rows, run: Run) -> tuple[Run, Run | None]:
-    """Return the first of the runs that say the same up to this one, and the one before it."""
+    """Return the first of the runs with the same value up to this one, and the one before it."""
     first = run
     for before in rows.back(run.observed_at):
         if not before.says(run.value, run.absence):

@@ -1,7 +1,7 @@
 """Counts of failed attempts that all processes of a database share.
 
-A look is one read. Only what failed is written, to a table that is not logged: no attempt waits for a disk. What this process
-knows to be used up is not asked again. While the database does not answer, the process counts for itself.
+A check is one read. Only failures are written, to an unlogged table: no attempt waits for a disk. A key that is known to this
+process to be used up is not read again. While the database does not answer, the process counts for itself.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from chargeport.store.postgres.engine import Pool, Raw, translated
 _IS_OPEN: Final = f"(f.ends_at > clock_timestamp() AND f.ends_at <= clock_timestamp() + interval '{WINDOW_S} s')"
 _LEFT_S: Final = "extract(epoch FROM f.ends_at - clock_timestamp())::float"
 _LOOK: Final = f"SELECT key, count, {_LEFT_S} FROM failed_attempts f WHERE key = ANY($1::bytea[]) AND {_IS_OPEN}"
-# Locks the keys, in one order, and begins the windows that are over anew.
+# Locks the keys, in one order, and restarts the windows that are over.
 _OPEN: Final = (
     f"INSERT INTO failed_attempts AS f SELECT key, 0, clock_timestamp() + interval '{WINDOW_S} s'"
     " FROM unnest($1::bytea[]) AS key ORDER BY key"
@@ -41,7 +41,7 @@ class SharedAttempts:
         self._forget_at = 0.0
 
     async def count(self, limits: Sequence[Limit], more: int = 0) -> list[Standing]:
-        """Count so many more under each key, unless one is used up; how each stood before. See `FailedAttempts`."""
+        """Add `more` under each key, unless one is used up; return the state of each before. See `FailedAttempts`."""
         if not limits:
             return []
         known = [self._known(limit) for limit in limits]

@@ -1,6 +1,6 @@
-"""A connection as the modules of tables use it: in a thread, each statement waited for while the event loop does it.
+"""A connection for the modules of tables: used in a thread that waits for each statement while the event loop runs it.
 
-What is computed between statements (`store.history`) is plain Python on one snapshot; it needs no knowledge of the loop.
+What is computed between statements (`store.history`) is plain Python on one snapshot, independent of the event loop.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final, TypeVar
 
 from chargeport.store.postgres.engine import CONNECTIONS, SCAN_TIMEOUT_S, Pool, Raw, numbered, translated
 
-FIRST_ROWS: Final = 64  # fetched at first of rows that are read one by one; nearly always that is all
+FIRST_ROWS: Final = 64  # fetched at first of rows that are read one by one; nearly always these are all
 MORE_ROWS: Final = 2_048
 _COLUMNS: Final = (
     "SELECT column_name FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = $1"
@@ -38,7 +38,7 @@ class Connection:
     order_tables: ClassVar = ("late_sightings",)
 
     def __init__(self, raw: Raw, loop: asyncio.AbstractEventLoop, *, alone: bool = False) -> None:
-        """Keep the connection. `alone`: lock all vehicles wherever some are to be locked."""
+        """Store the connection. `alone`: lock all vehicles wherever some are to be locked."""
         self._raw = raw
         self._loop = loop
         self._alone = alone
@@ -49,7 +49,7 @@ class Connection:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
     def execute(self, sql: str, bindings: Sequence[Any] = (), /) -> "Cursor":
-        """Run a statement; a SELECT when its rows are read."""
+        """Run a statement; a SELECT runs when its rows are read."""
         cursor = Cursor(self, numbered(sql), tuple(map(_storable, bindings)))
         if not sql.startswith("SELECT"):
             cursor.run()
@@ -66,7 +66,7 @@ class Connection:
         return self._changes
 
     def fetch(self, sql: str, *values: Any) -> list[Any]:
-        """Return all rows of a statement in PostgreSQL's own form; values are not looked at."""
+        """Return all rows of a statement in PostgreSQL's own form; values are not converted."""
         found: list[Any] = self.wait(self._raw.fetch(sql, *values))
         return found
 
@@ -75,9 +75,9 @@ class Connection:
         return [row[0] for row in self.fetch(_COLUMNS, table)]
 
     def lock_vehicles(self, keys: Sequence[int], /) -> None:
-        """Have nobody else change series of these vehicles until the transaction ends.
+        """Lock the series of these vehicles against changes by others until the transaction ends.
 
-        Always in one order, so that nobody waits in a circle; and before the transaction has a number, so that of two
+        Always in one order, which excludes deadlocks; and before the transaction has a number, so that of two
         transactions with a vehicle in common the later one has the greater number. See `positions.py`.
         """
         if self._alone:
@@ -86,12 +86,12 @@ class Connection:
             self.fetch(_LOCK, sorted(set(keys)), LOCKS)
 
     def erasing(self) -> AbstractContextManager[None]:
-        """Do nothing: `Vehicles.wipe` writes the tables anew."""
+        """Do nothing: `Vehicles.wipe` rewrites the tables."""
         return nullcontext()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Begin a transaction; it is committed at the end, or undone."""
+        """Begin a transaction; it is committed at the end, or rolled back."""
         transaction = self._raw.transaction()
         self.wait(transaction.start())
         try:
@@ -106,11 +106,11 @@ class Connection:
         return await self._raw.fetch(sql, *bindings, timeout=SCAN_TIMEOUT_S)  # type: ignore[no-any-return]
 
     async def begin(self, sql: str, bindings: tuple[Any, ...]) -> Any:
-        """Open a query; what its rows are fetched from."""
+        """Open a query; return the cursor from which its rows are fetched."""
         return await self._raw.cursor(sql, *bindings, timeout=SCAN_TIMEOUT_S)
 
     async def change(self, sql: str, bindings: tuple[Any, ...]) -> list[Any]:
-        """Run a statement that changes rows; what it returns."""
+        """Run a statement that changes rows; return the rows that it returns."""
         if " RETURNING " in sql:
             found = await self._raw.fetch(sql, *bindings)
             self._changes = len(found)
@@ -144,7 +144,7 @@ class Cursor:
         if self._found is not None:
             yield from self._found
             return
-        # One round trip instead of three where few are read.
+        # One round trip instead of three where few rows are read.
         found = self._connection.fetch(f"{self._sql} LIMIT {FIRST_ROWS}", *self._bindings)
         yield from found
         if len(found) < FIRST_ROWS:
@@ -156,12 +156,12 @@ class Cursor:
 
 
 def _storable(value: Any) -> Any:
-    """Return the value as PostgreSQL can hold it: a text there has no NUL. The sign for one takes its place."""
+    """Return the value in a form that PostgreSQL can store: a text has no NUL there. The symbol for NUL replaces it."""
     return value.replace("\0", "\u2400") if type(value) is str and "\0" in value else value
 
 
 async def in_thread(raw: Raw, function: Callable[[Connection], T], *, alone: bool = False) -> T:
-    """Run a function on a connection. A caller that is cancelled waits for its end: it has the connection until then."""
+    """Run a function on a connection. A cancelled caller waits for its end: it uses the connection until then."""
     loop = asyncio.get_running_loop()
     running = loop.run_in_executor(_threads, function, Connection(raw, loop, alone=alone))
     with translated():
@@ -179,13 +179,13 @@ class Scans:
         self._pool = pool
 
     async def run(self, scan: Callable[[Connection], T]) -> T:
-        """Return what `scan` makes of a snapshot. Raises StoreError."""
+        """Return the result of `scan` in a snapshot. Raises StoreError."""
         async with self.snapshot() as raw:
             return await in_thread(raw, scan)
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Raw]:
-        """Lend a connection on which everything is as it was at one instant."""
+        """Lend a connection with a snapshot of one instant."""
         async with self._pool.connection() as raw:
             with translated():
                 async with raw.transaction(isolation="repeatable_read", readonly=True):

@@ -1,7 +1,7 @@
-"""Copying an SQLite database to PostgreSQL, table by table in the order of their keys.
+"""Copy an SQLite database to PostgreSQL, table by table in the order of their keys.
 
-A part and the note of it are one transaction, so that an interrupted copy continues where it was. At the end counts and sums of
-both are compared.
+Each part is copied and noted in one transaction, so that an interrupted copy continues where it was. At the end counts and
+sums of both are compared.
 """
 
 import asyncio
@@ -66,14 +66,14 @@ class Table(NamedTuple):
 
     @property
     def source(self) -> str:
-        """What it is read from in SQLite."""
+        """The table or query that it is read from in SQLite."""
         return _SOURCES.get(self.name, self.name)
 
 
 async def copy(file: Path, url: str, progress: Callable[[float], None]) -> dict[str, int]:
-    """Copy all tables; how many rows each has. Raises ConflictError where the target has other data, StoreError, StartError.
+    """Copy all tables; return the rows of each. Raises ConflictError where the target has other data, StoreError, StartError.
 
-    Nobody may write to either of them meanwhile: that is found out at the end, when they are compared.
+    Nobody may write to either of them meanwhile: the comparison at the end detects that.
     """
     source = connect(file)
     raw = await connected(url)
@@ -85,7 +85,7 @@ async def copy(file: Path, url: str, progress: Callable[[float], None]) -> dict[
             found = await in_thread(raw, lambda target: _Copy(source, target, str(file.absolute())).run(progress))
             await shift(raw)
     except StoreError as error:
-        raise StoreError(f"The copy to {shown(url)} failed, and goes on when it is started again: {error}") from error
+        raise StoreError(f"The copy to {shown(url)} failed, and continues when it is started again: {error}") from error
     finally:
         source.close()
         await raw.close()
@@ -93,7 +93,7 @@ async def copy(file: Path, url: str, progress: Callable[[float], None]) -> dict[
 
 
 class _Copy:
-    """A copy under way. Runs in a thread."""
+    """A copy in progress. Runs in a thread."""
 
     def __init__(self, source: Source, target: Connection, name: str) -> None:
         self._source = source
@@ -139,7 +139,7 @@ class _Copy:
             raise ConflictError(f"A copy of {others[0][0]} to it is not complete: finish that, or name an empty database.")
 
     def _parts(self, table: Table) -> Iterator[int]:
-        """Copy a table part by part; how many rows are copied by then."""
+        """Copy a table part by part; yield how many rows are copied by then."""
         noted = self._target.fetch("SELECT last, rows FROM copying WHERE name = $1", table.name)
         last, copied = (noted[0][0], noted[0][1]) if noted else (None, 0)
         names, key = ", ".join(f'"{name}"' for name in table.columns), ", ".join(table.key)
@@ -176,7 +176,7 @@ class _Copy:
         return int(values["signal_key"]) if "signal_key" in values else (values["slot"] >> 20) & 255
 
     def _numbers(self) -> None:
-        """Set the sequences to continue behind the copied numbers."""
+        """Set the sequences to continue after the copied numbers."""
         for name, newest in NUMBERS.items():
             self._target.execute(f"UPDATE sequences SET value = greatest(value, coalesce(({newest}), 0)) WHERE name = '{name}'")
         vehicle = fetch(self._source, "SELECT value FROM sequences WHERE name = 'vehicle'")[0][0]
@@ -197,7 +197,7 @@ class _Copy:
 
 
 def _sum_of(name: str, kind: str) -> str:
-    """Return what is compared of a column in PostgreSQL."""
+    """Return the expression for a column that is compared, in PostgreSQL."""
     name = f'"{name}"'
     if kind == "json":
         number = f"CASE json_typeof({name}) WHEN 'number' THEN ({name} #>> '{{}}')::float8 "

@@ -1,4 +1,4 @@
-"""The connections to the server: one pool for each process, opened when it is first used, and what its errors mean."""
+"""The connections to the server: one pool for each process, opened at first use, and the translation of its errors."""
 
 import asyncio
 import re
@@ -14,15 +14,15 @@ from chargeport.errors import StoreError
 
 CONNECTIONS: Final = 16  # of one process: two that write, the others read
 TIMEOUT_S: Final = 10.0  # for one statement, and for a connection: a server that hangs is reported as one that fails
-RELEASE_S: Final = 2.0  # for a statement that was given up to end
+RELEASE_S: Final = 2.0  # for the end of a statement that was given up
 IDLE_TIMEOUT: Final = "15s"
-"""For a transaction in which nothing happens: a process that is paused or cut off must not hold locks, nor the feed."""
+"""For an idle transaction: a process that is paused or cut off must not hold locks, nor the feed."""
 SCAN_TIMEOUT_S: Final = 120.0  # for a statement that may be long
 
 FAILURES: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
-"""What a connection or the pool may raise; the last where the server ends a connection at an unlucky moment."""
+"""The errors of a connection or the pool; the last one if the server ends a connection in the middle of a call."""
 
-Raw = Any  # asyncpg.Connection, or the pool's stand-in for one
+Raw = Any  # asyncpg.Connection, or the pool's proxy of one
 
 _ESCAPED: Final = re.compile("\x1a[0\x1a]")
 _PARAMETER: Final = re.compile(r"\?(\d*)")
@@ -51,7 +51,7 @@ def numbered(sql: str) -> str:
 
 
 def escaped(text: str) -> str:
-    r"""Return a text without a NUL, which no text in PostgreSQL can have; `unescaped` gives it back.
+    r"""Return a text without a NUL, which no text in PostgreSQL can have; `unescaped` restores it.
 
     >>> unescaped(escaped("a\0b\x1ac")) == "a\0b\x1ac"
     True
@@ -65,14 +65,14 @@ def unescaped(text: str) -> str:
 
 
 async def prepare(raw: Raw) -> None:
-    """Have values go in and come out as they are: JSON in the database."""
+    """Set the conversion of values: JSON is passed as text."""
     await raw.set_type_codec(
         "json", encoder=lambda value: msgspec.json.encode(value).decode(), decoder=msgspec.json.decode, schema="pg_catalog"
     )
 
 
 async def _keep(_raw: Raw) -> None:
-    """Leave a connection as it is when it goes back: we set nothing on it."""
+    """Leave a connection as it is when it is returned: we set nothing on it."""
 
 
 class Pool:
@@ -85,7 +85,7 @@ class Pool:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Raw]:
-        """Lend a connection that nobody else uses in the meantime. Raises StoreError."""
+        """Lend a connection for exclusive use. Raises StoreError."""
         if self._pool is None:
             with translated():
                 await self._open()
@@ -95,7 +95,7 @@ class Pool:
         try:
             yield raw
         finally:
-            # One on which the server does not even end a statement is closed. What came of the work on it stays as it is.
+            # One on which the server does not even end a statement is closed. The result of the work on it stays unchanged.
             with suppress(*FAILURES):
                 await self._pool.release(raw, timeout=RELEASE_S)
 
@@ -109,7 +109,7 @@ class Pool:
                 )  # fmt: skip
 
     async def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
         if self._pool is not None:
             try:
                 async with asyncio.timeout(TIMEOUT_S):
@@ -120,7 +120,7 @@ class Pool:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise the server's errors, and those of the way to it, as ours."""
+    """Raise the server's errors, and those of the connection to it, as ours."""
     try:
         yield
     except asyncpg.DiskFullError as error:
@@ -138,6 +138,6 @@ def translated() -> Iterator[None]:
 
 
 def _message(error: BaseException) -> str:
-    """Return the first line of what an error says."""
+    """Return the first line of an error's message."""
     first = str(error).partition("\n")[0].rstrip(".")
     return first or type(error).__name__

@@ -1,6 +1,6 @@
-"""The rows of `latest` that a transaction works on, and the writes that it has gathered: read and written in bulk, by arrays.
+"""The rows of `latest` that a transaction changes, and its collected writes: read and written in bulk, by arrays.
 
-What `sqlite/slot.py` is there. All series of a group are read by one query, once their vehicles are locked.
+The counterpart of `sqlite/slot.py`. All series of a group are read by one query, once their vehicles are locked.
 """
 
 from collections.abc import Mapping, Sequence
@@ -63,7 +63,7 @@ _SEE_LATE: Final = (
     " ON CONFLICT (vehicle_key, signal_key, source_key, day) DO UPDATE SET position = excluded.position,"
     " first_at = least(s.first_at, excluded.first_at), last_at = greatest(s.last_at, excluded.last_at)"
 )
-# While an absence lasts, the last time of it is in `latest` only.
+# While an absence is valid, its last instant is in `latest` only.
 _ABSENT_UNTIL: Final = (
     "UPDATE runs SET lasted = ?1 - observed_at WHERE vehicle_key = ?2 AND signal_key = ?3 AND source_key = ?4"
     " AND absence IS NOT NULL AND observed_at < ?1 AND position = (SELECT position FROM runs WHERE vehicle_key = ?2"
@@ -73,7 +73,7 @@ _ABSENT_UNTIL: Final = (
 
 
 class VehicleGoneError(Exception):
-    """A vehicle was removed after its name was looked up: the group begins anew."""
+    """A vehicle was removed after its name was looked up: the group is started again."""
 
 
 class Group:
@@ -82,7 +82,7 @@ class Group:
     def __init__(
         self, connection: Connection, sources: dict[str, int] | None = None, rules: dict[str, int] | None = None
     ) -> None:
-        """Begin a group; `sources` and `rules` have the keys of all that the entries name."""
+        """Begin a group; `sources` and `rules` have the keys of all names in the entries."""
         self.connection = connection
         self.sources = sources or {}
         self._rules = rules or {}
@@ -95,7 +95,7 @@ class Group:
 
     @property
     def position(self) -> int:
-        """The greatest position that was given. The vehicles are locked."""
+        """The greatest position that was assigned. The vehicles are locked."""
         if self._position < 0:
             self._position = self.connection.fetch(f"SELECT {FIRST}")[0][0]
         return self._position
@@ -112,7 +112,7 @@ class Group:
         return self._slots
 
     def take(self, numbers: Sequence[int]) -> None:
-        """Move all that only the rows of these series know to history. Their vehicle is locked."""
+        """Move to history what only the rows of these series have. Their vehicle is locked."""
         read = self._read(numbers) if numbers else {}
         self._slots |= read
         for latest in read.values():
@@ -137,7 +137,7 @@ class Group:
         return self._rules[text]
 
     def next_position(self) -> int:
-        """Return a new place in the feed of changes."""
+        """Return a new position in the feed of changes."""
         self._position = self.position + 1
         return self._position
 
@@ -155,11 +155,11 @@ class Group:
         self._sightings[run] = before + (latest.seen or b""), latest.observed_at
 
     def extend_absence(self, latest: Latest) -> None:
-        """Note that the newest absence was seen last at this instant."""
+        """Note that the newest absence was last seen at this instant."""
         self._absent_until.append((latest.absence_at, *key_of(latest.slot)))
 
     def flush(self, latest: Latest) -> Series:
-        """Have everything about the series in history, and read it from there."""
+        """Write everything about the series to history; return the series to read it."""
         finish(latest, self)
         if latest.absence_at is not None:
             self.extend_absence(latest)
@@ -173,7 +173,7 @@ class Group:
             (after.seen, after.last_seen_at, *key, before.observed_at, before.position) for before, after in edits.changed
         ]
         set_seen(self.connection, changed)
-        if not edits.added:  # else it follows from their positions
+        if not edits.added:  # else the positions of the added runs show it
             self._note_late(key, edits)
         insert(self.connection, [(*key, *run) for run in edits.added])
 
@@ -183,7 +183,7 @@ class Group:
                 self._seen_late.setdefault((*key, at // DAY_MS), []).append(at)
 
     def store(self) -> None:
-        """Write what the group has gathered."""
+        """Write the collected writes of the group."""
         self._write_history()
         if self._seen_late:
             position = self.next_position()

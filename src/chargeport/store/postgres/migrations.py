@@ -1,6 +1,6 @@
 """The schema: numbered steps, each in a transaction of its own, and its distribution over the workers of a Citus cluster.
 
-Of two processes that start at the same time, one takes each step.
+Of two processes that start at the same time, one runs each step.
 """
 
 from importlib import resources
@@ -57,9 +57,9 @@ async def version(raw: Any) -> int:
 
 
 async def migrate(url: str, *, create: bool = True) -> tuple[list[str], int]:
-    """Bring the schema up to date; the names of the steps that were taken, and the number of the newest one.
+    """Migrate to the current schema; return the names of the steps that were run, and the number of the newest one.
 
-    Without `create`, a database that has none of our tables gets none.
+    Without `create`, none of our tables is created in a database that has none.
     Raises StartError, and SchemaError when the database is newer than this program.
     """
     raw = await connected(url)
@@ -84,7 +84,7 @@ async def _migrated(raw: Any, url: str, *, create: bool) -> tuple[list[str], int
         raise missing(url)
     if current > steps[-1][0]:
         raise SchemaError(
-            f"The database {shown(url)} has schema {current}, but this Chargeport knows {steps[-1][0]} at the most: "
+            f"The database {shown(url)} has schema {current}, but this Chargeport supports at most {steps[-1][0]}: "
             "use the newer Chargeport that wrote it."
         )
     taken = []
@@ -100,7 +100,7 @@ async def _migrated(raw: Any, url: str, *, create: bool) -> tuple[list[str], int
 
 
 async def distribute(url: str) -> list[str]:
-    """Distribute the tables that are not yet; return their names. Raises StartError."""
+    """Distribute the tables that are not distributed yet; return their names. Raises StartError."""
     raw = await connected(url)
     try:
         with translated():
@@ -118,7 +118,7 @@ async def distribute(url: str) -> list[str]:
 
 
 def statement(name: str) -> str:
-    """Return the statement that distributes a table. All have as many shards, so that those of a vehicle are on one worker."""
+    """Return the statement that distributes a table. All have the same number of shards, so a vehicle's are on one worker."""
     if name in EVERYWHERE:
         return f"SELECT create_reference_table('{name}')"
     together = "" if name == DISTRIBUTED[0] else f", colocate_with => '{DISTRIBUTED[0]}'"

@@ -1,7 +1,7 @@
 """The partitions of history, each a quarter of a year of time of observation.
 
-There is none for whatever else may come: with such a one PostgreSQL could not read a series in order from one partition after
-the other. So each is made before anything is written to it.
+There is no default partition: with one PostgreSQL could not read a series in order from one partition after the other. So each
+is created before anything is written to it.
 """
 
 import threading
@@ -11,8 +11,8 @@ from typing import Final
 
 from chargeport.store.postgres.connection import LOCKS, Connection
 
-FIRST_YEAR: Final = 2020  # what is older is one partition
-LAST_YEAR: Final = 2100  # what is newer is one, too
+FIRST_YEAR: Final = 2020  # older data is one partition
+LAST_YEAR: Final = 2100  # newer data is one, too
 
 _MAKE: Final = "CREATE TABLE IF NOT EXISTS {name} (LIKE runs INCLUDING ALL)"
 _ATTACH: Final = "ALTER TABLE runs ATTACH PARTITION {name} FOR VALUES FROM ({start}) TO ({end})"
@@ -23,14 +23,14 @@ _LOCK: Final = "SELECT pg_advisory_xact_lock($1::bigint)"
 
 
 class Partitions:
-    """Knows up to when there are partitions."""
+    """Tracks up to when there are partitions."""
 
     def __init__(self) -> None:
         self._until = -1
         self._making = threading.Lock()
 
     def ensure(self, connection: Connection, newest_at: int) -> None:
-        """Make the partitions up to that of an instant. Outside a transaction: others see them immediately."""
+        """Create the partitions up to that of an instant. Outside a transaction: others see them immediately."""
         if newest_at < self._until:
             return
         with self._making, connection.transaction():
@@ -45,7 +45,7 @@ class Partitions:
 
 
 def _partitions(newest_at: int) -> Iterator[tuple[str, str, str, int]]:
-    """Name, bounds as SQL has them, and end, from the first partition to that of an instant."""
+    """Yield name, bounds in SQL, and end, from the first partition to that of an instant."""
     starts = [(year, quarter) for year in range(FIRST_YEAR, LAST_YEAR + 1) for quarter in range(4)]
     bounds = [int(datetime(year, 3 * quarter + 1, 1, tzinfo=UTC).timestamp() * 1000) for year, quarter in starts]
     yield "runs_before", "MINVALUE", str(bounds[0]), bounds[0]

@@ -1,7 +1,7 @@
 """Positions in the feed: the number of the transaction that stored a change, and the number of the change in it.
 
-A sequence would not do: a transaction that took its numbers early may commit late, when a reader is past them. Of transactions
-PostgreSQL knows which are still under way. What is before the oldest of these is complete, and nothing will be added to it:
+A sequence does not suffice: a transaction that took its numbers early may commit late, after a reader has passed them.
+PostgreSQL has a list of the transactions in progress. What is before the oldest of these is complete and does not change:
 there the feed ends. A number that counts inside one transaction needs no lock and no key that all vehicles share.
 """
 
@@ -19,12 +19,12 @@ def _from(transaction: str) -> str:
 
 
 FIRST: Final = _from("pg_current_xact_id()")
-"""Less than every position of this transaction, which has a number from now on."""
+"""A number below every position of this transaction, which has a number from now on."""
 END: Final = _from("pg_snapshot_xmin(pg_current_snapshot())")
-"""Whatever is stored later has a greater position; all that have less are there."""
+"""Everything that is stored later has a greater position; all changes with smaller ones are stored."""
 
-# A server that this database was brought to by a dump counts its transactions anew, and a migration brings positions of another
-# database. Then `epoch` closes the gap.
+# A server to which this database was moved by a dump counts its transactions from the beginning, and a migration brings
+# positions of another database. Then `epoch` closes the gap.
 NEWEST: Final = "SELECT coalesce(max(position), 0) FROM history"
 _NEXT: Final = _from("pg_snapshot_xmax(pg_current_snapshot())")
 _SHIFT: Final = (
@@ -34,10 +34,10 @@ _SHIFT: Final = (
 
 
 async def shift(raw: Any) -> None:
-    """Have new positions be greater than all that are stored.
+    """Make new positions greater than all stored ones.
 
-    On the server that stored them they are. There `epoch` must stay as it is: with another one the feed would end behind
-    transactions that have their number and are still under way.
+    On the server that stored them they are. There `epoch` must not change: with another one the feed would end behind
+    transactions that have their number and are still in progress.
     """
     newest = await raw.fetchval(NEWEST)
     if newest >= await raw.fetchval(f"SELECT {_NEXT}"):

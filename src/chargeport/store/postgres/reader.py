@@ -19,8 +19,8 @@ _RULES: Final = "SELECT key, text FROM rules"
 
 MAX_STATEMENTS: Final = 2  # statements that run at the same time
 MOST: Final = 64  # requests that share one
-# Inner joins: an outer one of what every worker has with what is spread over them may collect all of `latest` on a cluster.
-# By ranges, not `= ANY`: where the planner knows no statistics, it would read all of `latest` for that.
+# Inner joins: an outer join of a replicated table with a distributed one may collect all of `latest` on a cluster.
+# By ranges, not `= ANY`: where the planner has no statistics, it would read all of `latest` for that.
 _FIND: Final = (
     f"SELECT asked.number, {rows.VEHICLE}, {rows.STATE}"
     " FROM unnest($1::text[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS asked (id, low, high, number)"
@@ -51,26 +51,26 @@ class Reader:
         return found[0] if found else None
 
     async def select_count(self, sql: str, bindings: tuple[Any, ...] = ()) -> int:
-        """Return the one number that a query answers."""
+        """Return the one number that a query yields."""
         found = await self.select(sql, bindings)
         return int(found[0][0]) if found else 0
 
     async def know(self, sources: set[int], rules: set[int]) -> None:
-        """Have the names of these sources and rules. A key is never given to another one, so what is known stays true."""
+        """Load the names of these sources and rules. A key is never reused, so a loaded name stays correct."""
         if not sources <= self.sources.keys():
             self.sources = dict(await self.select(_SOURCES))
         if not rules <= self._rules.keys():
             self._rules = dict(await self.select(_RULES))
 
     def source(self, key: int) -> str:
-        """Return the name of a source that is known."""
+        """Return the name of a source that is loaded."""
         name = self.sources.get(key)
         if name is None:
-            raise StoreError(f"The database names no source {key}: it is damaged.")
+            raise StoreError(f"The database has no source {key}: it is damaged.")
         return name
 
     def rule(self, key: int) -> str:
-        """Return the text of a rule that is known."""
+        """Return the text of a rule that is loaded."""
         text = self._rules.get(key)
         if text is None:
             raise StoreError(f"The database has no rule {key}: it is damaged.")
@@ -91,7 +91,7 @@ class _Request(NamedTuple):
 
 
 class Lookups:
-    """Finds rows of `latest`, each behind its vehicle's columns. Belongs to one event loop."""
+    """Finds rows of `latest`, each after its vehicle's columns. Belongs to one event loop."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader

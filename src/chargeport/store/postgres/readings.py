@@ -18,7 +18,7 @@ from chargeport.store.tables.keys import MAX_SOURCES, SOURCE_BITS
 from chargeport.store.tables.readings import ReadingTables
 from chargeport.store.tables.sightings import Pass
 
-_STATE: Final = rows.VEHICLE.count(",") + 2  # where a state's columns begin, behind the number of the question and a vehicle's
+_STATE: Final = rows.VEHICLE.count(",") + 2  # where a state's columns begin, after the number of the request and a vehicle's
 _FLAGS: Final = (IS_CHARGING.key, CABLE_CONNECTED.key)
 _WITHOUT: Final = f"SELECT {rows.VEHICLE} FROM vehicles v WHERE v.id = ANY($1::text[])"
 _CHANGES: Final = (
@@ -27,7 +27,7 @@ _CHANGES: Final = (
     " LEFT JOIN rules r ON r.key = h.rule_key"
     f" WHERE h.position > $1 AND h.position < {END} AND h.continues IS NULL ORDER BY h.position LIMIT $2"
 )
-# What is to be derived anew: the changes, and what was seen late, which is no change.
+# The input of derivations: the changes, and late sightings, which are no changes.
 _OBSERVED: Final = (
     "(SELECT position, vehicle_key, signal_key, source_key, observed_at AS first_at, observed_at AS last_at FROM history"
     " UNION ALL SELECT position, vehicle_key, signal_key, source_key, first_at, last_at FROM late_sightings) h"
@@ -81,7 +81,7 @@ class PostgresReadings(ReadingTables):
         return await self._with_series(possible, await self._lookups.find_immediately([SlotRange(each) for each in possible]))
 
     async def _with_series(self, asked: Sequence[str], found: Sequence[Any]) -> dict[str, VehicleSeries]:
-        """Return the cars with the states of these rows, by id, once the names in them are known; those without rows, too."""
+        """Return the cars with the states of these rows, by id, once the names in them are loaded; also those without rows."""
         cars: dict[str, tuple[Any, list[Any]]] = {}
         for row in found:
             car = cars.get(row[1])
@@ -99,11 +99,11 @@ class PostgresReadings(ReadingTables):
         return [rows.change(row) for row in await self._reader.select(_CHANGES, (after, limit))]
 
     async def position(self) -> int:
-        """Return how far the feed is complete. See `store.protocols.Readings`."""
+        """Return the position up to which the feed is complete. See `store.protocols.Readings`."""
         return await self._reader.select_count(f"{NEWEST} WHERE position < {END}")
 
     async def changed_since(self, after: int, limit: int, signals: frozenset[Signal]) -> tuple[list[DirtyVehicle], int]:
-        """Return the cars of which something reported is among the next changes. See `store.sessions.Sessions`."""
+        """Return the cars with reports among the next changes. See `store.sessions.Sessions`."""
         telling = f"h.signal_key IN ({', '.join(str(signal.key) for signal in signals)})"
 
         def scan(connection: Connection) -> tuple[list[DirtyVehicle], int]:
@@ -119,7 +119,7 @@ class PostgresReadings(ReadingTables):
     async def sightings(self, selection: Selection) -> AsyncGenerator[Stretch, None]:
         """Yield what is stored, in order. See `store.protocols.Readings`."""
         async with self._scans.snapshot() as raw:
-            await raw.execute("SET LOCAL idle_in_transaction_session_timeout = 0")  # whoever reads may be slow
+            await raw.execute("SET LOCAL idle_in_transaction_session_timeout = 0")  # the reader may be slow
             stretches = await in_thread(raw, lambda connection: Pass(connection, selection).stretches())
             while True:
                 stretch = await in_thread(raw, lambda _: next(stretches, None))

@@ -1,4 +1,4 @@
-"""PostgresStore: the whole store on one database, put together from its parts. Most tables are those of `store.tables`."""
+"""PostgresStore: the whole store on one database, composed of its parts. Most tables are those of `store.tables`."""
 
 import asyncio
 import threading
@@ -43,7 +43,7 @@ class PostgresVehicles(VehicleTables):
         self._pool = pool
 
     async def wipe(self) -> bool:
-        """Rewrite the tables about cars. Whoever uses one of them waits meanwhile. Raises StoreError."""
+        """Rewrite the tables about cars. Other users of these tables wait meanwhile. Raises StoreError."""
         async with self._pool.connection() as raw:
             with translated():
                 await raw.execute(f"VACUUM FULL {_OF_VEHICLES}", timeout=None)
@@ -51,19 +51,19 @@ class PostgresVehicles(VehicleTables):
 
 
 class PostgresNotes(NoteTables):
-    """`store.notes.KeyValue` on PostgreSQL, of any texts."""
+    """`store.notes.KeyValue` on PostgreSQL, for any texts."""
 
     async def recall(self, owner: str, key: str) -> str | None:
-        """Return what was put down last."""
+        """Return the text that was stored last."""
         found = await super().recall(escaped(owner), escaped(key))
         return None if found is None else unescaped(found)
 
     async def remember(self, owner: str, key: str, value: str | None) -> None:
-        """Put something down; None takes it away."""
+        """Store a text; None deletes it."""
         await super().remember(escaped(owner), escaped(key), None if value is None else escaped(value))
 
     async def remember_first(self, owner: str, key: str, value: str) -> str:
-        """Put something down unless there is something already. See `store.notes.KeyValue`."""
+        """Store a text unless there is one already. See `store.notes.KeyValue`."""
         return unescaped(await super().remember_first(escaped(owner), escaped(key), escaped(value)))
 
 
@@ -71,7 +71,7 @@ class PostgresStore:
     """The store on PostgreSQL. Open it with `PostgresStore.open`; it belongs to the event loop it is first used on."""
 
     def __init__(self, url: str, ring: Callable[[], None], encryption: Encryption | None = None) -> None:
-        """Use a database that is up to date."""
+        """Use a database with the current schema."""
         self.url = url
         self._pool = pool = Pool(url)
         self._writer = writer = Writer(pool, ring, Health())
@@ -96,7 +96,7 @@ class PostgresStore:
     def open(
         cls, url: str, ring: Callable[[], None] = lambda: None, *, create: bool = True, encryption: Encryption | None = None
     ) -> "PostgresStore":
-        """Open the database, brought up to date; see `open_store`. Raises StartError, SchemaError."""
+        """Open the database, migrated to the current schema; see `open_store`. Raises StartError, SchemaError."""
         brought_up_to_date(url, create=create)
         return cls(url, ring, encryption)
 
@@ -110,13 +110,13 @@ class PostgresStore:
         )
 
     async def close(self) -> None:
-        """Finish what waits and let go of the connections."""
+        """Finish what waits and close the connections."""
         await self._writer.close()
         await self._pool.close()
 
 
 def brought_up_to_date(url: str, *, create: bool = True) -> tuple[list[str], int]:
-    """Migrate the database, also where an event loop runs; the steps that were taken, and the schema."""
+    """Migrate the database, also where an event loop runs; return the steps that were run, and the schema."""
     found: list[tuple[list[str], int]] = []
     failed: list[BaseException] = []
 

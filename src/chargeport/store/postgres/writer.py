@@ -1,6 +1,6 @@
-"""Writing: entries in groups, each one transaction, two at the same time; everything else in transactions of its own.
+"""Write entries in groups, each one transaction, two at the same time; everything else in transactions of its own.
 
-A group has all that waits when it begins. While the server works on one, the other is computed.
+A group has all entries that wait when it begins. While the server works on one, the other is computed.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from chargeport.store.tables.merge import Batch, merge
 
 GROUPS: Final = 2  # at the same time
 MAX_GROUP_ENTRIES: Final = 10_000
-ATTEMPTS: Final = 5  # at a transaction that the server undid for the sake of another one
+ATTEMPTS: Final = 5  # at a transaction that the server rolled back because of another one
 
 _NAMES: Final = "SELECT reference, vehicle_key FROM vehicle_references WHERE reference = ANY($1::text[])"
 _WRITING: Final = (
@@ -46,16 +46,16 @@ class Names:
         self._writable = {tuple(row) for row in connection.fetch(_WRITING, clients, keys)} if clients else set()
 
     def keys(self, references: Collection[str]) -> dict[str, int]:  # noqa: ARG002  (all that the group names)
-        """Return the keys of the vehicles with these names; none for a name that nobody has."""
+        """Return the keys of the vehicles with these names; unknown names have none."""
         return self._keys
 
     def may_write(self, client_id: str, vehicle_key: int) -> bool:
-        """Return whether an application has a connection with the vehicle that allows it to write."""
+        """Return whether an application has a connection to the vehicle that allows it to write."""
         return (client_id, vehicle_key) in self._writable
 
 
 class Numbers:
-    """The numbers of texts that are in every row, such as sources. One that was given is never another's."""
+    """The numbers of texts that are in every row, such as sources. A number is never reused."""
 
     def __init__(self, table: str, column: str) -> None:
         self._give = _GIVE.format(table=table, column=column)
@@ -63,7 +63,7 @@ class Numbers:
         self.known: dict[str, int] = {}
 
     def learn(self, connection: Connection, texts: Iterable[str]) -> None:
-        """Have a number for each of these. Outside a transaction, so that nobody waits for whoever gives one."""
+        """Assign a number to each of these. Outside a transaction, so that no other one waits for it."""
         new = [text for text in texts if text not in self.known]
         if new:
             self.known |= dict(connection.fetch(self._given))
@@ -94,7 +94,7 @@ class Writer:
         self._backlog = Backlog()
 
     async def write(self, entries: Sequence[Entry], only_for: str | None) -> list[Outcome]:
-        """Merge entries; returns when they are on disk. Raises StoreError where too many wait already."""
+        """Merge entries; return when they are on disk. Raises StoreError where too many wait already."""
         with self._backlog.of(len(entries)):
             answer: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
             self._jobs.append(_Job(answer, Batch(entries, only_for)))
@@ -105,7 +105,7 @@ class Writer:
             return await answer
 
     async def call(self, function: Callable[[Connection], T]) -> T:
-        """Run `function` inside a transaction; returns when that is on disk. If it raises, what it did is undone."""
+        """Run `function` inside a transaction; return when that is on disk. If it raises, its changes are rolled back."""
 
         def run(connection: Connection) -> T:
             with connection.transaction():
@@ -130,7 +130,7 @@ class Writer:
             await self._commit(group)
 
     async def _commit(self, group: list[_Job]) -> None:
-        """Store a group and answer. Where that fails for another reason than the server's, each batch has its own attempt."""
+        """Store a group and answer. If that fails for another reason than the server's, each batch is stored on its own."""
         try:
             outcomes = await self._attempted(lambda connection: self._store(connection, [job.batch for job in group]))
         except Exception as error:  # noqa: BLE001  (whatever it is, the waiting calls must get it)
@@ -160,7 +160,7 @@ class Writer:
             return merge(Group(connection, self._sources.known, self._rules.known), names, batches)
 
     async def _attempted(self, run: Callable[[Connection], T]) -> T:
-        """Return what `run` gives, tried again where the server undid it because others were in its way. Raises StoreError."""
+        """Return the result of `run`, retried where the server rolled it back because of others. Raises StoreError."""
         alone = False
         for attempt in range(ATTEMPTS):
             try:

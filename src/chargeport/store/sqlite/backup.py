@@ -1,6 +1,6 @@
-"""A backup: a copy of the database as it is at one instant, made while others go on writing, looked through before it counts.
+"""A backup: a copy of the database at one instant, made while others write, and checked before it is put in place.
 
-It has everything that was acknowledged before it began, and is there whole or not at all.
+It has everything that was acknowledged before it began, and exists as a whole or not at all.
 """
 
 from collections.abc import Callable
@@ -15,12 +15,12 @@ from chargeport.store.sqlite.seal import seal
 
 
 def back_up(database: Path, target: Path, progress: Callable[[float], None], *, force: bool = False) -> Contents:
-    """Copy `database` to `target`; what the copy holds. Raises ConflictError where there is a file already, unless `force`.
+    """Copy `database` to `target`; return the contents of the copy. Raises ConflictError if the file exists, unless `force`.
 
-    Raises StartError when the database can't be opened or the target not be written, StoreError when the copy is not whole.
+    Raises StartError if the database can't be opened or the target not be written, StoreError if the copy is damaged.
     """
     if target.exists() and (not force or not target.is_file() or target.samefile(database)):
-        way_out = "name another file" if force else "name another file, or say --force to replace it"
+        way_out = "name another file" if force else "name another file, or use --force to replace it"
         raise ConflictError(f"{target} exists already: {way_out}.")
     source = connect(database)
     try:

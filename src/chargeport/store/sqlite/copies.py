@@ -1,4 +1,4 @@
-"""Copies of a database: made page by page of one instant, looked through, and put in place as a whole or not at all."""
+"""Copies of a database: made page by page of one instant, checked, and put in place as a whole or not at all."""
 
 import os
 import tempfile
@@ -14,14 +14,14 @@ from chargeport.errors import SchemaError, StoreError
 from chargeport.store.sqlite.engine import Connection, fetch
 from chargeport.store.sqlite.migrations import migrations, version
 
-STEP_PAGES: Final = 2_560  # 10 MiB: often enough for a progress bar, seldom enough to cost nothing
+STEP_PAGES: Final = 2_560  # 10 MiB: often enough for a progress bar, at negligible cost
 
-# What a Chargeport database has had from its first schema on, and how many of each a person is told.
+# Tables that a Chargeport database has had from its first schema on, and the names under which their rows are counted.
 _COUNTED: Final = {"vehicles": "vehicles", "history": "changes", "applications": "applications", "connections": "connections"}
 
 
 class Contents(msgspec.Struct, frozen=True):
-    """What a database holds: the number of its schema, how many of what, and how large it is."""
+    """The contents of a database: the number of its schema, the counts, and its size."""
 
     schema: int
     counts: dict[str, int]
@@ -41,9 +41,9 @@ def beside(target: Path) -> Iterator[Path]:
 
 
 def copy_pages(source: Connection, target: Path, progress: Callable[[float], None]) -> Connection:
-    """Copy a database into an empty file; `progress` is told the share that is done. The copy, open, without a log.
+    """Copy a database into an empty file; `progress` is called with the share done. Return the open copy, without a log.
 
-    The source is held at one instant: else every write of somebody else would make SQLite begin anew.
+    The source is read in one snapshot: else every write of another connection would make SQLite restart.
     """
     copy = Connection(str(target))
     try:
@@ -63,7 +63,7 @@ def copy_pages(source: Connection, target: Path, progress: Callable[[float], Non
 
 
 def examined(connection: Connection, name: Path) -> Contents:
-    """Return what a database holds, once it was found whole and ours. Raises StoreError, SchemaError."""
+    """Return the contents of a database, once it is found to be undamaged and ours. Raises StoreError, SchemaError."""
     try:
         (found,) = fetch(connection, "PRAGMA integrity_check(1)")[0]
         if found != "ok":
@@ -76,7 +76,7 @@ def examined(connection: Connection, name: Path) -> Contents:
             raise StoreError(f"{name} is not a database of Chargeport's.")
         if schema > newest:
             raise SchemaError(
-                f"{name} has schema {schema}, but this Chargeport knows {newest} at the most: use the newer one that wrote it."
+                f"{name} has schema {schema}, but this Chargeport supports at most {newest}: use the newer one that wrote it."
             )
         counts = {said: fetch(connection, f"SELECT count(*) FROM {table}")[0][0] for table, said in _COUNTED.items()}
         pages, size = (fetch(connection, f"PRAGMA {each}")[0][0] for each in ("page_count", "page_size"))
@@ -88,7 +88,7 @@ def examined(connection: Connection, name: Path) -> Contents:
 
 
 def sync(path: Path) -> None:
-    """Have a file, or a folder's list of names, on the disk."""
+    """Sync a file, or a folder's list of names, to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

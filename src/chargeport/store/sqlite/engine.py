@@ -1,6 +1,6 @@
 """How the database file is opened: pragmas and permissions.
 
-One sentence for each way in which opening can fail. Imports no table's module.
+Each way in which opening can fail has one sentence. This module imports no table's module.
 """
 
 import os
@@ -37,7 +37,7 @@ class Connection(apsw.Connection):
 
     @contextmanager
     def erasing(self) -> Iterator[None]:
-        """Overwrite what is deleted meanwhile, so that little is left even if nobody wipes."""
+        """Overwrite what is deleted meanwhile, so that little remains even without a `wipe`."""
         self.execute("PRAGMA secure_delete = ON").fetchall()
         try:
             yield
@@ -46,15 +46,15 @@ class Connection(apsw.Connection):
 
 
 def fetch(connection: apsw.Connection, sql: str, bindings: tuple[Any, ...] = ()) -> list[Row]:
-    """Return all rows of a query. None is left open: an open one would keep the log from being copied back."""
+    """Return all rows of a query. The query is closed: an open one would prevent the checkpoint of the log."""
     return connection.execute(sql, bindings).fetchall()
 
 
 def connect(path: Path, *, create: bool = False, is_of_one_thread: bool = False) -> Connection:
     """Return a connection with the pragmas that every one has. Raises StartError with one sentence.
 
-    SQLite locks a connection at each column of each row: a quarter of a read of twenty rows. One that `is_of_one_thread` does
-    without. Then its cursors must end in that thread, too; one that an error's traceback holds on to may end in any.
+    SQLite locks a connection at each column of each row: a quarter of a read of twenty rows. One that `is_of_one_thread` omits
+    the locks. Then its cursors must end in that thread, too; one that an error's traceback refers to may end in any.
     """
     flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if create else 0)
     if is_of_one_thread:
@@ -64,10 +64,10 @@ def connect(path: Path, *, create: bool = False, is_of_one_thread: bool = False)
             _create_private(path)
         connection = Connection(str(path), flags=flags)
         connection.set_busy_timeout(BUSY_TIMEOUT_MS)
-        # The file is not mapped into memory: a mapped file that somebody truncates ends the process (SIGBUS), and beside a busy
+        # The file is not mapped into memory: a mapped file that is truncated ends the process (SIGBUS), and with a busy
         # writer mapped reads cost twice as much.
-        # Built with STAT4, as ours is, SQLite prepares a statement anew whenever a value in its WHERE changes, to plan for that
-        # very value. With the planner held stable a key read takes 6 µs instead of 30.
+        # Built with STAT4, as ours is, SQLite prepares a statement again whenever a value in its WHERE changes, to plan for
+        # it. With the planner held stable a key read takes 6 µs instead of 30.
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         for pragma in ("journal_mode = WAL", "synchronous = FULL", f"cache_size = -{CACHE_KIB}", "temp_store = MEMORY"):
             connection.execute(f"PRAGMA {pragma}").fetchall()
@@ -97,13 +97,13 @@ def reason(path: Path, error: Exception) -> str:
 
 
 def translated(error: apsw.Error | UnicodeDecodeError) -> StoreError:
-    """Return an error of SQLite's, or of a text in the file that is none, as one of ours."""
+    """Return an error of SQLite's, or of an invalid text in the file, as one of ours."""
     if isinstance(error, apsw.FullError):
         return StoreError("The disk is full: nothing can be stored until there is room.")
     if isinstance(error, apsw.BusyError):
         return StoreError("Another program holds the database's write lock.")
     if is_damage(error):
-        what = "a text in it is no text" if isinstance(error, UnicodeDecodeError) else error
+        what = "a text in it is not UTF-8" if isinstance(error, UnicodeDecodeError) else error
         return StoreError(f"The database is damaged ({what}): stop Chargeport and bring back a backup with chargeport restore.")
     return StoreError(f"The database failed: {error}.")
 

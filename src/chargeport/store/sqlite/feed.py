@@ -1,7 +1,7 @@
-"""The feed of changes: positions, and where in history each is.
+"""The feed of changes: positions, and the place in history of each.
 
-The table `feed` has the newest positions only. Who is further behind is served from history itself: one pass over all of it, in
-a thread, finds the places of the next ten thousand.
+The table `feed` has the newest positions only. Consumers that are further behind read history itself: one pass over all of it,
+in a thread, finds the places of the next ten thousand.
 """
 
 import json
@@ -62,19 +62,19 @@ class Feed:
         found: list[Row] = []
         while after < (floor := self._floor()) and len(found) < limit:
             places = await self._old_places(after, limit - len(found), floor)
-            found += self._reader.rows(_OLD, (after, limit, json.dumps(places)))  # what was erased meanwhile is not there
+            found += self._reader.rows(_OLD, (after, limit, json.dumps(places)))  # what was erased meanwhile is missing
             after = places[-1][0] if places else floor
         if len(found) < limit:
             found += self._reader.rows(_NEW, (after, limit - len(found)))
         return [rows.change(row) for row in found]
 
     def _floor(self) -> int:
-        """Return up to which position the table was shortened; reads that follow in this turn see it as short as that."""
+        """Return up to which position the table was shortened; later reads of this turn of the loop see the same state."""
         self._reader.share()
         return self._reader.count(_FLOOR)
 
     async def _old_places(self, after: int, limit: int, floor: int) -> list[tuple[int, ...]]:
-        """Return the places of the changes behind a position that are too old for the table; none where there are no others."""
+        """Return the places of the changes after a position that are too old for the table; none where there are no others."""
         if not self._old or not self._old_after <= after < self._old[-1][0]:
             bindings = (after, floor, OLD_PLACES)
             self._old = await self._scans.run(lambda connection: fetch(connection, _PLACES, bindings))
@@ -82,13 +82,13 @@ class Feed:
         return [place for place in self._old if place[0] > after][:limit]
 
     async def changed_since(self, after: int, limit: int, signals: frozenset[Signal]) -> tuple[list[DirtyVehicle], int]:
-        """Return the cars of which something reported is among the next changes. See `store.sessions.Sessions`."""
+        """Return the cars with reports among the next changes. See `store.sessions.Sessions`."""
         observed = f"f.signal_key IN ({', '.join(str(signal.key) for signal in signals)})"
 
         def scan(connection: Connection) -> tuple[list[DirtyVehicle], int]:
             sequences: dict[str, int] = dict(fetch(connection, _SEQUENCES))
             feed, reached = "feed", min(sequences["position"], after + limit)
-            if after < sequences["feed"]:  # all that is older at once: each look goes through all of history
+            if after < sequences["feed"]:  # all older ones together: each search reads all of history
                 feed, reached = "history", sequences["feed"]
             found = fetch(connection, _CHANGED.format(observed=observed, feed=feed), (after, reached))
             return [DirtyVehicle(*row) for row in found], max(after, reached)

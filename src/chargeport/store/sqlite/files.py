@@ -1,7 +1,7 @@
-"""The files of an open database: whether they are still there, the same ones, and whole.
+"""The files of an open database: whether they still exist, are the same ones, and are undamaged.
 
-A database is three files: the pages, the log (`-wal`) and the log's index (`-shm`). SQLite goes on with files that were removed
-or replaced under it, so that what it commits is in no file that anybody will ever open.
+A database is three files: the pages, the log (`-wal`) and the log's index (`-shm`). SQLite continues with files that were
+removed or replaced under it, so that its commits are in files that are never opened again.
 """
 
 import os
@@ -30,13 +30,13 @@ class DatabaseFiles:
     """The files as they were when they were opened."""
 
     def __init__(self, path: Path) -> None:
-        """Remember the files. A connection has the database open in WAL mode and has read it."""
+        """Store the identity of the files. A connection has the database open in WAL mode and has read it."""
         self._paths = [f"{path}{part}" for part in PARTS]
         self._opened = [_identity(part) for part in self._paths]
-        self._version = 0  # of the schema, as the header had it last: it only grows
+        self._version = 0  # of the schema, in the header as read last: it only grows
 
     def missing(self) -> StoreError | None:
-        """Return the error that tells which file was removed or replaced; None when all are those that were opened."""
+        """Return the error for a file that was removed or replaced; None when all are those that were opened."""
         for path, opened in zip(self._paths, self._opened, strict=True):
             found = _identity(path)
             if found != opened:
@@ -48,9 +48,9 @@ class DatabaseFiles:
         return None
 
     def damage(self, connection: Connection) -> StoreError | None:
-        """Return the error that tells how the pages' file is damaged: cut off, written over, or with a header that is none.
+        """Return the error for a damaged file of pages: cut off, written over, or with an invalid header.
 
-        Must not run beside a checkpoint of this process, which writes the header first and then lets the file grow. While one
+        Must not run during a checkpoint of this process, which writes the header first and then extends the file. While one
         of another process does so, this waits.
         """
         path = self._paths[0]
@@ -70,20 +70,20 @@ class DatabaseFiles:
 
 
 def refuse_new(path: Path) -> None:
-    """Raise StartError where there was a database once and is none, or an empty file, now.
+    """Raise StartError if there was a database once and now there is none, or an empty file.
 
     A new one in its place would look as if nothing had ever been stored.
     """
     marker = _marker(path)
     if marker.exists() and (not path.exists() or path.stat().st_size == 0):
         raise StartError(
-            f"The database {path} is gone: {marker} says that there was one. Put it back, bring back a backup with "
+            f"The database {path} is gone: {marker} shows that there was one. Put it back, bring back a backup with "
             f"chargeport restore, or start with chargeport serve --create to begin with an empty one."
         )
 
 
 def mark(path: Path) -> None:
-    """Leave a marker that there is a database, for `refuse_new`."""
+    """Write a marker that there is a database, for `refuse_new`."""
     marker = _marker(path)
     if marker.exists():
         return
@@ -93,7 +93,7 @@ def mark(path: Path) -> None:
     )
     try:
         handle = os.open(marker, os.O_WRONLY | os.O_CREAT, 0o600)
-    except OSError:  # a folder that can't be written is told by what opens the database
+    except OSError:  # a folder that can't be written is reported when the database is opened
         return
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)
@@ -104,7 +104,7 @@ def _marker(path: Path) -> Path:
 
 
 def _grown(path: str, expected: int) -> int:
-    """Return the size of a file, once it is as large as expected or grows no more."""
+    """Return the size of a file, once it is as large as expected or does not grow any more."""
     before, size = -1, Path(path).stat().st_size
     while before < size < expected:
         time.sleep(GROWS_WITHIN_S)

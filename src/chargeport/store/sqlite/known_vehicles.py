@@ -1,7 +1,7 @@
-"""The vehicles that were asked for last, with their keys: nearly every read is of one that is known already.
+"""A cache of vehicles that were read last, with their keys: nearly every read is of a cached one.
 
-No value is remembered. What is remembered holds as long as the database's count of changes to vehicles stays the same; it is
-looked at once for each snapshot that is read.
+No values are cached. The cache is valid as long as the database's count of changes to vehicles stays the same; the count is
+read once for each snapshot.
 """
 
 from typing import Final
@@ -23,10 +23,10 @@ class KnownVehicles:
         self._reader = reader
         self._known: dict[str, tuple[int, Vehicle]] = {}
         self._changes = -1
-        self._snapshot = -1  # in which the count was looked at last
+        self._snapshot = -1  # in which the count was last read
 
     def find(self, vehicle_id: str) -> tuple[int, Vehicle] | None:
-        """Return the key of a vehicle and what is known of it; None when there is none."""
+        """Return the key of a vehicle and the vehicle; None if there is none."""
         snapshot = self._reader.snapshot or self._reader.share()
         if snapshot != self._snapshot:
             self._look(snapshot)
@@ -41,7 +41,7 @@ class KnownVehicles:
         return found
 
     def _look(self, snapshot: int) -> None:
-        """Forget everything where a vehicle was changed or removed since."""
+        """Clear the cache if a vehicle was changed or removed since."""
         changes = self._reader.count(_CHANGES)
         if changes != self._changes:
             self._known.clear()

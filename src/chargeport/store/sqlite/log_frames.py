@@ -1,7 +1,7 @@
-"""The frames of SQLite's log (`-wal`) as they lie in the file, to tell when recovery dropped some of them.
+"""The frames of SQLite's log (`-wal`) in the file, to detect when recovery dropped some of them.
 
-After a crash SQLite takes the log's frames up to the first one whose checksum is wrong, and says nothing of what follows. The
-format is described at sqlite.org/walformat.html. A log has a header of 32 bytes, then frames: 24 bytes and a page each.
+After a crash SQLite reads the log's frames up to the first one whose checksum is wrong, and does not report those that follow.
+The format is described at sqlite.org/walformat.html. A log has a header of 32 bytes, then frames: 24 bytes and a page each.
 """
 
 import os
@@ -16,16 +16,16 @@ _MAGICS: Final = {0x377F0682: "<", 0x377F0683: ">"}  # the byte order of the che
 
 
 class LogFrames(NamedTuple):
-    """What a log holds: its salts, and how many frames there are up to the last one that ends a transaction."""
+    """The contents of a log: its salts, and how many frames there are up to the last one that ends a transaction."""
 
     salts: tuple[int, int]
     committed: int
 
 
 def logged(database: Path) -> LogFrames:
-    """Return what the log beside a database holds by its frames' salts; nothing where there is no log.
+    """Return the contents of the log next to a database, by its frames' salts; nothing without a log.
 
-    The checksums of frames are not looked at. All frames count where the header itself is damaged.
+    The checksums of frames are not checked. All frames count where the header itself is damaged.
     """
     log = Path(f"{database}-wal")
     try:
@@ -36,10 +36,10 @@ def logged(database: Path) -> LogFrames:
 
 
 def is_whole(database: Path, frames: int) -> bool:
-    """Return whether the checksums of the first `frames` frames of the log are right, so that nothing is dropped of them.
+    """Return whether the checksums of the first `frames` frames of the log are correct, so that none of them is dropped.
 
-    Takes a third of a millisecond a frame: asked only where SQLite knows of fewer, as it also does while another process
-    begins the log anew.
+    Takes a third of a millisecond per frame: called only if SQLite has found fewer, as it also does while another process
+    restarts the log.
     """
     with Path(f"{database}-wal").open("rb") as file:
         header = file.read(_HEADER.size)
@@ -85,7 +85,7 @@ def _count(file: BinaryIO, salts: tuple[int, int] | None, page_size: int) -> int
 
 
 def _checksum(text: bytes, order: str, sums: tuple[int, int] = (0, 0)) -> tuple[int, int]:
-    """Return the log's running checksum of a text whose length is a multiple of 8, behind another one's."""
+    """Return the log's running checksum of a text whose length is a multiple of 8, continued from `sums`."""
     first, second = sums
     for left, right in struct.iter_unpack(f"{order}2I", text):
         first = (first + left + second) & 0xFFFF_FFFF

@@ -1,4 +1,4 @@
-"""Numbered steps of the schema, and what has to be worked out row by row when a step is taken."""
+"""Numbered steps of the schema, and the data that a step computes row by row."""
 
 from collections.abc import Callable
 from importlib import resources
@@ -28,20 +28,20 @@ def version(connection: Connection) -> int:
 
 
 def migrate(connection: Connection, path: Path) -> list[str]:
-    """Bring the schema up to date, each step whole or not at all; the names of the steps that were taken.
+    """Migrate to the current schema, each step as a whole or not at all; return the names of the steps that were run.
 
     Raises SchemaError when the database is newer than this program.
     """
     try:
         taken = []
-        with connection:  # a transaction: BEGIN IMMEDIATE below would nest, so processes meet at the first write
+        with connection:  # a transaction: BEGIN IMMEDIATE below would nest, so concurrent processes wait at the first write
             steps = migrations()
             current = version(connection)
             if current == 0 and fetch(connection, "SELECT 1 FROM sqlite_schema LIMIT 1"):
                 raise StartError(f"The database {path} is another program's: name a file of Chargeport's own.")
             if current > steps[-1][0]:
                 raise SchemaError(
-                    f"The database {path} has schema {current}, but this Chargeport knows {steps[-1][0]} at the most: "
+                    f"The database {path} has schema {current}, but this Chargeport supports at most {steps[-1][0]}: "
                     "use the newer Chargeport that wrote it."
                 )
             for number, name, sql in steps:

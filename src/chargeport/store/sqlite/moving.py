@@ -1,7 +1,7 @@
-"""Moving history from `recent` to `settled`, a few thousand runs at a time, and letting go of the oldest part of the feed.
+"""Move history from `recent` to `settled`, a few thousand runs at a time, and remove the oldest part of the feed.
 
-Runs come in by time, and are read by series: written where they belong at once, each would touch a page of its own. `recent` is
-small enough to stay in memory. What is moved together is a range of vehicles, of which many runs have gathered: a page of
+Runs are received by time, and read by series: if each were written to its final place at once, it would touch its own page.
+`recent` is small enough to stay in memory. A range of vehicles is moved together, of which many runs have collected: a page of
 `settled` is written once for several changes.
 """
 
@@ -11,8 +11,8 @@ import apsw
 
 from chargeport.store.sqlite.engine import Connection, fetch
 
-MAX_RECENT: Final = 131_072  # runs: some 6 MB; more would save little, and fewer leave fewer on each page that is written
-FEED_CHANGES: Final = 500_000  # positions that can be looked up; whoever is further behind goes through all of history
+MAX_RECENT: Final = 131_072  # runs: some 6 MB; more would save little, and with fewer a written page has fewer of them
+FEED_CHANGES: Final = 500_000  # positions that can be looked up; consumers further behind read all of history
 STEP_RUNS: Final = 4_000  # moved in one transaction: about 20 ms, in which the next group waits
 
 _KEY: Final = "vehicle_key, signal_key, source_key, observed_at, position"
@@ -28,7 +28,7 @@ _POSITION: Final = "SELECT value FROM sequences WHERE name = 'position'"
 
 
 class Mover:
-    """Knows how much there is to move. Belongs to the writer's thread."""
+    """Tracks how many runs there are to move. Belongs to the writer's thread."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -38,7 +38,7 @@ class Mover:
         self._position, self._floor = sequences["position"], sequences["feed"]
 
     def step(self) -> bool:
-        """Do a part of what there is to do, in a transaction of its own; False when there was nothing, or it failed."""
+        """Move a part of the runs, in a transaction of its own; return False if there was nothing to do, or it failed."""
         has_done = False
         try:
             with self._connection:
@@ -61,7 +61,7 @@ class Mover:
 
     @property
     def is_late(self) -> bool:
-        """Whether so much has gathered that it has to be moved, whoever waits."""
+        """Whether there are so many runs that they have to be moved even if others wait."""
         return self._runs > 2 * MAX_RECENT
 
     def _move(self) -> None:
@@ -71,11 +71,11 @@ class Mover:
         self._connection.execute(_REMOVE.format(condition), bounds)
         self._runs -= self._connection.changes()
         self._behind = last[0] if last else _BEGIN
-        if not last:  # once a round it is counted: runs were erased, and moved by other processes
+        if not last:  # counted once a round: other processes erase and move runs, too
             self._runs = fetch(self._connection, "SELECT count(*) FROM recent")[0][0]
 
     def _shorten(self, floor: int) -> None:
-        """Let go of the feed up to a position."""
+        """Remove the feed up to a position."""
         self._connection.execute("DELETE FROM feed WHERE position <= ?", (floor,))
         self._connection.execute("UPDATE sequences SET value = ? WHERE name = 'feed'", (floor,))
         self._floor = floor

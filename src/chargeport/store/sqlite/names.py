@@ -1,4 +1,4 @@
-"""The vehicles that the entries of a commit group name, and who may write to them: looked up once a group."""
+"""The vehicles named by the entries of a commit group, and who may write to them: looked up once a group."""
 
 from collections.abc import Collection
 from typing import Final
@@ -21,7 +21,7 @@ class Names:
         self._writable: dict[tuple[str, int], bool] = {}
 
     def keys(self, references: Collection[str]) -> dict[str, int]:
-        """Return the keys of the vehicles that these names stand for; none for a name that nobody has."""
+        """Return the keys of the vehicles with these names; unknown names have none."""
         plain = tuple(sorted(name for name in references if _NUL not in name))
         found = fetch(self._connection, _KEYS, (apsw.carray(plain),)) if plain else []
         for name in references:
@@ -30,7 +30,7 @@ class Names:
         return dict(found)
 
     def may_write(self, client_id: str, vehicle_key: int) -> bool:
-        """Return whether an application has a connection with the vehicle that allows it to write."""
+        """Return whether an application has a connection to the vehicle that allows it to write."""
         known = self._writable.get((client_id, vehicle_key))
         if known is None:
             found = fetch(self._connection, f"{rows.WRITING} ?", (client_id, vehicle_key))

@@ -1,4 +1,4 @@
-"""Opening a database: whether it is whole, what recovery dropped of its log, and the marker beside it."""
+"""Open a database: check whether it is complete, what recovery dropped of its log, and the marker next to it."""
 
 import logging
 import sys
@@ -20,22 +20,22 @@ _log = logging.getLogger("chargeport.store")
 
 
 class _Recoveries:
-    """Counts the recoveries of a log that SQLite makes in this process. It says each, and to one listener only.
+    """Counts the recoveries of a log that SQLite makes in this process. It reports each one, to one listener only.
 
-    Frames that SQLite does not know are damage only then. While another process has the file, they are what one that was killed
-    had not committed yet, and others are writing over.
+    Frames that SQLite has not recovered are damage only then. While another process has the file open, they are uncommitted
+    frames of a killed process that are being overwritten.
     """
 
     def __init__(self) -> None:
         self._count = 0
         self._is_told = False
-        with suppress(apsw.MisuseError):  # SQLite is in use already, by somebody whose library we are
+        with suppress(apsw.MisuseError):  # SQLite is in use already, by a program that imports us
             apsw.config(apsw.SQLITE_CONFIG_LOG, self._hear)
             self._is_told = True
             sys.unraisablehook = partial(_unraisable, sys.unraisablehook)
 
     def __call__(self) -> int:
-        """Return a number that changes with each; one that always does where SQLite tells us nothing."""
+        """Return a number that changes with each recovery; or with each call, if SQLite does not report them."""
         self._count += not self._is_told
         return self._count
 
@@ -44,7 +44,7 @@ class _Recoveries:
 
 
 def _unraisable(others: Callable[[Any], Any], raised: Any) -> None:
-    """Print nothing where apsw can't hand over a message because a damaged schema in it is no text: opening says the rest."""
+    """Print nothing if apsw can't pass on a message because a damaged schema in it is not text: opening reports the damage."""
     if not (isinstance(raised.exc_value, UnicodeDecodeError) and raised.object is None):
         others(raised)
 
@@ -53,7 +53,7 @@ _recoveries: Final = _Recoveries()
 
 
 def opened(path: Path) -> Connection:
-    """Open the file for writing; make it if it is not there, migrate it if it is old. Raises StartError, SchemaError."""
+    """Open the file for writing; create it if it is missing, migrate it if it is old. Raises StartError, SchemaError."""
     try:
         before = logged(path)
     except OSError as error:
@@ -76,19 +76,19 @@ def opened(path: Path) -> Connection:
 
 
 def _look_at_log(path: Path, connection: Connection, before: LogFrames, recoveries: int) -> None:
-    """Copy the log back, log what recovery dropped of it, and check the file where it is whole. Raises StartError."""
+    """Run a checkpoint, log what recovery dropped, and check the file if it is complete. Raises StartError."""
     try:
         frames, copied = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-    except apsw.BusyError:  # another process copies it just now, and has looked when it opened the file
+    except apsw.BusyError:  # another process runs a checkpoint, and checked the file when it opened it
         return
-    has_recovered = not frames or _recoveries() != recoveries  # of a log that is dropped whole SQLite says nothing
+    has_recovered = not frames or _recoveries() != recoveries  # SQLite does not report a log that is dropped as a whole
     is_same = logged(path).salts == before.salts
     if before.committed > frames and has_recovered and is_same and not is_whole(path, before.committed):
         _log.error(
             "The log of the database %s is damaged: %d of its %d pages were dropped. What was stored last may be missing: "
             "compare with a backup.", path, before.committed - frames, before.committed,
         )  # fmt: skip
-    if frames == copied:  # else pages that the file lacks may still lie in the log
+    if frames == copied:  # else pages that the file lacks may still be in the log
         _check(path, connection)
 
 

@@ -1,8 +1,8 @@
-"""The reading connection: key reads of a few microseconds, made where they are asked for.
+"""The reading connection: key reads of a few microseconds, made in the calling thread.
 
-Each read outside a transaction takes and gives back a lock on the log, a third of its cost. Reads of one turn of the event loop
-therefore share a snapshot, which is given back before the loop looks at its sockets again. Nobody can notice: what was
-acknowledged before a request came in was committed before that turn began.
+Each read outside a transaction acquires and releases a lock on the log, a third of its cost. Reads of one turn of the event
+loop therefore share a snapshot, which is released before the loop polls its sockets again. This is not visible: what was
+acknowledged before a request was received was committed before that turn began.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from chargeport.errors import StoreError
 from chargeport.store.health import Health
 from chargeport.store.sqlite.engine import Row, connect, is_damage, translated
 
-CACHE_KIB: Final = 49_152  # a page that is not in it comes from the operating system's cache, in 1 to 2 us
+CACHE_KIB: Final = 49_152  # a page that is not in it is read from the operating system's cache, in 1 to 2 us
 
 _SOURCES: Final = "SELECT key, name FROM sources"
 _RULES: Final = "SELECT key, text FROM rules"
@@ -30,12 +30,12 @@ class Reader:
         self._execute = self._connection.cursor().execute  # the only cursor
         self._execute(f"PRAGMA query_only = ON; PRAGMA cache_size = -{CACHE_KIB}").fetchall()
         self.sources: dict[int, str] = {}
-        """The names of sources that are known so far, by key: see `source`."""
+        """The names of sources that are loaded so far, by key: see `source`."""
         self._rules: dict[int, str] = {}
         self._turn = 0  # reads of this turn of the loop; the second one opens the snapshot that the others share
         self._snapshots = 0
         self.snapshot = 0
-        """The number of the snapshot that is shared; 0 where none is."""
+        """The number of the shared snapshot; 0 where there is none."""
 
     def rows(self, sql: str, bindings: tuple[Any, ...] = ()) -> list[Row]:
         """Return all rows of a query."""
@@ -53,11 +53,11 @@ class Reader:
         return rows[0] if rows else None
 
     def count(self, sql: str, bindings: tuple[Any, ...] = ()) -> int:
-        """Return the one number that a query answers."""
+        """Return the one number that a query yields."""
         return int(self.rows(sql, bindings)[0][0])
 
     async def select(self, sql: str, bindings: tuple[Any, ...] = ()) -> list[Row]:
-        """Return all rows of a query, for modules that know no SQLite: see `store.sql`."""
+        """Return all rows of a query, for modules that are independent of SQLite: see `store.sql`."""
         return self.rows(sql, bindings)
 
     async def select_row(self, sql: str, bindings: tuple[Any, ...] = ()) -> Row | None:
@@ -65,21 +65,21 @@ class Reader:
         return self.row(sql, bindings)
 
     async def select_count(self, sql: str, bindings: tuple[Any, ...] = ()) -> int:
-        """Return the one number that a query answers."""
+        """Return the one number that a query yields."""
         return self.count(sql, bindings)
 
     def source(self, key: int) -> str:
-        """Return the name of a source. A key is never given to another one, so what is known stays true."""
+        """Return the name of a source. A key is never reused, so a loaded name stays correct."""
         name = self.sources.get(key)
         if name is None:
             self.sources = dict(self.rows(_SOURCES))
             name = self.sources.get(key)
             if name is None:
-                raise StoreError(f"The database names no source {key}: it is damaged.")
+                raise StoreError(f"The database has no source {key}: it is damaged.")
         return name
 
     def rule(self, key: int) -> str:
-        """Return the text of a rule; what is known stays true here, too."""
+        """Return the text of a rule; a loaded text stays correct here, too."""
         text = self._rules.get(key)
         if text is None:
             self._rules = dict(self.rows(_RULES))
@@ -89,12 +89,12 @@ class Reader:
         return text
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._turn = self.snapshot = 0
         self._connection.close()
 
     def share(self) -> int:
-        """Open the snapshot of this turn, for who needs several reads that agree; its number. Raises StoreError."""
+        """Open the snapshot of this turn, for several consistent reads; return its number. Raises StoreError."""
         if not self.snapshot:
             try:
                 self._begin()

@@ -26,14 +26,14 @@ from chargeport.store.tables.keys import MAX_SOURCES, SERIES, SOURCE_BITS, VEHIC
 from chargeport.store.tables.readings import ReadingTables
 from chargeport.store.tables.sightings import Pass
 
-CACHE_KIB: Final = 16_384  # each page is read once: a greater cache would only be filled
+CACHE_KIB: Final = 16_384  # each page is read once: a larger cache would not be used
 _FLAGS: Final = sorted((IS_CHARGING.key, CABLE_CONNECTED.key))  # next to each other: one range
 _FIRST_FLAG: Final = _FLAGS[0] << SOURCE_BITS
 _LAST_FLAG: Final = (_FLAGS[-1] << SOURCE_BITS) + MAX_SOURCES
 # Short: the text of a statement is compared at each call.
 _RANGE: Final = f"SELECT {rows.STATE} FROM latest l WHERE slot BETWEEN ? AND ?"
 _TWO_RANGES: Final = f"{_RANGE} OR slot BETWEEN ? AND ?"
-# A series as far as a plain read needs it, and beside it each flag: a join of two ranges costs less than two ranges in one.
+# The columns of a series for a plain read, and next to them each flag: a join of two ranges costs less than two in one.
 _LEAN: Final = f"SELECT l.slot & {SERIES}, l.value, l.observed_at, l.received_at, l.absence_at, l.rule_key"
 _OF_ONE: Final = "WHERE l.slot BETWEEN ? AND ? ORDER BY l.slot"
 _SOLE: Final = f"{_LEAN}, NULL, NULL FROM latest l {_OF_ONE}"
@@ -109,7 +109,7 @@ class SqliteReadings(ReadingTables):
         return None if found is None else VehicleSeries(found[0], self.series(found[1]))
 
     async def signals_of(self, vehicle_ids: Sequence[str]) -> dict[str, VehicleSeries]:
-        """Return these cars with all their series. A read for each: one of all would be no faster."""
+        """Return these cars with all their series. One read for each: a single one for all would not be faster."""
         found = [(each, await self.signals(each)) for each in vehicle_ids]
         return {vehicle_id: series for vehicle_id, series in found if series is not None}
 
@@ -118,7 +118,7 @@ class SqliteReadings(ReadingTables):
         return await self._feed.changes(after, limit)
 
     async def position(self) -> int:
-        """Return how far the feed has come."""
+        """Return the position of the feed."""
         return self._reader.count("SELECT value FROM sequences WHERE name = 'position'")
 
     def sightings(self, selection: Selection) -> AsyncGenerator[Stretch, None]:
@@ -127,7 +127,7 @@ class SqliteReadings(ReadingTables):
 
 
 async def _sightings(path: Path, selection: Selection) -> AsyncGenerator[Stretch, None]:
-    """Yield what is stored, as it is when the first stretch is asked for. See `store.protocols.Readings`."""
+    """Yield what is stored, in a snapshot from the first stretch on. See `store.protocols.Readings`."""
     connection = connect(path)
     try:
         connection.execute(f"PRAGMA query_only = ON; PRAGMA cache_size = -{CACHE_KIB}").fetchall()
@@ -142,7 +142,7 @@ async def _sightings(path: Path, selection: Selection) -> AsyncGenerator[Stretch
 
 
 async def _in_thread(step: Callable[[], Stretch | None]) -> Stretch | None:
-    """Do a step in a thread, so that others have their turn. One that is cancelled is waited for: it uses the connection."""
+    """Run a step in a thread, so that others have their turn. A cancelled one is waited for: it uses the connection."""
     doing = asyncio.ensure_future(asyncio.to_thread(step))
     try:
         return await asyncio.shield(doing)

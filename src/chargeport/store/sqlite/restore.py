@@ -1,7 +1,7 @@
-"""Putting a backup in the place of a database: looked through first, swapped in one step, and what was there is kept.
+"""Put a backup in the place of a database: checked first, swapped in one step, and the old database is kept.
 
-At every instant the name stands for the old database or for the new one, both whole. What another process has open can't be
-replaced under it: SQLite says whether somebody has, by the locks that every connection holds for as long as it is open.
+At every instant the name refers to the old database or to the new one, both complete. A database that another process has open
+can't be replaced: SQLite detects it by the locks that every connection holds for as long as it is open.
 """
 
 import os
@@ -19,17 +19,17 @@ from chargeport.store.sqlite.engine import Connection, fetch
 from chargeport.store.sqlite.seal import is_broken
 
 KEPT: Final = ".before-restore"
-COMPANIONS: Final = ("-wal", "-shm", "-journal")  # of the old database: beside the new one they would be taken for its own
-PATIENCE_MS: Final = 1_000  # for a command that is just ending; a server does not go away
+COMPANIONS: Final = ("-wal", "-shm", "-journal")  # of the old database: next to the new one they would be used as its own
+PATIENCE_MS: Final = 1_000  # for a command that is about to end; a server does not end
 
 
 def restore(
     backup: Path, database: Path, progress: Callable[[float], None], *, keep: bool = True
 ) -> tuple[Contents, Path | None]:
-    """Put the backup in the database's place; what it holds, and where the old database is kept.
+    """Put the backup in the database's place; return its contents, and the path at which the old database is kept.
 
     Raises StoreError or SchemaError when the backup is damaged, foreign or newer, ConflictError when the database is in use,
-    StartError when something can't be read or written. Then everything is as it was.
+    StartError when something can't be read or written. Then nothing has changed.
     """
     if database.exists() and backup.exists() and database.samefile(backup):
         raise ConflictError(f"{backup} is the database itself: name a backup of it.")
@@ -55,7 +55,7 @@ def restore(
 
 @contextmanager
 def _opened(backup: Path) -> Iterator[Connection]:
-    """Open the backup to be read only. Without a log beside it nobody writes to it, so nothing is made beside it."""
+    """Open the backup read-only. Without a log next to it nobody writes to it, so no file is created next to it."""
     if not backup.is_file():
         raise StartError(f"The backup {backup} does not exist.")
     if is_broken(backup):
@@ -71,7 +71,7 @@ def _opened(backup: Path) -> Iterator[Connection]:
 
 
 def _copied(source: Connection, backup: Path, partial: Path, progress: Callable[[float], None]) -> Contents:
-    """Copy the backup and look through the copy: it, not the backup, is what will be used."""
+    """Copy the backup and check the copy, because the copy will be used."""
     try:
         copy = copy_pages(source, partial, progress)
     except apsw.NotADBError as error:
@@ -86,7 +86,7 @@ def _copied(source: Connection, backup: Path, partial: Path, progress: Callable[
 
 @contextmanager
 def _alone(database: Path) -> Iterator[None]:
-    """Hold the database so that nobody else has it. Its log is copied back, unless it is too damaged to be opened.
+    """Hold the database so that no other process has it. Run a checkpoint, unless it is too damaged to be opened.
 
     Raises ConflictError when another connection is open: only the last one may leave the log.
     """
@@ -100,8 +100,8 @@ def _alone(database: Path) -> Iterator[None]:
             fetch(connection, "PRAGMA journal_mode = DELETE")
             connection.execute("BEGIN EXCLUSIVE")
         except apsw.BusyError:
-            raise ConflictError(f"The database {database} is in use: stop the server and whatever else has it open.") from None
-        except (apsw.NotADBError, apsw.CorruptError, apsw.IOError):  # a reason to restore; its locks tell nothing
+            raise ConflictError(f"The database {database} is in use: stop the server and all programs that use it.") from None
+        except (apsw.NotADBError, apsw.CorruptError, apsw.IOError):  # a reason to restore; its locks are of no use
             pass
         yield
     finally:
@@ -109,7 +109,7 @@ def _alone(database: Path) -> Iterator[None]:
 
 
 def _keep(database: Path) -> Path:
-    """Give the old file a second name, one that is free, so that the first can be taken over in one step."""
+    """Give the old file a second name, one that is free, so that the first can be replaced in one step."""
     number = 1
     while True:
         kept = Path(f"{database}{KEPT}" if number == 1 else f"{database}{KEPT}-{number}")
@@ -126,7 +126,7 @@ def _keep(database: Path) -> Path:
 
 
 def _put_aside(database: Path, kept: Path | None) -> None:
-    """Move what is left beside a database that could not be opened along with it, or remove it."""
+    """Move the remaining files of a database that could not be opened along with it, or remove them."""
     for companion in COMPANIONS:
         file = Path(f"{database}{companion}")
         if kept is not None and companion != "-shm" and file.exists():
@@ -136,7 +136,7 @@ def _put_aside(database: Path, kept: Path | None) -> None:
 
 
 def _put_back(database: Path, kept: Path | None) -> None:
-    """Move back what was moved aside, where the swap did not happen."""
+    """Move back the files that were moved aside, if the swap did not happen."""
     if kept is None:
         return
     for companion in COMPANIONS:

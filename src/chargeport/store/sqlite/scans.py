@@ -1,6 +1,6 @@
-"""Scans: reads that may take long, made in threads, so that the event loop goes on with the short ones.
+"""Scans: reads that may take long, made in threads, so that the event loop continues with the short ones.
 
-Each has a snapshot of its own, and a connection that nobody else uses in the meantime. Few run at once: the others wait.
+Each has a snapshot and a connection of its own. Few run at a time: the others wait.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ import apsw
 from chargeport.store.health import Health
 from chargeport.store.sqlite.engine import Connection, connect, is_damage, translated
 
-MAX_SCANS: Final = 4  # at once; more would take the processors from those who read the latest values
+MAX_SCANS: Final = 4  # at once; more would slow down reads of the latest values
 CACHE_KIB: Final = 8_192  # a page of history is seldom read twice
 
 T = TypeVar("T")
@@ -30,7 +30,7 @@ class Scans:
         self._closed = False
 
     async def run(self, scan: Callable[[Connection], T]) -> T:
-        """Return what `scan` makes of a snapshot. Raises StoreError."""
+        """Return the result of `scan` in a snapshot. Raises StoreError."""
         async with self._room:
             return await asyncio.to_thread(self._run, scan)
 
@@ -65,7 +65,7 @@ class Scans:
         self._idle.append(connection)
 
     def close(self) -> None:
-        """Let go of the file; a scan that is under way does so at its end."""
+        """Close the file; a scan in progress does so at its end."""
         self._closed = True
         while self._idle:
             self._idle.pop().close()

@@ -1,7 +1,7 @@
-"""The seal of a backup: a last line behind the database with the SHA-256 of all before it.
+"""The seal of a backup: a last line after the database with the SHA-256 of everything before it.
 
-SQLite finds most of what goes wrong with a file, but not a flipped bit in a number. It reads as many pages as the file's head
-says and takes no notice of what follows, so a sealed backup is still an ordinary database.
+SQLite detects most damage of a file, but not a flipped bit in a number. It reads the number of pages in the file's header
+and ignores what follows, so a sealed backup is still an ordinary database.
 """
 
 import hashlib
@@ -17,14 +17,14 @@ _LENGTH: Final = len(_WORDS) + 65
 
 
 def seal(file: Path) -> None:
-    """Put the seal at the end."""
+    """Append the seal."""
     line = _WORDS + _digest(file, file.stat().st_size) + b"\n"
     with file.open("ab") as opened:
         opened.write(line)
 
 
 def is_broken(file: Path) -> bool:
-    """Return whether the file bears a seal that does not fit it. What bears none (a copy made otherwise) breaks none."""
+    """Return whether the file has a seal that does not match. One without a seal (a copy made otherwise) has no broken one."""
     before = file.stat().st_size - _LENGTH
     if before <= 0:
         return False

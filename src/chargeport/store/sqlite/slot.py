@@ -1,6 +1,6 @@
-"""The rows of `latest` that a commit group works on, and the writes that the group has gathered.
+"""The rows of `latest` that a commit group changes, and the collected writes of the group.
 
-Writes are gathered and done in bulk at the end of the group; `flush` does them early where something must be read back.
+Writes are collected and done in bulk at the end of the group; `flush` does them early where something must be read back.
 """
 
 from array import array
@@ -28,9 +28,9 @@ _INSERT_RUNS: Final = (
     "INSERT INTO recent (vehicle_key, signal_key, source_key, observed_at, position, lag, value, absence, lasted, seen,"
     " continues, rule_key) VALUES"
 )
-_ROWS: Final = 64  # in one statement: to begin one costs as much as half a row of the feed
+_ROWS: Final = 64  # in one statement: the cost of a statement is that of half a row of the feed
 _APPEND_SEEN: Final = f"UPDATE {{}} SET seen = CAST(coalesce(seen, x'') || ? AS BLOB), lasted = ? - observed_at WHERE {ONE}"
-# While an absence holds, the last time of it is kept in `latest` only.
+# While an absence is valid, its last instant is in `latest` only.
 _NEWEST_ABSENCE: Final = (
     f"SELECT observed_at, position FROM history WHERE {OF} AND absence IS NOT NULL AND observed_at <= ?"
     " ORDER BY observed_at DESC, absence DESC LIMIT 1"
@@ -43,9 +43,9 @@ class SlotTable:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self._execute = connection.cursor().execute  # one cursor for all: making one costs as much as stepping it
+        self._execute = connection.cursor().execute  # one cursor for all: creating one costs as much as stepping it
         self._slots: dict[int, Latest] = {}
-        self._runs: list[Any] = []  # the columns of one after the other
+        self._runs: list[Any] = []  # the columns of one run after the other
         self._feed: list[int] = []  # as well
         self._sightings: list[tuple[Any, ...]] = []
         self._absent_until: list[tuple[SeriesKey, int]] = []
@@ -55,7 +55,7 @@ class SlotTable:
         self._first_position = self._position
 
     def rows(self, sql: str, bindings: tuple[Any, ...] = ()) -> list[Row]:
-        """Return what a query finds."""
+        """Return the rows of a query."""
         return self._execute(sql, bindings).fetchall()
 
     def execute(self, sql: str, bindings: tuple[Any, ...]) -> None:
@@ -64,11 +64,11 @@ class SlotTable:
 
     @property
     def position(self) -> int:
-        """The greatest position that was given."""
+        """The greatest position that was assigned."""
         return self._position
 
     def take(self, numbers: Sequence[int]) -> None:
-        """Move all that only the rows of these series know to history."""
+        """Move to history what only the rows of these series have."""
         for latest in self.open(numbers).values():
             self.flush(latest)
 
@@ -88,17 +88,17 @@ class SlotTable:
         return slots
 
     def source_key(self, name: str) -> int:
-        """Return the number of a source, given at its first reading. Raises StoreError when no more can be given."""
+        """Return the number of a source, assigned at its first reading. Raises StoreError if no more can be assigned."""
         key = self.sources.get(name)
         if key is None:
             if len(self.sources) >= MAX_SOURCES:
-                raise StoreError(f"The database knows {MAX_SOURCES} sources: no other one can be added.")
+                raise StoreError(f"The database has {MAX_SOURCES} sources: no other one can be added.")
             self.execute("INSERT INTO sources (name) VALUES (?)", (name,))
             key = self.sources[name] = self.connection.last_insert_rowid()
         return key
 
     def rule_key(self, text: str) -> int:
-        """Return the number of a rule of derivation, given at its first value."""
+        """Return the number of a rule of derivation, assigned at its first value."""
         if not self._rules:
             self._rules = dict(self.rows("SELECT text, key FROM rules"))
         key = self._rules.get(text)
@@ -108,7 +108,7 @@ class SlotTable:
         return key
 
     def next_position(self) -> int:
-        """Return a new place in the feed of changes."""
+        """Return a new position in the feed of changes."""
         self._position += 1
         return self._position
 
@@ -128,12 +128,12 @@ class SlotTable:
         self._sightings.append((latest.seen, latest.observed_at, *key_of(latest.slot), latest.run_at, latest.position))
 
     def extend_absence(self, latest: Latest) -> None:
-        """Note that the newest absence was seen last at this instant."""
+        """Note that the newest absence was last seen at this instant."""
         if latest.absence_at is not None:
             self._absent_until.append((key_of(latest.slot), latest.absence_at))
 
     def flush(self, latest: Latest) -> Series:
-        """Have everything about the slot in history, and read it from there."""
+        """Write everything about the slot to history; return the series to read it."""
         finish(latest, self)
         self._write_history()
         if latest.absence_at is not None:
@@ -153,7 +153,7 @@ class SlotTable:
         self._write_history()
 
     def store(self) -> None:
-        """Write what the group has gathered."""
+        """Write the collected writes of the group."""
         self._write_history()
         self._insert(_STORE, 12, list(chain.from_iterable(map(astuple, self._slots.values()))))
         if self._position != self._first_position:
@@ -171,14 +171,14 @@ class SlotTable:
         self._absent_until = []
 
     def _insert(self, into: str, width: int, columns: list[Any]) -> None:
-        """Insert rows of so many columns, which are given one after the other."""
+        """Insert rows with this number of columns, which are given one after the other."""
         row = f"({','.join('?' * width)}),"
         for start in range(0, len(columns), width * _ROWS):
             part = columns[start : start + width * _ROWS]
             self._execute(f"{into} {(row * (len(part) // width))[:-1]}", part)
 
     def _extend_absence(self, key: SeriesKey, at: int) -> None:
-        """Note that the newest absence of a series that began until an instant was seen last then."""
+        """Note that the newest absence of a series that began until an instant was last seen then."""
         for began_at, position in self.rows(_NEWEST_ABSENCE, (*key, at)):
             if began_at < at:
                 change(self.connection, _LASTS_UNTIL, [(at, *key, began_at, position)])

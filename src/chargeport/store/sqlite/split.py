@@ -1,7 +1,7 @@
-"""Schema 5 for signals that several sources told of: the latest values of each source's series, from what is left of it.
+"""Schema 5 for signals that several sources reported: derive the latest values of each source's series from the remaining data.
 
-A run kept the source of its first sighting only, and `latest` that of the newest: if they differ, the newest sighting leaves
-the run and becomes one of its own source. Where a source's last runs were folded, its newest hour says what it said last.
+A run stored the source of its first sighting only, and `latest` that of the newest: if they differ, the newest sighting leaves
+the run and becomes one of its own source. If a source's last runs were folded, its newest hour has its last report.
 """
 
 from typing import Final, NamedTuple
@@ -32,14 +32,14 @@ _ABSENCE: Final = (
     f"SELECT source_key, {COLUMNS} FROM history WHERE vehicle_key = ? AND signal_key = ? AND absence IS NOT NULL"
     " ORDER BY observed_at DESC, absence DESC LIMIT 1"
 )
-# Then `history` was one table, with instants in it.
+# At that schema, `history` was one table, with instants in it.
 _INSERT: Final = f"INSERT INTO history (vehicle_key, signal_key, source_key, {COLUMNS}) VALUES ({','.join('?' * 12)})"
 _SET_SEEN: Final = f"UPDATE history SET seen = ?, last_seen_at = ? WHERE {OF} AND observed_at = ? AND position = ?"
 _NEXT: Final = "UPDATE sequences SET value = value + 1 WHERE name = 'position' RETURNING value"
 
 
 class _Mixed(NamedTuple):
-    """What schema 4 held of a signal, with its sources as they are called now."""
+    """The data of a signal in schema 4, with its sources by their present keys."""
 
     vehicle_key: int
     signal_key: int
@@ -55,7 +55,7 @@ class _Mixed(NamedTuple):
 
 
 def split_series(connection: Connection) -> None:
-    """Write the latest values of the series that the schema's step left out. Runs inside its transaction."""
+    """Write the latest values of the series that the SQL of the step left out. Runs inside its transaction."""
     for row in fetch(connection, _LEFT):
         mixed = _Mixed(*row)
         _part_newest(connection, mixed)
@@ -69,7 +69,7 @@ def split_series(connection: Connection) -> None:
 
 
 def _part_newest(connection: Connection, mixed: _Mixed) -> None:
-    """Give the newest sighting of a run, of a value or of an absence, to the source that it came from."""
+    """Move the newest sighting of a run, of a value or of an absence, to the source that it came from."""
     key = (mixed.vehicle_key, mixed.signal_key)
     if mixed.observed_at is not None and mixed.source_key is not None:
         found = fetch(connection, _RUN, (*key, mixed.run_at, mixed.position))
@@ -99,7 +99,7 @@ def _part(connection: Connection, key: tuple[int, int], found: list[Row], newest
 
 
 def _restore_folded(connection: Connection, key: SeriesKey) -> None:
-    """Put back the run of what a source said last, where that is known by its newest hour only."""
+    """Restore the run of a source's last report, if only its newest hour has it."""
     hour = HourTable(connection, key).newest(ALWAYS)
     if hour is None or hour.known.newest_at is None:
         return

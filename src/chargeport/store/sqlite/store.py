@@ -1,4 +1,4 @@
-"""SqliteStore: the whole store on one file, put together from its parts."""
+"""SqliteStore: the whole store on one file, composed of its parts."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -41,7 +41,7 @@ class SqliteStore:
     """The store on SQLite. Open it with `SqliteStore.open`; it belongs to the event loop it is used on."""
 
     def __init__(self, path: Path, connection: Connection, ring: Callable[[], None], encryption: Encryption) -> None:
-        """Use the writing `connection` of a database that is up to date."""
+        """Use the writing `connection` of a database with the current schema."""
         self.path = path
         self._health = Health()
         self._writer = writer = Writer(connection, ring, DatabaseFiles(path), self._health)
@@ -60,24 +60,24 @@ class SqliteStore:
         self.sign_in = SignInTables(reader, writer)
         self.connect = ConnectTables(reader, writer)
         self.audit = AuditTable(reader, writer)
-        self.attempts = LocalAttempts()  # of several workers one answers all that is guessed
+        self.attempts = LocalAttempts()  # of several workers one handles all authentications
         self.webhooks = WebhookTables(reader, writer, self._scans)
 
     @classmethod
     def open(
         cls, path: Path, ring: Callable[[], None] = lambda: None, *, anew: bool = False, encryption: Encryption | None = None
     ) -> "SqliteStore":
-        """Open the file, made if there was none and brought up to date if it is old.
+        """Open the file, created if it is missing and migrated if it is old.
 
-        `ring` is called after each commit; `encryption` hides secrets. Where there was a database once, an empty one is made
-        only `anew`. Raises StartError or SchemaError with one sentence.
+        `ring` is called after each commit; `encryption` encrypts secrets. If there was a database once, an empty one is
+        created only with `anew`. Raises StartError or SchemaError with one sentence.
         """
         if not anew:
             refuse_new(path)
         connection = opened(path)
         try:
             return cls(path, connection, ring, encryption or Encryption())
-        except apsw.Error as error:  # the schema says of a table what is not so
+        except apsw.Error as error:  # the schema describes a table incorrectly
             connection.close()
             raise StartError(str(translated(error))) from error
 
@@ -92,7 +92,7 @@ class SqliteStore:
         await self._writer.call(lambda connection: connection.execute("UPDATE sequences SET value = value"))
 
     async def close(self) -> None:
-        """Finish what is queued and let go of the file."""
+        """Finish what is queued and close the file."""
         await self._writer.close()
         self._scans.close()
         self._reader.close()

@@ -1,7 +1,7 @@
-"""The vehicles on SQLite, where what was erased has to leave the file, too.
+"""The vehicles on SQLite, where erased data must be removed from the file, too.
 
-A deleted row's bytes stay in the file: on the page it stood on, on pages it was moved from as they grew full, in the log. Only
-a file that is written anew holds nothing but what its tables hold; so that is what `wipe` does.
+A deleted row's bytes stay in the file: on its page, on pages that it was moved from as they grew full, in the log. Only
+a rewritten file contains nothing but the rows of its tables; so `wipe` rewrites it.
 """
 
 import asyncio
@@ -27,9 +27,9 @@ class SqliteVehicles(VehicleTables):
 
 
 def wipe(path: Path) -> bool:
-    """Write the file anew and empty its log; False when the log can't be emptied, because somebody reads an older state.
+    """Rewrite the file and empty its log; return False if the log can't be emptied, because a reader has an older snapshot.
 
-    Needs room for two more copies, in the temporary folder and in the log. Readers go on; writers wait. Raises StoreError.
+    Needs room for two more copies, in the temporary folder and in the log. Readers continue; writers wait. Raises StoreError.
     """
     connection = connect(path)
     try:

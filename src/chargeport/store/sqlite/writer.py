@@ -1,7 +1,7 @@
-"""The one writer: takes jobs from a queue, does all that wait in one transaction, answers once that is on disk.
+"""The one writer: takes jobs from a queue, runs all that wait in one transaction, answers once that is on disk.
 
-Group commit makes full durability nearly free: from a hundred rows a group on, synchronous FULL costs what NORMAL does. The
-checkpoint is run here too, at a chosen moment: run by SQLite in the middle of a commit it is the p99 of every write.
+Group commit makes full durability nearly free: from a hundred rows a group on, synchronous FULL costs as much as NORMAL. The
+checkpoint is run here too, at a chosen time: run by SQLite during a commit it would be the p99 of every write.
 """
 
 import asyncio
@@ -25,9 +25,9 @@ from chargeport.store.sqlite.slot import SlotTable
 from chargeport.store.tables.merge import Batch, merge
 
 MAX_GROUP_ENTRIES: Final = 20_000  # bounds how long the first of a group waits for the last: about 0.1 s
-CHECKPOINT_PAGES: Final = 8_192  # 32 MiB of log: copied back when nobody waits
-CHECKPOINT_NOW_PAGES: Final = 65_536  # 256 MiB: copied back even if somebody does
-LOOK_EVERY_S: Final = 1.0  # at the files
+CHECKPOINT_PAGES: Final = 8_192  # 32 MiB of log: copied back when no job waits
+CHECKPOINT_NOW_PAGES: Final = 65_536  # 256 MiB: copied back even if jobs wait
+LOOK_EVERY_S: Final = 1.0  # between checks of the files
 
 
 T = TypeVar("T")
@@ -60,23 +60,23 @@ class Writer:
         self._thread.start()
 
     async def write(self, entries: Sequence[Entry], only_for: str | None) -> list[Outcome]:
-        """Merge entries; returns when they are on disk. Raises StoreError where too many wait already."""
+        """Merge entries; return when they are on disk. Raises StoreError where too many wait already."""
         with self._backlog.of(len(entries)):
             answer: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
             self._jobs.put(_Job(answer, batch=Batch(entries, only_for)))
             return await answer
 
     async def call(self, function: Callable[[Connection], T]) -> T:
-        """Run `function` inside a transaction; returns when that is on disk. If it raises, what it did is undone."""
+        """Run `function` inside a transaction; return when that is on disk. If it raises, its changes are rolled back."""
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._jobs.put(_Job(answer, call=function))
         return await answer
 
     async def close(self) -> None:
-        """Finish what is queued, end the thread and let go of the file."""
+        """Finish what is queued, end the thread and close the file."""
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
-        self._connection.close()  # whoever closes last copies the log back and removes it
+        self._connection.close()  # the last connection to close copies the log back and removes it
 
     def _run(self) -> None:
         look_at_s = 0.0
@@ -114,7 +114,7 @@ class Writer:
         return group, False
 
     def _commit(self, group: list[_Job]) -> tuple[list[_Job], list[Any]]:
-        """Do the group in one transaction. What fails is answered with its error; the rest of the group is stored."""
+        """Run the group in one transaction. A job that fails is answered with its error; the rest of the group is stored."""
         if self._health.is_lasting and self._health.failure is not None:
             return group, [self._health.failure] * len(group)
         try:
@@ -131,18 +131,18 @@ class Writer:
             failure = translated(cause)
             self._health.failed(failure, lasting=is_damage(cause))
             return group, [failure] * len(group)
-        except Exception as error:  # noqa: BLE001  (whatever it is, those who wait must hear of it)
+        except Exception as error:  # noqa: BLE001  (whatever it is, the waiting calls must get it)
             if len(group) == 1:
                 return group, [error]
-            pairs = [self._commit([job]) for job in group]  # one at a time, to find whose it is
+            pairs = [self._commit([job]) for job in group]  # one at a time, to find the job that fails
             return group, [results[0] for _, results in pairs]
-        if (missing := self._missing()) is not None:  # it is in a file that nobody will open: not acknowledged
+        if (missing := self._missing()) is not None:  # it is in a file that is never opened again: not acknowledged
             return group, [missing] * len(group)
         self._health.worked()
         return group, results
 
     def _missing(self) -> StoreError | None:
-        """Return why the files are not those that were opened; None where they are, also again."""
+        """Return why the files are not those that were opened; None if they are, also if they are so again."""
         missing = self._files.missing()
         if missing is not None:
             self._health.failed(missing)
@@ -154,11 +154,11 @@ class Writer:
         return missing
 
     def _look(self) -> None:
-        """Look at the files: also while nothing is written, and however much is."""
+        """Check the files: also while nothing is written, and however much is."""
         try:
             if self._missing() is None and (damage := self._files.damage(self._connection)) is not None:
                 self._health.failed(damage, lasting=True)
-        except (apsw.Error, OSError):  # the next write tells
+        except (apsw.Error, OSError):  # the next write reports it
             return
 
     def _do(self, group: list[_Job]) -> list[Any]:
@@ -175,7 +175,7 @@ class Writer:
         return results
 
     def _call(self, function: Callable[[Connection], Any]) -> Any:
-        """Return the function's result, or the error of ours that it raised, with what it did undone."""
+        """Return the function's result, or the error of ours that it raised, with its changes rolled back."""
         try:
             with self._connection:  # a savepoint
                 return function(self._connection)
@@ -183,7 +183,7 @@ class Writer:
             return error
 
     def _settle(self, group: list[_Job], results: list[Any]) -> None:
-        """Answer everybody, on their own event loops; one call for each loop."""
+        """Answer all callers, on their own event loops; one call for each loop."""
         by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any]]] = {}
         for job, result in zip(group, results, strict=True):
             by_loop.setdefault(job.answer.get_loop(), []).append((job.answer, result))
@@ -193,7 +193,7 @@ class Writer:
 
     def _answer(self, answers: list[tuple["asyncio.Future[Any]", Any]]) -> None:
         for answer, result in answers:
-            if answer.done():  # whoever asked has gone
+            if answer.done():  # the caller was cancelled
                 continue
             if isinstance(result, BaseException):
                 answer.set_exception(result)
@@ -206,7 +206,7 @@ class Writer:
         return apsw.SQLITE_OK
 
     def _tidy(self) -> None:
-        """Move history on and copy the log back: as far as there is to do while nobody waits, else a little."""
+        """Move history on and copy the log back: as much as there is to do while no job waits, else a little."""
         while self._mover.step() and (self._mover.is_late or self._jobs.empty()):
             self._checkpoint()
         self._checkpoint()

@@ -56,7 +56,7 @@ class AccessTables:
         self._scans = scans
 
     async def add_application(self, application: Application, secret_hash: bytes) -> None:
-        """Make an application known."""
+        """Store a new application."""
         row = (
             application.client_id, application.name, secret_hash, self._encryption.encrypt(application.management_token),
             rows.permissions_text(application.permissions), application.connected_only, application.created_at,
@@ -104,7 +104,7 @@ class AccessTables:
         return len(renewed)
 
     async def rotate_secret(self, client_id: str, secret_hash: bytes, management_token: str) -> bool:
-        """Give an application new secrets and end its tokens."""
+        """Set new secrets of an application and end its tokens."""
         secrets = (secret_hash, self._encryption.encrypt(management_token))
 
         def renew(connection: sql.Connection) -> bool:
@@ -113,7 +113,7 @@ class AccessTables:
         return await self._writer.call(recorded(Act.SECRETS_RENEWED, client_id, renew))
 
     async def rotate_management_token(self, client_id: str, management_token: str, previous_until: int) -> bool:
-        """Give an application a new management token; the one before stays valid for a time."""
+        """Set a new management token of an application; the previous one stays valid for a time."""
 
         def rotate(connection: sql.Connection) -> bool:
             connection.execute(
@@ -149,7 +149,7 @@ class AccessTables:
         now: int | None = None,
         most: int | None = None,
     ) -> None:
-        """Keep a token; those that are over go, and the oldest of its application beyond `most`."""
+        """Store a token; remove expired ones, and the oldest of its application beyond `most`."""
         token = (token_hash, client_id, expires_at, user_uuid, person)
 
         def add(connection: sql.Connection) -> None:
@@ -158,7 +158,7 @@ class AccessTables:
         await self._writer.call(recorded(Act.TOKEN_ISSUED, client_id, add, by=_named(client_id, person)))
 
     async def expire_tokens(self, at: int, client_id: str | None = None) -> int:
-        """Let tokens expire."""
+        """Set tokens to expire."""
 
         def write(connection: sql.Connection) -> int:
             connection.execute(
@@ -170,14 +170,14 @@ class AccessTables:
         return await self._writer.call(recorded(Act.TOKENS_ENDED, client_id or "", write, "{} tokens".format))
 
     async def grant(self, token_hash: bytes) -> Grant | None:
-        """Return what a token stands for."""
+        """Return the grant of a token."""
         row = await self._reader.select_row(_GRANT, (token_hash,))
         return (
             None if row is None else Grant(row[0], rows.permissions(row[1]), bool(row[2]), row[3], bool(row[4]), row[5], row[6])
         )
 
     async def add_connection(self, connection: Connection) -> Connection:
-        """Connect, or give an existing connection other permissions."""
+        """Add a connection, or set other permissions of an existing one."""
         allowed, vehicle_id = rows.permissions_text(connection.permissions), connection.vehicle.id
         do = recorded(Act.CONNECTION_SET, vehicle_id, lambda database: _upsert_connection(database, connection), allowed)
         return await self._writer.call(do)
@@ -213,7 +213,7 @@ class AccessTables:
         mode: str | None = None,
         every: frozenset[Permission] | None = None,
     ) -> tuple[list[Connection], int]:
-        """Return a page of connections, newest first, and how many fit."""
+        """Return a page of connections, newest first, and how many match."""
         if client_id is not None and every is not None:
             wanted = (client_id, user_uuid, vehicle_id, mode, user_uuid_of(client_id))
             return await self._scans.run(lambda database: _with_every(database, wanted, every, page))
@@ -242,7 +242,7 @@ class AccessTables:
         return await self._writer.call(recorded(Act.CONNECTION_ENDED, client_id, do, "{} of its own".format))
 
     async def ended_among(self, client_id: str, vehicle_ids: Sequence[str]) -> frozenset[str]:
-        """Return those of these vehicles with which the application ended its own connection."""
+        """Return those of these vehicles to which the application ended its own connection."""
         found = await self._reader.select(ENDED_AMONG.format(marks(vehicle_ids, 2)), (client_id, *vehicle_ids))
         return frozenset(vehicle_id for (vehicle_id,) in found)
 
@@ -272,7 +272,7 @@ def _change_application(connection: sql.Connection, client_id: str, change: str,
 def _insert_token(
     connection: sql.Connection, token: tuple[bytes, str, int, str | None, str | None], now: int | None, most: int | None
 ) -> None:
-    if now is not None:  # for an hour it is said that a token has expired; after that it is not known
+    if now is not None:  # an expired token is stored for an hour, to report that it has expired
         connection.execute(
             "DELETE FROM tokens WHERE client_id IN (SELECT client_id FROM applications) AND expires_at < ?", (now - EXPIRED_MS,)
         )
@@ -352,7 +352,7 @@ def _delete_connection(database: sql.Connection, connection_id: str) -> bool:
 
 
 def name_users(database: sql.Connection) -> None:
-    """Give the users of older connections their UUIDs."""
+    """Set the UUIDs of the users of older connections."""
     names = sql.fetch(database, "SELECT DISTINCT user_id FROM connections")
     given = [(user_uuid_of(name), name) for (name,) in names]
     database.executemany("UPDATE connections SET user_uuid = ? WHERE user_id = ?", given)

@@ -37,7 +37,7 @@ class CommandTable:
         self._writer = writer
 
     async def begin(self, command: StoredCommand) -> None:
-        """Keep a command, before it is given."""
+        """Store a command, before it is executed."""
         values = (
             command.vehicle_id, command.id, command.client_id, command.kind, command.parameters, command.started_at,
             command.user_uuid, command.source, command.ended_at, command.outcome, command.detail,
@@ -52,7 +52,7 @@ class CommandTable:
         await self._writer.call(begin)
 
     async def end(self, command: StoredCommand) -> None:
-        """Keep what came of a command."""
+        """Store the outcome of a command."""
         values = (
             command.source, command.ended_at, command.outcome, command.detail, command.vehicle_id, command.started_at,
             command.id,

@@ -17,7 +17,7 @@ class ConnectTables:
         self._writer = writer
 
     async def add_redirects(self, client_id: str, uris: Sequence[str]) -> None:
-        """Let people be sent back to these addresses."""
+        """Allow redirects of people to these addresses."""
 
         def add(connection: Connection) -> int:
             connection.executemany(
@@ -28,7 +28,7 @@ class ConnectTables:
         await self._writer.call(recorded(Act.APPLICATION_EDITED, client_id, add, "{} redirects added".format))
 
     async def remove_redirects(self, client_id: str, uris: Sequence[str]) -> None:
-        """Let nobody be sent back to these addresses any more."""
+        """End the permission for redirects to these addresses."""
 
         def remove(connection: Connection) -> int:
             connection.executemany("DELETE FROM redirects WHERE client_id = ? AND uri = ?", [(client_id, uri) for uri in uris])
@@ -42,7 +42,7 @@ class ConnectTables:
         return [uri for (uri,) in found]
 
     async def add_consent(self, secret_hash: bytes, consent: Consent, now: int) -> None:
-        """Keep a code. Those that are over are forgotten."""
+        """Store a code, and remove expired ones."""
 
         def add(connection: Connection) -> None:
             connection.execute("DELETE FROM consents WHERE expires_at <= ?", (now,))
@@ -51,7 +51,7 @@ class ConnectTables:
         await self._writer.call(recorded(Act.CONSENT_GIVEN, consent.client_id, add))
 
     async def consent(self, secret_hash: bytes) -> Consent | None:
-        """Return what a code or a refresh token stands for."""
+        """Return the consent of a code or a refresh token."""
         row = await self._reader.select_row(f"SELECT {_CONSENT} FROM consents WHERE secret_hash = ?", (secret_hash,))
         if row is None:
             return None
@@ -60,7 +60,7 @@ class ConnectTables:
         )
 
     async def exchange(self, secret_hash: bytes, token_hash: bytes, refresh_hash: bytes, refresh: Consent) -> bool:
-        """Use a code or refresh token up; a second use ends its family."""
+        """Use a code or refresh token, which ends it; a second use ends its family."""
 
         def use(connection: Connection) -> bool:
             connection.execute(

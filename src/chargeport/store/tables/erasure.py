@@ -1,6 +1,6 @@
-"""What is stored of a car: every row that is its own or tells of it, given out or erased; and what names a person beside a car.
+"""The stored data of a car: all rows that are its own or name it, exported or erased; and rows that name a person.
 
-`Vehicles.wipe` sees to the bytes that erased rows leave behind.
+`Vehicles.wipe` removes the bytes that erased rows leave in the files.
 """
 
 import json
@@ -13,7 +13,7 @@ from chargeport.store.sql import Connection, fetch
 from chargeport.store.tables import visibility
 from chargeport.store.tables.keys import OF_VEHICLE
 
-LONG_NAME: Final = 8  # characters from which on a name is looked for anywhere in an issue: a shorter one is in other words, too
+LONG_NAME: Final = 8  # characters from which on a name is searched anywhere in an issue: a shorter one is part of other words
 
 # Each table that has rows of a car, and which rows those are: ?1 is the vehicle's key.
 _ROWS: Final = {
@@ -40,7 +40,7 @@ _NOTED: Final = (
 )
 _NOTED_BY_KEY: Final = "DELETE FROM remembered WHERE owner <> 'mqtt_out' AND (key = ?1 OR key LIKE '%/' || ?1)"
 _UNNAMED: Final = "UPDATE remembered SET value = replace(replace(value, ?2, '\"\"'), CASE WHEN ?3 THEN ?1 ELSE ?2 END, '')"
-_MADE_FROM: Final = frozenset({"latest", "connections", "vehicle_references"})  # given out in a readable form of their own
+_MADE_FROM: Final = frozenset({"latest", "connections", "vehicle_references"})  # exported in a readable form of their own
 # What was reported under one of its names (?1), and what names it elsewhere: quoted in a message (?2) or, when ?3, anywhere.
 _TELLS: Final = (
     " WHERE vehicle = ?1 OR instr(raw, ?2) > 0 OR subject = ?1"
@@ -49,7 +49,7 @@ _TELLS: Final = (
 )
 
 
-# What names a person (?1: their UUID) among what is of vehicles that others have, too.
+# Rows that name a person (?1: their UUID) among those of vehicles that others have, too.
 _OF_PERSON: Final = {
     "webhook_attempts": "event_id IN (SELECT id FROM webhook_events WHERE instr(document, ?1) > 0)",
     "webhook_events": "instr(document, ?1) > 0",
@@ -58,7 +58,7 @@ _OF_PERSON: Final = {
 
 
 def erase(connection: Connection, vehicle_id: str) -> Erased | None:
-    """Delete the car, all rows of it and the issues that name it; None when there is none. Runs inside a transaction."""
+    """Delete the car, all rows of it and the issues that name it; return None if there is none. Runs inside a transaction."""
     found = fetch(connection, "SELECT key FROM vehicles WHERE id = ?", (vehicle_id,))
     if not found:
         return None
@@ -85,14 +85,14 @@ def erase(connection: Connection, vehicle_id: str) -> Erased | None:
     counts["connections"] += counts.pop("subscriptions")
     counts["events"] = counts.pop("webhook_events")
     del counts["webhook_attempts"]  # of these events
-    del counts["horizons"], counts["erasures"]  # they say no more than how far back what is counted went
+    del counts["horizons"], counts["erasures"]  # they only have the bounds of what is counted
     return Erased(**counts, history=runs, issues=issues, notes=notes)
 
 
 def rows_of(connection: Connection, vehicle_id: str) -> dict[str, list[dict[str, Any]]]:
     """Return the rows of a car that `erase` would delete, by table, with their columns' names.
 
-    Left out are hashes of secrets, and what is given out in a form of its own: readings, names and connections.
+    Left out are hashes of secrets, and what is exported in a form of its own: readings, names and connections.
     """
     found = fetch(connection, "SELECT key FROM vehicles WHERE id = ?", (vehicle_id,))
     if not found:
@@ -112,7 +112,7 @@ def rows_of(connection: Connection, vehicle_id: str) -> dict[str, list[dict[str,
 
 
 def erase_person(connection: Connection, user_uuid: str) -> int:
-    """Delete the events that name a person, delivered or not, and the name beside commands; return how many that were."""
+    """Delete the events that name a person, delivered or not, and the name in commands; return how many events there were."""
     connection.execute(f"DELETE FROM webhook_attempts WHERE {_OF_PERSON['webhook_attempts']}", (user_uuid,))
     events = _deleted(connection, f"DELETE FROM webhook_events WHERE {_OF_PERSON['webhook_events']}", (user_uuid,))
     connection.execute(f"UPDATE commands SET user_uuid = NULL WHERE {_OF_PERSON['commands']}", (user_uuid,))
@@ -153,13 +153,13 @@ def _delete_issues(connection: Connection, name: str) -> int:
 
 
 def _unname_notes(connection: Connection, name: str) -> int:
-    """Take a name out of notes. What else a note says is still needed: a station has other cars, too."""
+    """Remove a name from notes. The rest of a note is still needed: a station has other cars, too."""
     bindings = _looked_for(name)
     return _deleted(connection, _NOTED_BY_KEY, bindings[:1]) + _deleted(connection, f"{_UNNAMED}{_NOTED}", bindings)
 
 
 def _looked_for(name: str) -> tuple[str, str, bool]:
-    """Return how a name is looked for in texts: itself, quoted, and whether it is long enough to be looked for anywhere."""
+    """Return the forms in which a name is searched for: itself, quoted; and whether it is long enough to search anywhere."""
     return name, json.dumps(name, ensure_ascii=False), len(name) >= LONG_NAME
 
 

@@ -1,7 +1,7 @@
-"""Erasing what a source reported: sighting by sighting where a time is named, so that what is left is as if it had never been.
+"""Erase what a source reported: by sightings if a time is given, so that the rest is as if they had never been stored.
 
-Nothing of other sources is touched. What was derived in the time in which the source reported goes, too, and while its last
-values were fresh: nobody can tell which of it followed from what. Hours can't be divided: those that the bounds cut go whole.
+Other sources are not changed. What was derived in the time in which the source reported is erased, too, and while its last
+values were fresh: which of it followed from these is unknown. Hours can't be divided: those that overlap a bound are erased.
 """
 
 from typing import Final
@@ -17,7 +17,7 @@ from chargeport.store.tables.newest import write_newest
 from chargeport.store.tables.runs import ONE, change, insert, move_place
 from chargeport.store.tables.series import Series
 
-FRESH_MS: Final = HOUR_MS // 2  # for so long after a live value others are derived from it
+FRESH_MS: Final = HOUR_MS // 2  # how long after a live value others are derived from it
 STEP_CARS: Final = 50  # in one transaction
 
 Bounds = tuple[int, int]
@@ -41,7 +41,7 @@ _DELETE_HOURS: Final = (
 def forget(
     connection: Connection, slots_of: SlotsOf, *, source: str, vehicle_id: str | None, bounds: Bounds, after: int
 ) -> tuple[Forgotten, int | None]:
-    """Erase some cars' part, those behind `after`; return where the next step begins, too, or None: that was all."""
+    """Erase a part of the cars, those after `after`; also return where the next step begins; None: there is none."""
     sources: dict[str, int] = dict(fetch(connection, "SELECT name, key FROM sources"))
     where, bindings = ("id = ?", (vehicle_id,)) if vehicle_id is not None else ("true", ())
     cars = fetch(
@@ -53,7 +53,7 @@ def forget(
         for key, car in cars:
             found = found.plus(_forget_car(connection, slots_of, key, (sources.get(source), sources[DERIVED]), bounds))
             found = found.plus(_forget_beside(connection, key, car, source, bounds))
-        if vehicle_id is None and len(cars) < STEP_CARS:  # of cars that nobody knows
+        if vehicle_id is None and len(cars) < STEP_CARS:  # of unknown cars
             found = found.plus(Forgotten(issues=_delete_issues(connection, source, None, bounds)))
     return found, cars[-1][0] if len(cars) == STEP_CARS else None
 
@@ -73,7 +73,7 @@ def _forget_car(
     for key in series:
         found = found.plus(_forget_series(slots, key, bounds))
     if source_key != derived_key:
-        slots = slots_of(connection)  # anew: it would write the rows that it knows from before
+        slots = slots_of(connection)  # new ones: the old ones would write the rows that they read before
         for key in _series(slots, vehicle_key, derived_key):
             _forget_series(slots, key, (first_at, last_at + 1 + FRESH_MS))
     connection.execute(
@@ -83,7 +83,7 @@ def _forget_car(
 
 
 def _series(slots: Slots, vehicle_key: int, source_key: int | None) -> list[SeriesKey]:
-    """Return the source's series of a car, with all that `latest` knows of them moved to history."""
+    """Return the source's series of a car, with everything that only `latest` has moved to history."""
     keys: list[SeriesKey] = [(row[0], row[1], row[2]) for row in fetch(slots.connection, _SERIES, (vehicle_key, source_key))]
     slots.take([slot_of(*key) for key in keys])
     slots.store()
@@ -91,7 +91,7 @@ def _series(slots: Slots, vehicle_key: int, source_key: int | None) -> list[Seri
 
 
 def _span(connection: Connection, key: SeriesKey, bounds: Bounds) -> Bounds | None:
-    """Return the first and the last instant of what is to be erased; None where there is nothing."""
+    """Return the first and the last instant to be erased; None without any."""
     (first_at, last_at), (hour, last_hour) = fetch(connection, _SPAN, key)[0], fetch(connection, _HOURS_SPAN, key)[0]
     spans = [] if first_at is None else [(first_at, last_at)]
     spans += [] if hour is None else [(hour * HOUR_MS, (last_hour + 1) * HOUR_MS - 1)]
@@ -115,7 +115,7 @@ def _forget_series(slots: Slots, key: SeriesKey, bounds: Bounds) -> Forgotten:
 
 
 def _write(connection: Connection, key: SeriesKey, before: Run, after: Run | None) -> None:
-    """Write a run in the place of another one; None: of nothing."""
+    """Write a run in place of another one; None: remove it."""
     change(connection, _DELETE, [(*key, before.observed_at, before.position)])
     if after is not None:
         insert(connection, [(*key, *after)])
@@ -124,7 +124,7 @@ def _write(connection: Connection, key: SeriesKey, before: Run, after: Run | Non
 
 
 def _renew(slots: Slots, key: SeriesKey) -> int:
-    """Write the latest values of a series anew; 1 if they are others now. What was received when stays where it is the same."""
+    """Rewrite the latest values of a series; return 1 if they have changed. The receipt of unchanged ones stays."""
     connection, one = slots.connection, (key[0], slot_of(*key))
     columns = "value, observed_at, absence, absence_at, received_at, absence_received_at"
     before = fetch(connection, f"SELECT {columns} FROM latest WHERE {OF_SLOT}", one)
@@ -151,7 +151,7 @@ def _forget_beside(connection: Connection, vehicle_key: int, car: str, source: s
 
 
 def _delete_issues(connection: Connection, source: str, vehicle: str | None, bounds: Bounds) -> int:
-    """Delete the source's issues about a vehicle, or about any, that were met last within the bounds."""
+    """Delete the source's issues about a vehicle, or about any, whose last occurrence is within the bounds."""
     bindings = (source, vehicle, *bounds)
     connection.execute(
         "DELETE FROM issue_messages WHERE source = ?1 AND (CAST(?2 AS TEXT) IS NULL OR vehicle = ?2)"

@@ -93,12 +93,12 @@ class HistoryTables:
         return VehicleSeries(present.vehicle, series)
 
     async def horizon(self, vehicle_id: str, signal: Signal) -> Horizon | None:
-        """Return since when the signal's runs are whole. See `store.protocols.History`."""
+        """Return since when the signal's runs are complete. See `store.protocols.History`."""
         row = await self._reader.select_row(_HORIZON_OF, (vehicle_id, signal.group))
         return None if row is None else Horizon(*row)
 
     async def hours(self, vehicle_id: str, signal: Signal, from_at: int, to_at: int, *, source: str, limit: int) -> list[Hour]:
-        """Return the hours that are kept. See `store.protocols.History`."""
+        """Return the stored hours. See `store.protocols.History`."""
 
         def scan(connection: Connection) -> list[Hour]:
             key = _key(connection, vehicle_id, signal, source)
@@ -128,7 +128,7 @@ class HistoryTables:
 
 
 def _key(connection: Connection, vehicle_id: str, signal: Signal, source: str) -> SeriesKey | None:
-    """Return the key of a series; None when there is no such car or source."""
+    """Return the key of a series; None if there is no such car or source."""
     found = fetch(connection, _KEYS, (vehicle_id, source))
     return (found[0][0], signal.key, found[0][1]) if found else None
 
@@ -162,7 +162,7 @@ class _Past:
         return Series.whole(self._connection, self._key(signal, source))
 
     def horizon(self, signal: Signal) -> Horizon | None:
-        """Return since when the runs of a signal are whole."""
+        """Return since when the runs of a signal are complete."""
         found = fetch(self._connection, _HORIZON_OF, (self._vehicle_id, signal.group))
         return Horizon(*found[0]) if found else None
 
@@ -172,7 +172,7 @@ class _Past:
         return None if row is None else _hour(signal, row, source, self._rules)
 
     def value(self, signal: Signal, value: Any) -> Value | None:
-        """Return a value as it was before the database."""
+        """Return a value in its original type."""
         return rows.value(signal.key, value)
 
     def rule(self, rule: Any) -> str | None:

@@ -35,7 +35,7 @@ class HourTable:
         return [_row(row) for row in fetch(self._connection, _FROM, (*self._key, first, end, limit))]
 
     def write(self, hours: Sequence[HourRow]) -> None:
-        """Put rows in the place of those that there may be of the same hours."""
+        """Write rows, in place of those of the same hours that exist."""
         self._connection.executemany(_REPLACE, [(*self._key, *hour[:-1], *hour.known) for hour in hours])
 
 

@@ -1,4 +1,4 @@
-"""The tables of what could not be understood: one row a kind, and behind it the newest messages of that kind."""
+"""The tables of issues: one row for each kind, and the newest messages of that kind."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -7,15 +7,15 @@ from chargeport.signals.reading import Issue
 from chargeport.store.records import IssueCount, Page, StoredMessage
 from chargeport.store.sql import Connection, Reader, Row, Writer, fetch
 
-# A broken source must not fill the disk: beyond these the oldest go, in all a gigabyte at the very most. Each application has
-# room of its own, so that what one sends pushes out nothing of others.
+# A faulty source must not fill the disk: beyond these limits the oldest are removed, in all a gigabyte at most. Each
+# application has its own limits, so that its messages remove none of others.
 MAX_RAW: Final = 65_536  # characters of a message; a longer one is shown in part, and can't be read again
 MAX_KINDS: Final = 10_000  # different issues of our own sources
 MAX_MESSAGES: Final = 1_000  # messages of one kind
 MAX_ALL: Final = 20_000  # messages of all kinds together
 MAX_SENT_KINDS: Final = 1_000  # different issues of one application
 MAX_SENT: Final = 2_000  # messages of one application
-TRIMMED_EVERY: Final = 500  # messages of our own sources, on average, all of them are counted
+TRIMMED_EVERY: Final = 500  # on average, after this many messages of our own sources, all of them are counted
 
 _KIND: Final = "client_id = ?1 AND source = ?2 AND vehicle = ?3 AND subject = ?4 AND detail = ?5"
 _UPSERT: Final = (
@@ -54,7 +54,7 @@ class IssueTable:
         self._writer = writer
 
     async def add_issues(self, issues: Sequence[Issue], client_id: str | None = None) -> None:
-        """Keep and count issues, of what this application sent."""
+        """Store and count the issues of an application or of our sources."""
         sender = client_id or ""
         bindings = [
             (sender, issue.source, issue.vehicle or "", issue.subject, issue.detail, issue.raw, issue.received_at)
@@ -63,7 +63,7 @@ class IssueTable:
         await self._writer.call(lambda connection: _add(connection, sender, bindings))
 
     async def issues(self, page: Page) -> tuple[list[IssueCount], int]:
-        """Return a page of issues, newest first, and how many kinds there are."""
+        """Return a page of issues, newest first, and the number of kinds."""
         found = await self._reader.select(
             "SELECT source, subject, detail, raw, last_at, vehicle, count, first_at, client_id FROM issues"
             " ORDER BY last_at DESC, source, vehicle, subject, detail, client_id LIMIT ? OFFSET ?",
@@ -73,7 +73,7 @@ class IssueTable:
         return counts, await self._reader.select_count("SELECT count(*) FROM issues")
 
     async def issue_messages(self, after: int, limit: int) -> list[StoredMessage]:
-        """Return the messages behind the issues, in the order in which they came, those after the one with this number."""
+        """Return the messages of the issues, in the order of their receipt, those after the one with this number."""
         found = await self._reader.select(
             "SELECT id, source, vehicle, subject, detail, raw, received_at, client_id FROM issue_messages"
             " WHERE id > ? ORDER BY id LIMIT ?",
@@ -85,7 +85,7 @@ class IssueTable:
         ]
 
     async def settle(self, message: StoredMessage) -> None:
-        """Forget a message that is understood by now, and count it no more; its issue goes with the last one of its kind."""
+        """Remove a message that can be read by now, and decrement its count; its issue is removed with its last message."""
         await self._writer.call(lambda connection: _settle(connection, message))
 
 

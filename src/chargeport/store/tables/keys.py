@@ -7,7 +7,7 @@ SOURCE_BITS: Final = 20
 VEHICLE_SHIFT: Final = SOURCE_BITS + 8
 MAX_SOURCES: Final = (1 << SOURCE_BITS) - 1
 SERIES: Final = (1 << VEHICLE_SHIFT) - 1
-"""The part of a slot that names a signal and a source."""
+"""The part of a slot with the keys of a signal and a source."""
 LATEST: Final = (
     "value, observed_at, changed_at, received_at, position, run_at, absence, absence_at, absence_received_at, rule_key, seen"
 )

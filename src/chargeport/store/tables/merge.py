@@ -1,7 +1,7 @@
-"""Merging entries into the latest values and the history, inside the writer's transaction.
+"""Merge entries into the latest values and the history, inside the writer's transaction.
 
-Entries of a commit group are sorted by vehicle and signal before anything is written: rows that lie together cost a third.
-What is newer than all that is known is settled with the row of `latest` alone: see `store.history`.
+Entries of a commit group are sorted by vehicle and signal before anything is written: adjacent rows cost a third.
+An entry that is newer than all others needs the row of `latest` only: see `store.history`.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -21,21 +21,21 @@ _Item = tuple[int, int, int, int, Entry]
 
 
 class Batch(NamedTuple):
-    """What one caller wants stored; `only_for` limits it to the vehicles that this application may write to."""
+    """The entries of one caller; `only_for` limits it to the vehicles that this application may write to."""
 
     entries: Sequence[Entry]
     only_for: str | None
 
 
 class Naming(Protocol):
-    """Which vehicle a name stands for, and who may write to it."""
+    """The vehicles of names, and who may write to them."""
 
     def keys(self, references: Collection[str]) -> dict[str, int]:
-        """Return the keys of the vehicles that these names stand for; none for a name that nobody has."""
+        """Return the keys of the vehicles with these names; unknown names have none."""
         ...
 
     def may_write(self, client_id: str, vehicle_key: int) -> bool:
-        """Return whether an application has a connection with the vehicle that allows it to write."""
+        """Return whether an application has a connection to the vehicle that allows it to write."""
         ...
 
 
@@ -57,12 +57,12 @@ class Table(Editor, Protocol):
         ...
 
     def store(self) -> None:
-        """Write what the group has gathered."""
+        """Write the collected writes of the group."""
         ...
 
 
 def merge(table: Table, names: Naming, batches: Sequence[Batch]) -> list[list[Outcome]]:
-    """Store the entries of all batches and say what became of each, batch by batch in their order."""
+    """Store the entries of all batches and return the outcome of each, batch by batch in their order."""
     outcomes = [[Outcome.UNKNOWN_VEHICLE] * len(batch.entries) for batch in batches]
     work = _sorted_work(table, names, batches, outcomes)
     slots = table.open(list(dict.fromkeys([item[0] for item in work])))
@@ -75,7 +75,7 @@ def merge(table: Table, names: Naming, batches: Sequence[Batch]) -> list[list[Ou
 
 
 def _tell_overtaken(work: "list[_Item]", outcomes: list[list[Outcome]]) -> None:
-    """Call superseded what came after a newer one in the same group, as if they had come one by one."""
+    """Set the outcome SUPERSEDED for entries that arrived after a newer one in the same group, as if sent one by one."""
     newer: _Item | None = None  # of this series, the earliest to arrive among those observed later
     for item in reversed(work):
         if newer is None or newer[0] != item[0] or newer[2:4] > item[2:4]:

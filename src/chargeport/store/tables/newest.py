@@ -1,4 +1,4 @@
-"""The row of a series in `latest`, written anew from its history."""
+"""The row of a series in `latest`, rewritten from its history."""
 
 from typing import Final
 
@@ -11,7 +11,7 @@ _DELETE: Final = f"DELETE FROM latest WHERE {OF_SLOT}"
 
 
 def write_newest(slots: Slots, key: SeriesKey) -> bool:
-    """Write the row of a series anew; False when its history is empty, so that there is none."""
+    """Rewrite the row of a series; return False if its history is empty, so that there is none."""
     slots.connection.execute(_DELETE, (key[0], slot_of(*key)))
     latest = newest(Series(slots.connection, key))
     if latest is None:

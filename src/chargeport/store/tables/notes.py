@@ -1,4 +1,4 @@
-"""The tables of what sources remember, and of how they are."""
+"""The tables of the persistent state of sources, and of their status."""
 
 import json
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from typing import Final
 
 from chargeport.store.sql import Connection, Reader, Writer, fetch
 
-LEASES: Final = "leases"  # the owner of the notes that are leases: when each ends, with twenty digits, and whose it is
+LEASES: Final = "leases"  # the owner of the notes that are leases: when each ends, with twenty digits, and its holder
 _RECALL: Final = "SELECT value FROM remembered WHERE owner = ? AND key = ?"
 _TAKE: Final = (
     "INSERT INTO remembered VALUES (?1, ?2, ?3) ON CONFLICT (owner, key) DO UPDATE SET value = excluded.value"
@@ -23,16 +23,16 @@ class NoteTables:
         self._writer = writer
 
     async def recall(self, owner: str, key: str) -> str | None:
-        """Return what was put down last."""
+        """Return the text that was stored last."""
         row = await self._reader.select_row(_RECALL, (owner, key))
         return None if row is None else str(row[0])
 
     async def remember(self, owner: str, key: str, value: str | None) -> None:
-        """Put something down; None takes it away."""
+        """Store a text; None deletes it."""
         await self._writer.call(lambda connection: _remember(connection, owner, key, value))
 
     async def remember_first(self, owner: str, key: str, value: str) -> str:
-        """Put something down unless there is something already. See `store.notes.KeyValue`."""
+        """Store a text unless there is one already. See `store.notes.KeyValue`."""
 
         def first(connection: Connection) -> str:
             connection.execute("INSERT INTO remembered VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (owner, key, value))
@@ -51,16 +51,16 @@ class NoteTables:
         return await self._writer.call(take)
 
     async def end_lease(self, name: str, holder: str) -> None:
-        """Have a lease be free, if it is the holder's."""
+        """Release a lease, if it is the holder's."""
         values = (LEASES, name, holder)
         await self._writer.call(lambda connection: connection.execute(_END, values))
 
     async def write_source_states(self, states: Mapping[str, str], at: int) -> None:
-        """Put down how sources are; those that are not named any more go."""
+        """Store the states of sources; remove those of sources that are no longer named."""
         await self._writer.call(lambda connection: _write_states(connection, states, at))
 
     async def source_states(self) -> dict[str, tuple[str, int]]:
-        """Return how the sources were, and when that was put down, by name."""
+        """Return the states of the sources, and when they were stored, by name."""
         return {
             row[0]: (row[1], row[2]) for row in await self._reader.select("SELECT name, state, written_at FROM source_states")
         }
@@ -77,7 +77,7 @@ def _remember(connection: Connection, owner: str, key: str, value: str | None) -
 
 
 def _write_states(connection: Connection, states: Mapping[str, str], at: int) -> None:
-    names = sorted(states)  # several processes that hear the same sources lock them in one order
+    names = sorted(states)  # several processes with the same sources lock them in one order
     connection.execute(
         "DELETE FROM source_states WHERE name NOT IN (SELECT value FROM json_each(CAST(?1 AS TEXT)))", (json.dumps(names),)
     )

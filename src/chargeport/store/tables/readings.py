@@ -1,4 +1,4 @@
-"""Writing and erasing readings, and the states of the rows that a database reads of them."""
+"""Write and erase readings, and make states of the rows of a database."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -27,7 +27,7 @@ _HEARD_OF: Final = (
 
 
 class NamingReader(Protocol):
-    """A reader that knows the names of sources and the texts of rules."""
+    """A reader that has the names of sources and the texts of rules."""
 
     def source(self, key: int) -> str:
         """Return the name of a source."""
@@ -42,12 +42,12 @@ class EntryWriter(Writer, Protocol):
     """A writer that merges entries."""
 
     async def write(self, entries: Sequence[Entry], only_for: str | None) -> list[Outcome]:
-        """Merge entries; returns when they are on disk."""
+        """Merge entries; return when they are on disk."""
         ...
 
 
 class ReadingTables:
-    """What the databases' `store.protocols.Readings` share."""
+    """The common part of the databases' `store.protocols.Readings`."""
 
     slots_of: SlotsOf
 
@@ -61,37 +61,37 @@ class ReadingTables:
         self._named: dict[int, Named] = {}
 
     async def write(self, entries: Sequence[Entry], only_for: str | None = None) -> list[Outcome]:
-        """Store entries; returns when they are on disk. See `store.protocols.Readings`."""
+        """Store entries; return when they are on disk. See `store.protocols.Readings`."""
         outcomes = await self._writer.write(entries, only_for)
         for listener in self._listeners:
             listener(entries, outcomes)
         return outcomes
 
     def on_written(self, listener: WriteListener) -> None:
-        """Tell somebody what was written."""
+        """Register a function that is called with what was written."""
         self._listeners.append(listener)
 
     @property
     def freshness(self) -> Freshness:
-        """For how long states stand."""
+        """For how long states are valid."""
         return self._freshness
 
     def set_freshness(self, freshness: Freshness) -> None:
-        """Have states stand for as long as this says from now on."""
+        """Set for how long states are valid from now on."""
         self._freshness = freshness
         self._named = {}
 
     @property
     def ranks(self) -> Ranks:
-        """Which sources are preferred."""
+        """The precedence of sources."""
         return self._ranks
 
     def set_ranks(self, ranks: Ranks) -> None:
-        """Have readers prefer sources as this says from now on."""
+        """Set the precedence of sources for readers from now on."""
         self._ranks = ranks
 
     async def cars_observed_since(self, since_at: int, after: int, limit: int) -> tuple[list[str], int | None]:
-        """Return the ids of cars of which a live value was observed since. See `store.protocols.Readings`."""
+        """Return the ids of cars with a live value observed since then. See `store.protocols.Readings`."""
 
         def scan(connection: Connection) -> tuple[list[str], int | None]:
             keys = [key for (key,) in fetch(connection, _CARS, (after, limit))]
@@ -128,7 +128,7 @@ class ReadingTables:
         return series
 
     def named(self, number: int) -> Named:
-        """Return signal and source of a series, and note them. A key is never given to another source."""
+        """Return signal and source of a series, and cache them. A key is never reused for another source."""
         source_key = number & MAX_SOURCES
         signal, source = BY_KEY[number >> SOURCE_BITS], self._reader.source(source_key)
         live_for_ms = self._freshness.of(source, signal)

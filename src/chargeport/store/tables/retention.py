@@ -1,7 +1,7 @@
-"""History that grows coarse: one small step of folding, and the store's reads of what is only kept by the hour.
+"""Folding of history: one small step of it, and the reads of hours.
 
-A round goes from car to car in steps. Each is one transaction of the one writer and folds a bounded number of sightings, so
-that others wait for some milliseconds at the most; whatever stops a round, what is folded stays right and the next one goes on.
+A round proceeds from car to car in steps. Each is one transaction of the one writer and folds a bounded number of sightings, so
+that others wait for some milliseconds at most; whatever stops a round, what is folded stays correct and the next one continues.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from chargeport.store.tables.runs import ONE, change, change_all
 from chargeport.store.tables.series import Series
 
 STEP_SIGHTINGS: Final = 500  # folded in one step: about 10 ms
-STEP_CARS: Final = 8  # looked at in one step: about 10 ms
+STEP_CARS: Final = 8  # read in one step: about 10 ms
 STEP_DROPPED: Final = 4_000  # hours dropped in one step
 
 _CARS: Final = "SELECT key FROM vehicles WHERE key > ? ORDER BY key LIMIT ?"
@@ -37,7 +37,7 @@ _SIZES: Final = (
 )
 _DELETE: Final = f"DELETE FROM {{table}} WHERE {OF} AND observed_at <= ? AND position NOT IN (0{{positions}})"
 _TRIM: Final = f"UPDATE {{}} SET seen = NULL, lasted = NULL WHERE {ONE} AND lasted IS NOT NULL"
-# The newest hour before the bound stays: it says what was known when the bound began.
+# The newest hour before the bound stays: it has what was known when the bound began.
 _DROP: Final = (
     "DELETE FROM hourly WHERE vehicle_key = ?1 AND signal_key = ?2 AND source_key = ?3 AND hour IN (SELECT hour FROM hourly"
     " WHERE vehicle_key = ?1 AND signal_key = ?2 AND source_key = ?3 AND hour < (SELECT max(hour) FROM hourly"
@@ -48,7 +48,7 @@ _DROP: Final = (
 def step(
     connection: Connection, now: int, policy: Policy, freshness: Freshness, after: int = 0, *, slots_of: SlotsOf
 ) -> Progress:
-    """Fold and drop a little, from the car behind `after` on. Runs inside a transaction."""
+    """Fold and drop a part, from the car after `after` on. Runs inside a transaction."""
     cars = fetch(connection, _CARS, (after, STEP_CARS))
     connection.lock_vehicles([car for (car,) in cars])
     for (car,) in cars:
@@ -64,7 +64,7 @@ def step(
 def _step_of(
     slots_of: SlotsOf, connection: Connection, car: int, what_of: tuple[str, KeepFor], now: int, *, freshness: Freshness
 ) -> Progress | None:
-    """Return what was done of one group of a car; None when there was nothing to do."""
+    """Return what was done of one group of a car; None if there was nothing to do."""
     group, keep = what_of
     sources: dict[int, str] = dict(fetch(connection, "SELECT key, name FROM sources"))
     series: list[SeriesKey] = [(row[0], row[1], row[2]) for row in fetch(connection, _SERIES, (car,))]
@@ -84,7 +84,7 @@ def _step_of(
 
 
 def _delete(connection: Connection, key: SeriesKey, folded_until: int) -> int:
-    """Delete the runs that are folded, but for those that something leans on; how many they were."""
+    """Delete the runs that are folded, except those that are still needed; return their number."""
     until, positions, trimmed = kept(Series.whole(connection, key), folded_until)
     change(connection, _TRIM, [(*key, run.observed_at, run.position) for run in trimmed])
     delete = _DELETE.format(table="{}", positions=",?" * len(positions))
@@ -92,7 +92,7 @@ def _delete(connection: Connection, key: SeriesKey, folded_until: int) -> int:
 
 
 def _known(connection: Connection, car: int, group: str) -> Fold | None:
-    """Return what was folded of a group until now; None where nothing was."""
+    """Return what was folded of a group before; None without any."""
     found = fetch(connection, _HORIZON, (car, group))
     if not found:
         return None
@@ -101,7 +101,7 @@ def _known(connection: Connection, car: int, group: str) -> Fold | None:
 
 
 def _drop(connection: Connection, car: int, group: str, series: Sequence[SeriesKey], bound: int) -> int:
-    """Delete hours that are too old; how many. Where the last ones went, that is put down."""
+    """Delete hours that are too old; return their number. When all are deleted, the horizon is updated."""
     found = fetch(connection, _HORIZON, (car, group))
     if not found or (found[0][2] or -ALWAYS) >= bound:
         return 0
@@ -124,6 +124,6 @@ class RetentionTables:
         self._slots_of = slots_of
 
     async def fold(self, policy: Policy, now: int, after: int = 0) -> Progress:
-        """Fold a little of what is older than the policy says. See `store.protocols.Retention`."""
+        """Fold a part of what is older than the policy states. See `store.protocols.Retention`."""
         freshness, slots_of = self._readings.freshness, self._slots_of
         return await self._writer.call(lambda connection: step(connection, now, policy, freshness, after, slots_of=slots_of))

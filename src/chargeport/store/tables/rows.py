@@ -1,4 +1,4 @@
-"""From rows to records: the columns of each table, in the order in which they are read."""
+"""Convert rows to records: the columns of each table, in the order in which they are read."""
 
 import json
 from functools import lru_cache
@@ -32,7 +32,7 @@ FLAGS: Final = frozenset(signal.key for signal in BY_KEY.values() if signal.kind
 
 @lru_cache(4096)
 def _facts(*facts: Any) -> tuple[Any, ...]:
-    """Return the same: of equal facts always the same objects, for few differ and many vehicles are remembered."""
+    """Return the same: equal facts share one object, because few differ and many vehicles are cached."""
     return facts
 
 
@@ -47,7 +47,7 @@ def vehicle(row: tuple[Any, ...]) -> Vehicle:
 
 
 def value(signal_key: int, stored: Any) -> Value | None:
-    """Return a value as it was before SQLite, which has no booleans."""
+    """Return a value in its original type; SQLite has no booleans."""
     if signal_key in FLAGS and stored is not None:
         return bool(stored)
     return stored  # type: ignore[no-any-return]
@@ -74,7 +74,7 @@ def permissions(text: str) -> frozenset[Permission]:
 
 
 def permissions_text(granted: frozenset[Permission]) -> str:
-    """Return permissions as their column has them."""
+    """Return the text of permissions for their column."""
     return " ".join(sorted(granted))
 
 

@@ -1,6 +1,6 @@
-"""Writing runs of history, which is read as one and written as two: see `schema/0013_recent.sql`.
+"""Write runs of history, which is read as one table and written as two: see `schema/0013_recent.sql`.
 
-A run is in `recent` or, once it was moved, in `settled`. What changes runs looks for them in both.
+A run is in `recent` or, once it was moved, in `settled`. Changes of runs search both.
 """
 
 from collections.abc import Iterable, Sequence
@@ -26,12 +26,12 @@ def insert(connection: Connection, runs: Iterable[Sequence[Any]]) -> None:
 
 
 def set_seen(connection: Connection, runs: Iterable[Sequence[Any]]) -> None:
-    """Give runs other sightings: of each `seen`, `last_seen_at`, the keys of its series, `observed_at` and `position`."""
+    """Set the sightings of runs: of each `seen`, `last_seen_at`, the keys of its series, `observed_at` and `position`."""
     change(connection, _SET_SEEN, runs)
 
 
 def change(connection: Connection, statement: str, runs: Iterable[Sequence[Any]]) -> int:
-    """Do an UPDATE or DELETE of one run each, in whichever table that is in; how many there were."""
+    """Run an UPDATE or DELETE of one run each, in the table that has it; return the number of runs changed."""
     first, *others = (statement.format(table) for table in connection.run_tables)
     found = 0
     for run in runs:
@@ -45,7 +45,7 @@ def change(connection: Connection, statement: str, runs: Iterable[Sequence[Any]]
 
 
 def change_all(connection: Connection, statement: str, bindings: Sequence[Any]) -> int:
-    """Do an UPDATE or DELETE of any number of runs, in both tables; how many there were."""
+    """Run an UPDATE or DELETE of any number of runs, in both tables; return the number of runs changed."""
     found: int = 0
     for table in connection.run_tables:
         connection.execute(statement.format(table), bindings)
@@ -54,7 +54,7 @@ def change_all(connection: Connection, statement: str, bindings: Sequence[Any]) 
 
 
 def move_place(connection: Connection, position: int, observed_at: int | None) -> None:
-    """Note in the feed that a run begins at another instant; None: that it is gone."""
+    """Note in the feed that a run begins at another instant; None: that it is removed."""
     if observed_at is None:
         connection.execute("DELETE FROM feed WHERE position = ?", (position,))
     else:

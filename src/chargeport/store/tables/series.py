@@ -8,7 +8,7 @@ from chargeport.store.history.runs import ALWAYS, Run, holding
 from chargeport.store.sql import Connection, fetch
 from chargeport.store.tables.keys import COLUMNS, LATEST, OF, OF_SLOT, SeriesKey, slot_of
 
-# The blob of sightings is often most of a row, and lies on pages of its own: it is read only where it is wanted.
+# The blob of sightings is often most of a row, on pages of its own: it is read only if requested.
 _LIGHT: Final = COLUMNS.replace(" seen,", " NULL,")
 _OF: Final = f"FROM history WHERE {OF} AND observed_at"
 _FROM: Final = f"{_OF} >= ? ORDER BY observed_at, position"
@@ -21,7 +21,7 @@ _LATEST: Final = f"SELECT {LATEST} FROM latest WHERE {OF_SLOT}"
 
 
 class Series:
-    """`store.history.runs.Rows` on SQLite. With `latest`, what only that row knows of the newest runs is put to them."""
+    """`store.history.runs.Rows` on SQLite. With `latest`, the newest runs include what only that row has."""
 
     def __init__(self, connection: Connection, key: SeriesKey, latest: Latest | None = None) -> None:
         self._connection = connection
@@ -30,7 +30,7 @@ class Series:
 
     @classmethod
     def whole(cls, connection: Connection, key: SeriesKey) -> "Series":
-        """Return the series with what its row of `latest` knows."""
+        """Return the series with what only its row of `latest` has."""
         found = fetch(connection, _LATEST, (key[0], slot_of(*key)))
         return cls(connection, key, Latest(*found[0]) if found else None)
 
@@ -57,7 +57,7 @@ class Series:
         return next(holding(self._rows(_ABSENCES_BEFORE, before)), None)
 
     def at(self, observed_at: int, position: int) -> Run | None:
-        """Return the one that begins at this instant and has this position, whether it holds or not."""
+        """Return the one that begins at this instant and has this position, whether it is valid or not."""
         return next(self._rows(_AT, observed_at, position), None)
 
     def around(self, at: int) -> list[Run]:
@@ -65,7 +65,7 @@ class Series:
         return list(self._rows(_AROUND, *self._key, at))
 
     def every(self, start: int, end: int) -> Iterator[Run]:
-        """Return all that begin before `end`, from the newest on that begins until `start`, whether they hold or not."""
+        """Return all that begin before `end`, from the newest on that begins until `start`, whether they are valid or not."""
         first = next(self.back(start + 1), None)
         gone = self.absence_before(ALWAYS) if self._latest is not None else None
         for run in self._rows(f"SELECT {COLUMNS} {_FROM}", start if first is None else first.observed_at):

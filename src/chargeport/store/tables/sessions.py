@@ -1,4 +1,4 @@
-"""The tables of charging sessions, and of what people changed about them; and of whom there is something to work out."""
+"""The tables of charging sessions, and of their edits by people; and the cars with sessions to be computed."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -15,7 +15,7 @@ from chargeport.store.tables.keys import VEHICLE_SHIFT
 _KEY: Final = "(SELECT key FROM vehicles WHERE id = ?1)"
 _DERIVED: Final = f"(SELECT key FROM sources WHERE name = '{DERIVED}')"
 _CARS: Final = "SELECT key FROM vehicles WHERE key > ? ORDER BY key LIMIT ?"
-HEARD_FROM: Final = (  # by the range of slots: joined from the vehicles' side, SQLite reads the whole table for each portion
+HEARD_FROM: Final = (  # by the range of slots: joined from the vehicles' side, SQLite reads the whole table for each part
     "SELECT v.id, min(l.observed_at), max(l.observed_at) FROM latest l JOIN vehicles v ON v.key = l.vehicle_key"
     " WHERE l.vehicle_key > ?1 AND l.vehicle_key <= ?2 AND l.slot BETWEEN ?3 AND ?4 AND l.received_at >= ?5"
     f" AND l.source_key != {_DERIVED} GROUP BY v.id"
@@ -23,10 +23,10 @@ HEARD_FROM: Final = (  # by the range of slots: joined from the vehicles' side, 
 
 
 class Feed(Protocol):
-    """What knows the order of all changes."""
+    """The feed, which has the order of all changes."""
 
     async def changed_since(self, after: int, limit: int, signals: frozenset[Signal]) -> tuple[list[DirtyVehicle], int]:
-        """Return the cars of which something reported is among the next changes. See `store.sessions.Sessions`."""
+        """Return the cars with reports among the next changes. See `store.sessions.Sessions`."""
         ...
 
 
@@ -44,7 +44,7 @@ class SessionTables:
         await self._writer.call(lambda connection: _replace(connection, vehicle_id, (from_at, to_at), sessions))
 
     async def sessions(self, vehicle_id: str, from_at: int, to_at: int) -> list[StoredSession]:
-        """Return what started from `from_at` on and before `to_at`, oldest first."""
+        """Return the sessions that started from `from_at` on and before `to_at`, oldest first."""
         found = await self._reader.select(
             f"SELECT started_at, id, is_open, document FROM sessions WHERE vehicle_key = {_KEY}"
             " AND started_at >= ?2 AND started_at < ?3 ORDER BY started_at, id",
@@ -53,7 +53,7 @@ class SessionTables:
         return [StoredSession(row[0], row[1], bool(row[2]), row[3]) for row in found]
 
     async def cars_with_open_sessions(self) -> list[tuple[str, int]]:
-        """Return the ids of cars with a session that may still go on, and when that began."""
+        """Return the ids of cars with a session that may still be open, and when that began."""
         found = await self._reader.select(
             "SELECT v.id, min(s.started_at) FROM sessions s JOIN vehicles v ON v.key = s.vehicle_key"
             " WHERE s.is_open GROUP BY v.id"
@@ -61,11 +61,11 @@ class SessionTables:
         return [(row[0], row[1]) for row in found]
 
     async def keep_reported(self, vehicle_id: str, sessions: Sequence[ReportedSession]) -> None:
-        """Keep what sources reported, where nothing newer is known."""
+        """Store the sessions of sources, unless newer ones are known."""
         await self._writer.call(lambda connection: _keep_reported(connection, vehicle_id, sessions))
 
     async def reported_sessions(self, vehicle_id: str, from_at: int) -> list[ReportedSession]:
-        """Return what sources reported of sessions that started from `from_at` on, oldest first."""
+        """Return the reported sessions that started from `from_at` on, oldest first."""
         found = await self._reader.select(
             f"SELECT source, name, reported_at, started_at, document FROM reported_sessions WHERE vehicle_key = {_KEY}"
             " AND started_at >= ?2 ORDER BY started_at, source, name",
@@ -74,11 +74,11 @@ class SessionTables:
         return [ReportedSession(*row) for row in found]
 
     async def changed_since(self, after: int, limit: int, signals: frozenset[Signal]) -> tuple[list[DirtyVehicle], int]:
-        """Return the cars of which something reported is among the next changes. See `store.sessions.Sessions`."""
+        """Return the cars with reports among the next changes. See `store.sessions.Sessions`."""
         return await self._feed.changed_since(after, limit, signals)
 
     async def received_since(self, since_at: int, after: int, limit: int) -> tuple[list[DirtyVehicle], int | None]:
-        """Return the cars of which anything was received since then. See `store.sessions.Sessions`."""
+        """Return the cars with reports received since then. See `store.sessions.Sessions`."""
 
         def scan(connection: Connection) -> tuple[list[DirtyVehicle], int | None]:
             keys = [key for (key,) in fetch(connection, _CARS, (after, limit))]
@@ -100,7 +100,7 @@ class SessionTables:
         return [(row[0], row[1]) for row in found]
 
     async def erased_since(self, number: int) -> list[ErasedSpan]:
-        """Return what was erased after the erasure of this number. See `store.sessions.Sessions`."""
+        """Return what was erased after the erasure with this number. See `store.sessions.Sessions`."""
         found = await self._reader.select(
             "SELECT e.number, v.id, e.first_at, e.last_at FROM erasures e JOIN vehicles v ON v.key = e.vehicle_key"
             " WHERE e.number > ? ORDER BY e.number",
@@ -109,14 +109,14 @@ class SessionTables:
         return [ErasedSpan(*row) for row in found]
 
     async def edits(self, vehicle_id: str) -> list[StoredEdit]:
-        """Return what people changed about a car's sessions, in the order in which they did."""
+        """Return the edits of a car's sessions, in the order in which they were made."""
         found = await self._reader.select(
             f"SELECT number, made_at, document FROM session_edits WHERE vehicle_key = {_KEY} ORDER BY number", (vehicle_id,)
         )
         return [StoredEdit(*row) for row in found]
 
     async def add_edit(self, vehicle_id: str, made_at: int, body: str) -> int:
-        """Keep a change; its number. Raises NotFoundError."""
+        """Store an edit; return its number. Raises NotFoundError."""
         do = partial(_add_edit, vehicle_id=vehicle_id, made_at=made_at, body=body)
         return await self._writer.call(recorded(Act.RECORD_EDITED, vehicle_id, do, "edit {}".format))
 

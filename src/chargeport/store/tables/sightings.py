@@ -1,4 +1,4 @@
-"""Everything that was reported, in order: read row by row in one snapshot, so that size costs no memory."""
+"""All reports, in order: read row by row in one snapshot, so that memory does not depend on the size."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -17,7 +17,7 @@ from chargeport.store.tables import rows
 from chargeport.store.tables.keys import LATEST, OF_VEHICLE
 from chargeport.store.tables.series import Series
 
-STRETCH: Final = 1000  # sightings handed over at once
+STRETCH: Final = 1000  # sightings returned at once
 
 _LATEST: Final = f"SELECT signal_key, source_key, {LATEST} FROM latest WHERE {OF_VEHICLE}"
 
@@ -50,7 +50,7 @@ class Pass:
             yield Stretch(gathered, 1.0)
 
     def _vehicles(self) -> list[tuple[str, int]]:
-        """Return id and key of the wanted vehicles, by id."""
+        """Return id and key of the selected vehicles, by id."""
         wanted = self._selection.vehicle_ids
         if wanted is None:
             found = fetch(self._connection, "SELECT id, key FROM vehicles ORDER BY id")
@@ -60,7 +60,7 @@ class Pass:
         return [(row[0], row[1]) for row in found]
 
     def _series(self, vehicle_key: int) -> list[tuple[Signal, str, int, Latest]]:
-        """Return the wanted series of a car, by code and source; not what was derived: it follows from what is written."""
+        """Return the selected series of a car, by code and source; not derived ones: they follow from what is written."""
         known = fetch(self._connection, _LATEST, (vehicle_key,))
         found = [(BY_KEY[row[0]], self._sources[row[1]], row[1], Latest(*row[2:])) for row in known]
         wanted = self._selection.signals

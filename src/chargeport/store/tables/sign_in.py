@@ -28,7 +28,7 @@ class SignInTables:
         return None if row is None else User(*row)
 
     async def put_user(self, user: User) -> None:
-        """Make a user known, or give a known one another password, which ends sessions and tokens."""
+        """Store a new user, or set another password of a known one, which ends sessions and tokens."""
         sql = (
             "INSERT INTO users VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET"
             " password_hash = coalesce(excluded.password_hash, users.password_hash)"
@@ -63,11 +63,11 @@ class SignInTables:
         return await self._writer.call(recorded(Act.USER_ERASED, "", remove, by="user:" if own else None)) > 0
 
     async def rows_of_user(self, name: str) -> dict[str, list[dict[str, Any]]]:
-        """Return what names a user beside sign-in, connections and the audit log, row by row."""
+        """Return the rows about a user except sign-in, connections and the audit log."""
         return await self._writer.call(lambda connection: rows_of_person(connection, user_uuid_of(name)))
 
     async def add_link(self, link_hash: bytes, user: str, expires_at: int, *, replace: bool = False) -> None:
-        """Keep a link that signs a user in once."""
+        """Store a link that signs a user in once."""
 
         def add(connection: Connection) -> None:
             if replace:
@@ -77,7 +77,7 @@ class SignInTables:
         await self._writer.call(recorded(Act.LINK_MADE, user, add))
 
     async def use_link(self, link_hash: bytes, now: int) -> str | None:
-        """Use a link up. Of two who open it at once one gets the name."""
+        """Use a link, which ends it. Of two simultaneous uses one gets the name."""
 
         def use(connection: Connection) -> str | None:
             found = fetch(
@@ -89,10 +89,10 @@ class SignInTables:
         return await self._writer.call(use)
 
     async def add_session(self, session_hash: bytes, session: PageSession, password_hash: str | None = None) -> bool:
-        """Keep a session, if its user has this password still. Those that are over are forgotten."""
+        """Store a session, if its user still has this password. Expired ones are removed."""
 
         def add(connection: Connection) -> bool:
-            # Changes nothing, and keeps others from changing the user until this transaction is over.
+            # Changes nothing, and keeps others from changing the user until this transaction has ended.
             connection.execute(
                 "UPDATE users SET name = name WHERE name = ?1"
                 " AND (CAST(?2 AS TEXT) IS NULL OR password_hash = CAST(?2 AS TEXT))",
@@ -112,12 +112,12 @@ class SignInTables:
         return await self._writer.call(recorded(Act.SIGNED_IN, session.id, add, by=who))
 
     async def session(self, session_hash: bytes) -> PageSession | None:
-        """Return the session of a cookie. It may be over."""
+        """Return the session of a cookie. It may have expired."""
         row = await self._reader.select_row(f"SELECT {_SESSION} FROM page_sessions WHERE session_hash = ?", (session_hash,))
         return None if row is None else PageSession(*row)
 
     async def use_session(self, session_hash: bytes, used_at: int, expires_at: int) -> None:
-        """Note that a session was used, and until when it lasts now."""
+        """Note that a session was used, and until when it is valid now."""
         sql = "UPDATE page_sessions SET used_at = ?, expires_at = ? WHERE session_hash = ?"
         await self._writer.call(_change(sql, (used_at, expires_at, session_hash)))
 
@@ -136,13 +136,13 @@ class SignInTables:
         return await self._writer.call(recorded(Act.SESSIONS_ENDED, value, end))
 
     async def add_share(self, link_hash: bytes, link: ShareLink) -> None:
-        """Keep a link that shows a car."""
+        """Store a link that shows a car."""
         values = (link_hash, link.client_id, link.label, link.created_at, link.expires_at)
         do = _change("INSERT INTO share_links VALUES (?, ?, ?, ?, ?)", values)
         await self._writer.call(recorded(Act.SHARE_CREATED, link.client_id, do))
 
     async def share(self, link_hash: bytes) -> ShareLink | None:
-        """Return the share link with this hash. It may be over."""
+        """Return the share link with this hash. It may have expired."""
         row = await self._reader.select_row(f"SELECT {_SHARE} FROM share_links WHERE link_hash = ?", (link_hash,))
         return None if row is None else ShareLink(*row)
 
@@ -152,20 +152,20 @@ class SignInTables:
         return [ShareLink(*row) for row in rows]
 
     async def remove_share(self, client_id: str) -> bool:
-        """Forget a share link."""
+        """Remove a share link."""
         do = _change("DELETE FROM share_links WHERE client_id = ?", (client_id,))
         return await self._writer.call(recorded(Act.SHARE_ENDED, client_id, do)) > 0
 
 
 def _end(connection: Connection, which: str, value: str) -> int:
-    """End sessions, and the page's tokens of their users; how many sessions ended."""
+    """End sessions, and the page's tokens of their users; return how many sessions ended."""
     connection.execute(f'DELETE FROM tokens WHERE person IN (SELECT "user" FROM page_sessions WHERE {which})', (value,))
     connection.execute(f"DELETE FROM page_sessions WHERE {which}", (value,))
     return connection.changes()
 
 
 def _change(sql: str, values: tuple[object, ...]) -> Callable[[Connection], int]:
-    """Return a function that runs one statement and says how many rows it changed."""
+    """Return a function that runs one statement and returns how many rows it changed."""
 
     def change(connection: Connection) -> int:
         connection.execute(sql, values)

@@ -32,14 +32,14 @@ _NOT_ENDED: Final = "WHERE v.key NOT IN (SELECT vehicle_key FROM ended_connectio
 
 
 class VehicleTables:
-    """`store.protocols.Vehicles` but for `wipe`, which each database has of its own."""
+    """`store.protocols.Vehicles` except `wipe`, which each database implements itself."""
 
     def __init__(self, reader: Reader, writer: Writer) -> None:
         self._reader = reader
         self._writer = writer
 
     async def add_vehicle(self, vehicle: Vehicle) -> None:
-        """Make a car known under all its names."""
+        """Store a new car under all its names."""
         await self._writer.call(recorded(Act.VEHICLE_ADDED, vehicle.id, lambda connection: _insert(connection, vehicle)))
 
     async def update_vehicle(self, vehicle: Vehicle) -> None:
@@ -59,7 +59,7 @@ class VehicleTables:
 
     async def ids_of(self, references: Sequence[str]) -> dict[str, str]:
         """Return the ids of the cars with these names, by name."""
-        names = [name for name in references if name and "\0" not in name]  # such are names of none
+        names = [name for name in references if name and "\0" not in name]  # no car has such a name
         ids: dict[str, str] = {}
         for start in range(0, len(names), REFERENCES_AT_ONCE):
             part = names[start : start + REFERENCES_AT_ONCE]
@@ -89,7 +89,7 @@ class VehicleTables:
         user_uuid: str | None = None,
         not_ended_by: str | None = None,
     ) -> list[Vehicle]:
-        """Return the next cars behind an id, by id."""
+        """Return the next cars after an id, by id."""
         where, bindings = _chosen(connected_to, user_uuid, not_ended_by)
         behind = f"{where} AND v.id > ?" if where else "WHERE v.id > ?"
         found = await self._reader.select(
@@ -98,27 +98,27 @@ class VehicleTables:
         return [rows.vehicle(row) for row in found]
 
     async def visibility(self) -> int:
-        """Return the count of changes to who sees which vehicles."""
+        """Return the count of changes of the visibility of vehicles."""
         return await self._reader.select_count(visibility.COUNT)
 
     async def remove_vehicle(self, vehicle_id: str) -> Erased | None:
-        """Erase a car and everything of it; `wipe` sees to what that leaves behind."""
+        """Erase a car and everything of it; `wipe` removes the remaining bytes."""
         do = recorded(Act.VEHICLE_ERASED, "", lambda connection: erase(connection, vehicle_id), _told, is_done=bool)
         return await self._writer.call(do)
 
     async def rows_of(self, vehicle_id: str) -> dict[str, list[dict[str, Any]]]:
-        """Return what is stored of a car beside its readings, row by row."""
+        """Return the stored rows of a car except its readings."""
         return await self._writer.call(lambda connection: rows_of(connection, vehicle_id))
 
 
 def _told(erased: Erased | None) -> str:
-    """Return what the log says of an erasure."""
+    """Return the text about an erasure for the audit log."""
     counts = msgspec.structs.asdict(erased) if erased is not None else {}
     return ", ".join(f"{name} {count}" for name, count in counts.items() if count)
 
 
 def _chosen(connected_to: str | None, user_uuid: str | None, not_ended_by: str | None) -> tuple[str, tuple[str | None, ...]]:
-    """Return the condition on the cars of a list, and what is bound in it."""
+    """Return the condition on the cars of a list, and its parameters."""
     if connected_to is not None:
         return _CONNECTED, (connected_to, user_uuid)
     return ("", ()) if not_ended_by is None else (_NOT_ENDED, (not_ended_by,))

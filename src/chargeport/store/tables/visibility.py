@@ -1,7 +1,7 @@
-"""The count of changes to who sees which vehicles, and what those are: what was made of them holds while it stays the same.
+"""The count of changes of the visibility of vehicles: data that depends on it is valid while the count stays the same.
 
-Whoever changes vehicles, connections or what was ended says so in its transaction, after all else: PostgreSQL locks the row
-until that is over. There is no trigger for it, so that one SQL is good for both databases and for tables that Citus spreads.
+A change of vehicles, connections or ended connections is counted in its transaction, as the last step: PostgreSQL locks the row
+until it ends. There is no trigger for it, so that the same SQL works for both databases and for tables distributed by Citus.
 """
 
 from typing import Final
@@ -15,5 +15,5 @@ _CHANGED: Final = (
 
 
 def changed(connection: Connection) -> None:
-    """Count a change. `Connection.changes` tells of this afterwards."""
+    """Count a change. `Connection.changes` is of this statement afterwards."""
     connection.execute(_CHANGED)

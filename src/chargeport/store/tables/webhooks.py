@@ -77,7 +77,7 @@ class WebhookTables:
         )
 
     async def verified(self, webhook: Webhook, at: int | None, reason: str | None) -> None:
-        """Note whether the receivers know the key."""
+        """Note whether the receivers have proved that they have the key."""
         await self._run(
             "UPDATE webhooks SET verified_at = ?, reason = ?, failing_at = NULL WHERE id = ?"
             " AND json_extract(document, '$.callbackUri') = ?"
@@ -108,7 +108,7 @@ class WebhookTables:
             " WHERE subscriptions.ended_at IS NOT NULL AND ?6",
             (webhook_id, subscription_id, user_uuid, at, vehicle_id, again),
         )
-        if again:  # somebody asked for it
+        if again:  # requested explicitly
             do = recorded(Act.SUBSCRIBED, vehicle_id, do, f"webhook {webhook_id}")
         return await self.subscription(subscription_id) if await self._writer.call(do) else None
 
@@ -147,7 +147,7 @@ class WebhookTables:
         return await self._writer.call(recorded(Act.UNSUBSCRIBED, subscription_id, do)) > 0
 
     async def forget_sent(self, webhook_id: str) -> None:
-        """Have the next event of each subscription be a first delivery."""
+        """Make the next event of each subscription a first delivery."""
         await self._run("UPDATE subscriptions SET sent = NULL WHERE webhook_id = ?", (webhook_id,))
 
     async def due_vehicles(self, now: int, limit: int) -> list[str]:
@@ -160,7 +160,7 @@ class WebhookTables:
         return await self._first("SELECT min(look_at) FROM subscriptions WHERE look_at IS NOT NULL")
 
     async def enqueue(self, subscription: Subscription, events: Sequence[Event], sent: str, look_at: int | None) -> None:
-        """Put events into the outbox and note what they told."""
+        """Add events to the outbox and store their content."""
 
         def write(connection: Connection) -> None:
             connection.execute(f"{_ENQUEUED} AND ended_at IS NULL", (sent, look_at, subscription.id))
@@ -196,7 +196,7 @@ class WebhookTables:
         return [_event(row) for row in found]
 
     async def attempted(self, attempt: Attempt, due_at: int | None, state: EventState) -> None:
-        """Note an attempt."""
+        """Store an attempt."""
 
         def write(connection: Connection) -> None:
             connection.execute(
@@ -245,7 +245,7 @@ class WebhookTables:
         return await self._writer.call(recorded(Act.REDELIVERED, webhook_id, do, "{} events".format))
 
     async def prune_events(self, before_at: int, limit: int) -> int:
-        """Remove events that are over."""
+        """Remove events that are no longer pending."""
 
         def prune(connection: Connection) -> int:
             found = fetch(
@@ -275,7 +275,7 @@ class WebhookTables:
 
 
 def _change(sql: str, bindings: tuple[Any, ...]) -> Callable[[Connection], int]:
-    """Return a function that runs one statement and says how many rows it changed."""
+    """Return a function that runs one statement and returns how many rows it changed."""
 
     def change(connection: Connection) -> int:
         connection.execute(sql, bindings)

@@ -1,8 +1,8 @@
--- The tables of SQLite's schema as it is after its newest step, with the types of PostgreSQL. What grows with vehicles has
+-- The tables of SQLite's schema after its newest step, with the types of PostgreSQL. Tables that grow with vehicles have
 -- `vehicle_key` first in its primary key and in no key of its own a unique one without it, so that it can be distributed by it.
--- `value`, `least` and `most` are JSON: a number, a text, true or false, letter for letter as it came.
+-- `value`, `least` and `most` are JSON: a number, a text, true or false, byte for byte as received.
 
--- What SQLite has and PostgreSQL lacks, so that the modules of tables have one SQL.
+-- Functions that SQLite has and PostgreSQL lacks, so that the modules of tables have one SQL.
 CREATE FUNCTION instr(haystack text, needle text) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE
   RETURN strpos(haystack, needle);
 CREATE FUNCTION json_each(list text) RETURNS TABLE (value text) LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -11,7 +11,7 @@ CREATE FUNCTION json_each(list text) RETURNS TABLE (value text) LANGUAGE sql IMM
 CREATE FUNCTION json_extract(document text, path text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
   RETURN document::json ->> substr(path, 3);
 
--- Numbers that are given in the order of commits: whoever takes one holds the row until the transaction ends. For what people do,
+-- Numbers that are assigned in the order of commits: the row is locked until the transaction ends. For the actions of people,
 -- not for readings. `epoch` is added to the numbers of transactions, from which positions are made: see `positions.py`.
 CREATE TABLE sequences (
   name  text PRIMARY KEY,

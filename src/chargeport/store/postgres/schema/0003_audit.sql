@@ -1,4 +1,4 @@
--- Who did what, when and from where: see SQLite's step 0015.
+-- The audit log: see SQLite's step 0016.
 INSERT INTO sequences VALUES ('audit', 0) ON CONFLICT DO NOTHING;
 CREATE TABLE audit (
   number  bigint PRIMARY KEY DEFAULT next_number('audit'),

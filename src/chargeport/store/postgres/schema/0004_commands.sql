@@ -1,4 +1,4 @@
--- Every command to a vehicle, written before anything is asked of it. Without `ended_at` nobody knows what came of it.
+-- Every command to a vehicle, written before it is executed. Without `ended_at` its outcome is unknown.
 CREATE TABLE commands (
   vehicle_key bigint NOT NULL,
   started_at  bigint NOT NULL,

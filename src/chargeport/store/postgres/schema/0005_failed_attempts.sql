@@ -1,5 +1,5 @@
--- Attempts to prove oneself that failed in the current minute, by a digest of what was named and whence. Not logged: a crash may
--- forget them, and a standby needs none.
+-- Authentications that failed in the current minute, by a digest of name and address. Unlogged: a crash may
+-- lose them, and a standby needs none.
 CREATE UNLOGGED TABLE failed_attempts (
   key     bytea PRIMARY KEY,
   count   bigint NOT NULL,

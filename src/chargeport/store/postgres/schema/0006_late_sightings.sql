@@ -1,5 +1,5 @@
--- That a source saw late, at an instant within what is known, what it said before and after. It is no change, so the feed does not
--- tell it; but a session may last longer by it. One row for each day of a series: with the position at which it was stored last.
+-- Late reports of a source, at an instant within its history, of the value before and after. They are no changes, so the feed
+-- does not have them; but a session may last longer by them. One row for each day of a series, with its last position.
 CREATE TABLE late_sightings (
   vehicle_key bigint NOT NULL,
   signal_key  smallint NOT NULL,

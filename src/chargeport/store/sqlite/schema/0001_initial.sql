@@ -1,5 +1,5 @@
--- Vehicles and signals have integer keys inside: a row is smaller and a bundle of one car's signals lies on one page.
--- Keys come from `sequences` and are never given twice, so nothing old can be mistaken for something new.
+-- Vehicles and signals have integer keys: a row is smaller and the rows of one car's signals are on one page.
+-- Keys are assigned from `sequences` and never reused, so no old row can refer to a new object.
 CREATE TABLE sequences (
   name  TEXT PRIMARY KEY,
   value INTEGER NOT NULL
@@ -31,10 +31,10 @@ CREATE TABLE sources (
   name TEXT NOT NULL UNIQUE
 );
 
--- The newest value of each signal, and the newest word that there is none. `slot` is vehicle key × 256 + signal key: one integer,
--- so that a vehicle's rows lie together in a tree whose inner pages hold keys only, however long a document is. `value` has no
--- type: a number, a text, or 0 and 1. `changed_at` is when it became so. (`run_at`, `position`) is the run in history that it
--- belongs to, `seen` the sightings not yet moved there.
+-- The newest value of each signal, and the newest absence. `slot` is vehicle key × 256 + signal key: one integer,
+-- so that a vehicle's rows are adjacent in a tree whose inner pages hold keys only, however long a document is. `value` has no
+-- type: a number, a text, or 0 and 1. `changed_at` is since when it is the same. (`run_at`, `position`) is its run in
+-- history, `seen` the sightings not yet moved there.
 CREATE TABLE latest (
   slot                INTEGER PRIMARY KEY,
   value,
@@ -55,7 +55,7 @@ CREATE TABLE latest (
 
 -- Runs: from `observed_at` to `last_seen_at` (null: the same instant) the signal had this value, or none for the reason in
 -- `absence`. `seen` has the instants between, as 32-bit offsets in milliseconds from the start, so that a late reading that falls
--- inside a run can split it exactly. `continues` marks a run that only carries on the one before (its sightings were many).
+-- inside a run can split it exactly. `continues` marks a run that only continues the one before (its sightings were many).
 CREATE TABLE history (
   vehicle_key  INTEGER NOT NULL,
   signal_key   INTEGER NOT NULL,
@@ -102,7 +102,7 @@ CREATE TABLE connections (
 CREATE INDEX connections_by_vehicle ON connections (vehicle_key);
 CREATE INDEX connections_by_age ON connections (created_at, id);
 
--- One row per kind of misunderstanding: source, vehicle, subject and detail; with the newest message that had it.
+-- One row for each kind of issue: source, vehicle, subject and detail, with the newest message that had it.
 CREATE TABLE issues (
   source   TEXT NOT NULL,
   vehicle  TEXT NOT NULL,

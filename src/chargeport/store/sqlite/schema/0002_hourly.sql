@@ -1,7 +1,7 @@
--- What is left of an hour of history once its runs are no longer kept: `changes` that began in it, for how long any value stood,
--- and of numbers the bounds and the mean by time (null: only `value` stood), of flags and texts [[value, ms], ...] in `shares`
--- (null: only `value`). From `value` on: what was known at the hour's end, as in `latest`; `since_at` is when it became so.
--- An hour in which nothing was reported and no live value stood has no row. `hour` counts from 1970.
+-- The content of an hour of history once its runs are no longer stored: `changes` that began in it, how long values were valid,
+-- and of numbers the bounds and the mean by time (null: only `value`), of flags and texts [[value, ms], ...] in `shares`
+-- (null: only `value`). From `value` on: what was known at the hour's end, as in `latest`; `since_at` is since when it was so.
+-- An hour in which nothing was reported and no live value was valid has no row. `hour` counts from 1970.
 CREATE TABLE hourly (
   vehicle_key INTEGER NOT NULL,
   signal_key  INTEGER NOT NULL,
@@ -21,8 +21,8 @@ CREATE TABLE hourly (
   PRIMARY KEY (vehicle_key, signal_key, hour)
 ) WITHOUT ROWID;
 
--- From when on the runs of a car's group of signals are whole: what is older was folded into hours. Runs with a greater position
--- that are older than `raw_from` came after that. `hours_from`: hours that are older were dropped (null: none was).
+-- From when on the runs of a car's group of signals are complete: older ones were folded. Runs with a greater position
+-- that are older than `raw_from` were stored after that. `hours_from`: hours that are older were dropped (null: none was).
 CREATE TABLE horizons (
   vehicle_key  INTEGER NOT NULL,
   signal_group TEXT NOT NULL,

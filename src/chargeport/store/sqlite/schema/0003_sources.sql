@@ -1,4 +1,4 @@
--- What sources remember over a restart, and how they are: small texts, whose form is the source's own business.
+-- The persistent state of sources, and their status: small texts, which only the source interprets.
 CREATE TABLE remembered (
   owner TEXT NOT NULL,
   key   TEXT NOT NULL,
@@ -12,7 +12,7 @@ CREATE TABLE source_states (
   written_at INTEGER NOT NULL
 ) WITHOUT ROWID;
 
--- The messages behind the rows of `issues`, the newest of each kind: they are read again once a table is mended.
+-- The messages of the rows of `issues`, the newest of each kind: they are read again once a table is corrected.
 CREATE TABLE issue_messages (
   id          INTEGER PRIMARY KEY,
   source      TEXT NOT NULL,

@@ -1,4 +1,4 @@
--- Charging sessions, worked out from `history`, as JSON; what a person changed about them lies beside, so nothing is lost.
+-- Charging sessions, derived from `history`, as JSON; edits by people are separate, so nothing is lost.
 CREATE TABLE sessions (
   vehicle_key INTEGER NOT NULL,
   started_at  INTEGER NOT NULL,
@@ -9,7 +9,7 @@ CREATE TABLE sessions (
 ) WITHOUT ROWID;
 CREATE INDEX sessions_open ON sessions (vehicle_key) WHERE is_open;
 
--- Sessions that a source told of by itself, each as it was told last: a list leaves old ones out, and history grows coarse.
+-- Sessions that a source reported by itself, each as reported last: a list leaves old ones out, and history is folded.
 CREATE TABLE told_sessions (
   vehicle_key INTEGER NOT NULL,
   source      TEXT NOT NULL,
@@ -20,7 +20,7 @@ CREATE TABLE told_sessions (
   PRIMARY KEY (vehicle_key, source, name)
 ) WITHOUT ROWID;
 
--- An edit is never changed or deleted: taking one back is an edit, too.
+-- An edit is never changed or deleted: reverting one is an edit, too.
 CREATE TABLE session_edits (
   number      INTEGER PRIMARY KEY AUTOINCREMENT,
   vehicle_key INTEGER NOT NULL,

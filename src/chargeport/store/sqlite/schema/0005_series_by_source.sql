@@ -1,6 +1,6 @@
--- A series is what one source said of one signal of one vehicle: latest values, history and hours are kept by series. What is
--- derived is a source of its own. `rules` are the rules that derived values came from, with the codes that they went by.
--- What has to be worked out row by row (the latest values where several sources told of a signal) is in `split.py`.
+-- A series has the reports of one source about one signal of one vehicle: latest values, history and hours are by series.
+-- Derived values are a source of their own. `rules` has the texts of their rules.
+-- The data to be computed row by row (the latest values of signals with several sources) is in `split.py`.
 CREATE TABLE rules (
   key  INTEGER PRIMARY KEY,
   text TEXT NOT NULL UNIQUE
@@ -15,7 +15,7 @@ CREATE TEMP TABLE series_source AS
   LEFT JOIN rules r ON s.name LIKE 'derived:%' AND r.text = substr(s.name, 9);
 CREATE UNIQUE INDEX temp.series_source_key ON series_source (old_key);
 
--- What only `latest` knew of the runs that hold goes to history, so that a run can be given to its source as a whole.
+-- What only `latest` has of the present runs is moved to history, so that a run can be assigned to its source as a whole.
 UPDATE history SET seen = CAST(coalesce(history.seen, x'') || l.seen AS BLOB), last_seen_at = l.observed_at FROM latest l
   WHERE l.seen IS NOT NULL AND history.vehicle_key = l.vehicle_key AND history.signal_key = l.signal_key
     AND history.observed_at = l.run_at AND history.position = l.position;
@@ -92,7 +92,7 @@ CREATE TABLE hourly (
   absence_at  INTEGER,
   PRIMARY KEY (vehicle_key, signal_key, source_key, hour)
 ) WITHOUT ROWID;
--- An hour that several sources had a part in goes to the one whose value was known at its end; where none was, to that of the
+-- An hour of several sources is assigned to the one whose value was known at its end; where none was, to that of the
 -- newest absence.
 INSERT INTO hourly
   SELECT h.vehicle_key, h.signal_key & 127, s.source_key, h.hour, h.changes, h.held_ms, h.least, h.most, h.mean, h.shares,
@@ -103,7 +103,7 @@ INSERT INTO hourly
   ORDER BY 1, 2, 3, 4;
 DROP TABLE hourly_by_signal;
 
--- A signal that one source told of, and all that was derived, is one series already.
+-- A signal with one source, and all that was derived, is one series already.
 INSERT INTO latest
   SELECT (l.vehicle_key << 28) + ((l.signal_key & 127) << 20) + s.source_key, l.value, l.observed_at, l.changed_at, l.received_at,
     l.position, l.run_at, l.absence, l.absence_at, l.absence_received_at, s.rule_key, NULL

@@ -5,7 +5,7 @@ CREATE TABLE users (
   created_at    INTEGER NOT NULL
 ) WITHOUT ROWID;
 
--- Links that sign in once. Only the hash of what the link carries is kept.
+-- Links that sign in once. Only the hash of the link's secret is stored.
 CREATE TABLE sign_in_links (
   link_hash  BLOB PRIMARY KEY,
   user       TEXT NOT NULL,
@@ -13,7 +13,7 @@ CREATE TABLE sign_in_links (
 ) WITHOUT ROWID;
 CREATE INDEX sign_in_links_by_user ON sign_in_links (user);
 
--- A browser that is signed in. `session_hash` is that of its cookie, `id` what people call it by.
+-- A browser that is signed in. `session_hash` is the hash of its cookie, `id` its name for people.
 CREATE TABLE page_sessions (
   session_hash BLOB PRIMARY KEY,
   id           TEXT NOT NULL UNIQUE,
@@ -26,7 +26,7 @@ CREATE TABLE page_sessions (
 ) WITHOUT ROWID;
 CREATE INDEX page_sessions_by_user ON page_sessions (user);
 
--- Links that show one vehicle to whoever has them. Each has an application of its own, which is connected to that vehicle only.
+-- Links that show one vehicle. Each has an application of its own, which is connected to that vehicle only.
 CREATE TABLE share_links (
   link_hash  BLOB PRIMARY KEY,
   client_id  TEXT NOT NULL UNIQUE,

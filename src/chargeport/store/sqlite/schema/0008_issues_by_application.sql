@@ -1,4 +1,4 @@
--- Which application sent what an issue is about, '' for sources of our own: each has room of its own, so that none can push out
+-- The application that sent the message of an issue, '' for our own sources: each has its own limit, so that none can remove
 -- the issues of others.
 CREATE TABLE issues_by_application (
   client_id TEXT NOT NULL,

@@ -1,4 +1,4 @@
--- Readings of a source that were erased: what was worked out from them has to be worked out again.
+-- Readings of a source that were erased: what was derived from them has to be derived again.
 CREATE TABLE erasures (
   number      INTEGER PRIMARY KEY AUTOINCREMENT,
   vehicle_key INTEGER NOT NULL,

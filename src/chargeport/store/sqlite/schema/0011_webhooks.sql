@@ -11,7 +11,7 @@ CREATE TABLE webhooks (
 ) WITHOUT ROWID;
 CREATE INDEX webhooks_by_application ON webhooks (client_id, created_at);
 
--- Which vehicles a webhook reports on. `sent` is what the newest event told, as JSON by code; `look_at` when that may change by
+-- The vehicles of a webhook. `sent` is the content of the newest event, as JSON by code; `look_at` is when that may change by
 -- itself, because a value goes stale.
 CREATE TABLE subscriptions (
   vehicle_key INTEGER NOT NULL,

@@ -1,11 +1,11 @@
--- Where applications may have people sent back to after they chose vehicles.
+-- The addresses to which applications may redirect people after they chose vehicles.
 CREATE TABLE redirects (
   client_id TEXT NOT NULL,
   uri       TEXT NOT NULL,
   PRIMARY KEY (client_id, uri)
 ) WITHOUT ROWID;
 
--- Codes and refresh tokens, by their hashes. All that come from one consent are of one family: they end together where one is
+-- Codes and refresh tokens, by their hashes. All that derive from one consent are of one family: they end together if one is
 -- used twice.
 CREATE TABLE consents (
   secret_hash  BLOB PRIMARY KEY,

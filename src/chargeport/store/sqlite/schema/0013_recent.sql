@@ -1,7 +1,7 @@
--- History is two tables of the same form. `recent` takes what is written; while it is small, all of it is in memory. The writer
--- moves it on to `settled` by and by, in the order of series, so that a page of that is written for many changes at once (see
--- `moving.py`). `history` is both: whoever reads needs to know no more. Instants are kept as offsets from `observed_at`: `lag`
--- until it was received, `lasted` until it was seen last. The rest is as it was in schema 5.
+-- History is two tables of the same form. New runs are written to `recent`; while it is small, all of it is in memory. The
+-- writer moves them to `settled` later, in the order of series, so that a page is written for many changes at once (see
+-- `moving.py`). `history` is both, for readers. Instants are stored as offsets from `observed_at`: `lag`
+-- until it was received, `lasted` until it was last seen. The rest is the same as in schema 5.
 CREATE TABLE settled (
   vehicle_key INTEGER NOT NULL,
   signal_key  INTEGER NOT NULL,
@@ -38,8 +38,8 @@ CREATE TABLE recent (
   PRIMARY KEY (vehicle_key, signal_key, source_key, observed_at, position)
 ) WITHOUT ROWID;
 
--- The newest positions, and where in history each is. `sequences` has how far it goes back ('feed'): an index of all positions
--- would be a third of the file.
+-- The newest positions, and the place in history of each. `sequences` has how far it goes back ('feed'): an index of all
+-- positions would be a third of the file.
 CREATE TABLE feed (
   position    INTEGER PRIMARY KEY,
   slot        INTEGER NOT NULL,  -- as in `latest`
@@ -63,7 +63,7 @@ CREATE VIEW history AS
     observed_at + lasted, continues, rule_key, seen
   FROM settled;
 
--- Counts what makes a remembered vehicle untrue: whoever remembers one looks here first.
+-- Counts the changes that invalidate a cached vehicle: readers of the cache check it first.
 INSERT INTO sequences VALUES ('vehicle changes', 0);
 CREATE TRIGGER vehicle_changed AFTER UPDATE ON vehicles BEGIN
   UPDATE sequences SET value = value + 1 WHERE name = 'vehicle changes';

@@ -1,4 +1,4 @@
--- Who did what, when and from where. What happens all the time is one row for each day, with a count.
+-- The audit log: who did what, when and from where. Frequent actions have one row for each day, with a count.
 CREATE TABLE audit (
   number  INTEGER PRIMARY KEY,
   act     TEXT NOT NULL,
@@ -13,5 +13,5 @@ CREATE TABLE audit (
 CREATE INDEX audit_by_time ON audit (last_at);
 CREATE INDEX audit_by_actor ON audit (actor, act, at);
 
--- The person for whom the page got a token: what is done with it is that person's deed.
+-- The person for whom the page got a token: actions with it are recorded as that person's.
 ALTER TABLE tokens ADD COLUMN person TEXT;
