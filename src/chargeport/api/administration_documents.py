@@ -1,4 +1,4 @@
-"""What the routes of administration answer, as types: the OpenAPI document has their schemas.
+"""The answers of the routes of administration, as types: the OpenAPI document has their schemas.
 
 Applications, issues, connections and entries of the audit log are sent as these types. The rest is written as mappings; a test
 checks every answer against these types.
@@ -16,7 +16,7 @@ from chargeport.wire.documents import REF, Counts, Document, PageLinks
 
 Count = Annotated[int, Meta(ge=0)]
 InstantText = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
-"""An instant as the handlers write it."""
+"""An instant in the format of the handlers."""
 
 
 class SourceRow(SourceState, frozen=True, kw_only=True):

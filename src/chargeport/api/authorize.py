@@ -55,7 +55,7 @@ async def show(request: Request) -> Response:
 
 
 async def decide(request: Request) -> Response:
-    """Handle the form that the person sent."""
+    """Process the form that the person sent."""
     if is_foreign(request):
         raise Problem(ACCESS_DENIED, "Only the page itself may send this form.")
     try:
@@ -118,7 +118,7 @@ async def _cars(request: Request, requested: ConnectRequest) -> list[Vehicle]:
 async def _decided(
     request: Request, to: Destination, requested: ConnectRequest, *, user: str, cars: Sequence[Vehicle], form: Form
 ) -> Response:
-    """Connect what was chosen, and send the person back. Raises RefusedError where nothing was."""
+    """Connect the chosen vehicles, and redirect the person. Raises RefusedError if none was chosen."""
     if form.get("action") != ["allow"]:
         raise RefusedError("access_denied", "The person did not allow it.")
     chosen = [car for car in cars if car.id in form.get("vehicle", [])]
@@ -164,17 +164,17 @@ def _redirect(request: Request, address: str, *headers: Header) -> Response:
 
 
 def retry_page() -> str:
-    """Return a page that loads itself anew: a browser coming from another site omits the session's cookie at first."""
+    """Return a page that reloads itself: after a link from another site, a browser first omits the session's cookie."""
     return _document("Connect", '<p><a href="">Go on</a></p>', '<meta http-equiv="refresh" content="0">')
 
 
 def failure_page(detail: str) -> str:
-    """Return a page with what is wrong in the application's request, for a person who can only report it to its makers."""
+    """Return a page with the error in the application's request, for a person who can only report it to the developers."""
     return _document("Connect", f"<h1>This application can't be connected</h1>{_alert(detail)}")
 
 
 def sign_in_page(application: str, wrong: str | None = None) -> str:
-    """Return the form to sign in with."""
+    """Return the sign-in form."""
     return _document(
         "Sign in",
         f"<h1>Sign in</h1><p><b>{escape(application)}</b> asks to read your vehicles.</p>{_alert(wrong)}"
@@ -190,7 +190,7 @@ def sign_in_page(application: str, wrong: str | None = None) -> str:
 def choice_page(
     application: str, user: str, requested: ConnectRequest, cars: Sequence[Vehicle], wrong: str | None = None
 ) -> str:
-    """Return the form to choose vehicles and permissions with."""
+    """Return the form for the choice of vehicles and permissions."""
     kind = "radio" if requested.is_single else "checkbox"
     listed = "".join(
         f'<label><input type="{kind}" name="vehicle" value="{escape(car.id)}"> {escape(_called(car))}</label>' for car in cars

@@ -1,4 +1,4 @@
-"""What the routes of commands and charge schedules answer, as types: the OpenAPI document has their schemas.
+"""The answers of the routes of commands and charge schedules, as types: the OpenAPI document has their schemas.
 
 The answers are written as mappings; a test checks each of them against these types.
 """

@@ -1,4 +1,4 @@
-"""The routes by which something is done rather than read: part of the table in `api.routes`."""
+"""The routes of commands and of the simulator: part of the table in `api.routes`."""
 
 from typing import Final
 

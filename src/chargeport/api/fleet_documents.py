@@ -1,4 +1,4 @@
-"""What `GET /fleet` and `GET /v3/compatible-vehicles` answer, as types: the OpenAPI document has their schemas.
+"""The answers of `GET /fleet` and `GET /v3/compatible-vehicles`, as types: the OpenAPI document has their schemas.
 
 Both are written as mappings; a test checks every answer against these types.
 """

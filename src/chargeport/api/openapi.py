@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made from the routes and the catalogue."""
+"""The OpenAPI 3.1 document, generated from the routes and the catalogue."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -60,7 +60,7 @@ _REDIRECT: Final = {
     "headers": {"Location": {"description": "Where to.", "schema": {"type": "string", "format": "uri"}}},
 }
 _OPTIONAL: Final = frozenset({"ClockWish", "ExpiryWish", "SimulatorAction", "TokenWish"})
-"""Bodies that may be left out: an empty one is an object without members."""
+"""Bodies that may be empty: an empty body is an object without members."""
 _FORM: Final = "application/x-www-form-urlencoded"
 _LINES: Final = "application/x-ndjson"
 _RATE_HEADERS: Final = {
@@ -168,7 +168,7 @@ def _responses(route: Route) -> dict[str, Any]:
     if any(parameter.name == "if-none-match" for parameter in route.parameters):
         responses["304"] = {"description": "What the client has still holds."}
     by_status: dict[int, list[ErrorKind]] = {}
-    # A token or secret that is wrong may be one too many; a body without a token counts against the budget of such.
+    # A wrong token or secret may exceed the limit; a body without a token counts against the budget of such bodies.
     token = () if route.open else (UNAUTHORIZED,)
     body = (TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA) if route.body is not None else ()
     guessed = (RATE_LIMITED,) if UNAUTHORIZED in (*token, *route.errors) else ()
@@ -196,7 +196,7 @@ def _error_bodies(kinds: list[ErrorKind], route: Route) -> list[str]:
         return ["NothingAccepted"]
     if route.answer != "Token" or INTERNAL in kinds:
         return ["Error"]
-    # What is refused before the credentials are looked at may be refused by the server at large, too.
+    # Errors that are detected before the credentials are checked may also come from outside the route.
     return ["OAuthError"] if kinds[0].status in (400, 401) else ["OAuthError", "Error"]
 
 

@@ -1,4 +1,4 @@
-"""The routes that people use who look at many vehicles, at charging sessions, and after the server: a part of the table."""
+"""The routes for overviews of vehicles, charging sessions and administration: part of the table in `api.routes`."""
 
 from typing import Final
 

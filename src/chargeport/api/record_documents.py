@@ -1,6 +1,6 @@
-"""What the routes of charging sessions answer, as types: the OpenAPI document has their schemas.
+"""The answers of the routes of charging sessions, as types: the OpenAPI document has their schemas.
 
-The rows are those of files and commands, too, with the same names; a test checks every answer against these types.
+Files and commands have the same rows, with the same names; a test checks every answer against these types.
 """
 
 from typing import Annotated, Final

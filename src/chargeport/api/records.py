@@ -1,4 +1,4 @@
-"""Charging sessions over the API: all that is known of each, totals, files, and what people change about them."""
+"""Charging sessions over the API: sessions with all details, totals, files, and people's edits."""
 
 import io
 from collections.abc import Iterable
@@ -34,7 +34,7 @@ MAX_BYTES: Final = 65_536
 
 
 async def list_records(request: Request) -> Response:
-    """Return the sessions of the application's vehicles, newest first, with totals of all that fit."""
+    """Return the sessions of the application's vehicles, newest first, with totals of all that match."""
     grant = await request.allowed(Permission.READ_CHARGE_RECORDS)
     parameters, page = parameters_of(request), paging.requested_page(request.query, default_size=100, max_size=MAX_SIZE)
     form, zone = parameters.get(FORM, "json"), _zone(parameters.get(ZONE, "UTC"))
@@ -82,7 +82,7 @@ def _shown_edit(body: str, *, sees_places: bool) -> Any:
 
 
 async def change_records(request: Request) -> Response:
-    """Keep a person's change of a vehicle's sessions."""
+    """Store a person's change of a vehicle's sessions."""
     found = await _of_path(request, Permission.MANAGE)
     wish: Wish = await json_body(request, Wish, MAX_BYTES, wrong="The body is no change of a session")
     try:
@@ -107,7 +107,7 @@ class Paid(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _Wish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rename="camel"):
-    """A change as the API takes it; `type` says which."""
+    """A change as the API accepts it; `type` is its kind."""
 
 
 class SplitWish(_Wish, frozen=True, tag="split"):
@@ -215,7 +215,7 @@ def _at(instant: datetime) -> int:
     if instant.tzinfo is None:
         raise ChargeportError("An instant names its zone, as in 2026-05-01T10:00:00Z.")
     at = round(instant.timestamp() * 1000)
-    if not 0 <= at <= instants.LATEST_AT:  # by its zone it may lie outside of the calendar
+    if not 0 <= at <= instants.LATEST_AT:  # with its zone it may be outside of the calendar
         raise ChargeportError("An instant lies between 1970 and 9999, as 2026-05-01T10:00:00Z does.")
     return at
 
@@ -241,7 +241,7 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def _totals(rows: list[Row], zone: ZoneInfo) -> dict[str, Any]:
-    """Return sums of all rows, and by month, vehicle and place."""
+    """Return the sums of all rows, and by month, vehicle and place."""
 
     def month(row: Row) -> str:
         return datetime.fromisoformat(row["started_at"]).replace(tzinfo=UTC).astimezone(zone).strftime("%Y-%m")
@@ -261,7 +261,7 @@ def _totals(rows: list[Row], zone: ZoneInfo) -> dict[str, Any]:
 
 
 def _sum(rows: Iterable[Row]) -> dict[str, Any]:
-    """Return the number of sessions, their energy, losses and cost; unknown figures are in no sum, and are counted."""
+    """Return the number of sessions, their energy, losses and cost; unknown values are not in the sums, and are counted."""
     rows = list(rows)
     added = [row["energy_added_kwh"] for row in rows if row["energy_added_kwh"] is not None]
     drawn = [row["energy_drawn_kwh"] for row in rows if row["energy_drawn_kwh"] is not None]
@@ -284,7 +284,7 @@ def _sum(rows: Iterable[Row]) -> dict[str, Any]:
 
 
 def _file(request: Request, form: str, rows: list[Row]) -> Response:
-    """Return the rows as a file to keep."""
+    """Return the rows as a file to download."""
     output = io.BytesIO()
     with record_rows.opened_file(form, output) as sink:
         sink(rows)

@@ -1,4 +1,4 @@
-"""Reading a request's body: bounded, whether it is compressed or not; and bodies in Smartcar's form."""
+"""Read a request's body, limited in size before and after decompression; and bodies in Smartcar's form."""
 
 import asyncio
 import zlib
@@ -11,7 +11,7 @@ from chargeport.api.body_budget import Held
 from chargeport.api.request import Request
 from chargeport.errors import MALFORMED, TOO_LARGE, TOO_SLOW, UNSUPPORTED_MEDIA, Problem
 
-MAX_MEMBERS: Final = 64  # of one gzip body: each costs a copy of what follows it
+MAX_MEMBERS: Final = 64  # of one gzip body: each needs a copy of the following data
 
 BODY_WITHIN_S: Final = 60  # 8 MiB at a megabit a second
 
@@ -25,7 +25,7 @@ T = TypeVar("T")
 async def read_body(request: Request, max_bytes: int) -> bytes:
     """Return the body, unpacked if it is gzip, never more than `max_bytes`. Raises Problem (400, 408, 413, 415, 503).
 
-    What a caller sends who has shown no token counts against a budget that all such callers share.
+    The body of a caller without a token counts against a budget that all such callers share.
     """
     encoding = (request.header(b"content-encoding") or b"identity").decode("latin-1").strip().lower()
     if encoding not in ("identity", "gzip", "x-gzip"):
@@ -42,7 +42,7 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
 
 
 async def _received(request: Request, max_bytes: int, held: Held | None) -> bytes:
-    """Return the body as it came."""
+    """Return the body as it was received."""
     chunks, size = [], 0
     try:
         async with asyncio.timeout(BODY_WITHIN_S):
@@ -78,7 +78,7 @@ def unpacked(body: bytes, max_bytes: int) -> bytes:
         if not unpacker.eof:
             raise Problem(MALFORMED, "The gzip body ends too early.")
         parts.append(part)
-        body = unpacker.unused_data  # gzip files may be put one behind the other
+        body = unpacker.unused_data  # gzip files may be concatenated
     return b"".join(parts)
 
 

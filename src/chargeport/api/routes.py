@@ -1,4 +1,4 @@
-"""Every route, written once: the router, the OpenAPI document and the docs are made from this table.
+"""The table of all routes, from which the router, the OpenAPI document and the docs are generated.
 
 Paths of Smartcar's API (`v3`) answer with and without the prefix `/v3`. A path may end in a slash.
 """

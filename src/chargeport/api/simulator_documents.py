@@ -1,4 +1,4 @@
-"""What the routes of the simulator answer, as types: the OpenAPI document has their schemas.
+"""The answers of the routes of the simulator, as types: the OpenAPI document has their schemas.
 
 The answers are written as mappings; a test checks each of them against these types.
 """

@@ -1,4 +1,4 @@
-"""What the routes of webhooks and subscriptions take and answer, as types: the OpenAPI document has their schemas.
+"""The bodies and answers of the routes of webhooks and subscriptions, as types: the OpenAPI document has their schemas.
 
 The answers are written as mappings; a test checks each of them against these types.
 """

@@ -1,4 +1,4 @@
-"""The routes of webhooks and subscriptions: a part of the table."""
+"""The routes of webhooks and subscriptions: part of the table in `api.routes`."""
 
 from typing import Final
 
