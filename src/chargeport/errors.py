@@ -1,7 +1,7 @@
-"""Every error that a person or client may meet.
+"""All errors that are reported to people and clients.
 
     ChargeportError
-    ├── SettingError        a setting is invalid: names it, and the allowed values
+    ├── SettingError        a setting is invalid: the text names it, and the allowed values
     ├── StartError          the server can't start: a port in use, a database that can't be opened
     ├── StoreError          the database can't be read or written now
     │   └── SchemaError     the database was written by a newer Chargeport
@@ -63,8 +63,8 @@ def instead_of(name: str, known: Iterable[str]) -> str:
 class ErrorKind:
     """A kind of error in answers: HTTP status, Smartcar's type and code, and a title.
 
-    Types and codes are Smartcar's taxonomy (their documentation, and captures of live answers). `cause` is a sentence about
-    what has happened, `way_out` one about what the reader can do; `resolution` is Smartcar's value for programs.
+    Types and codes are Smartcar's taxonomy (their documentation, and captures of live answers). `cause` is a sentence that
+    describes the error, `way_out` one that describes the remedy; `resolution` is Smartcar's value for programs.
     """
 
     __slots__ = ("cause", "code", "resolution", "slug", "status", "title", "type", "way_out")

@@ -1,4 +1,4 @@
-"""All settings. Each struct is a table of `chargeport.toml`, each field a key: type, bounds, default, meaning.
+"""All settings. Each struct is a table of `chargeport.toml`, each field a key with its type, bounds, default and meaning.
 
 The reference in the docs is generated from them; `config` reads them from flags, the environment and the file.
 """
@@ -224,7 +224,7 @@ class RetentionSettings(Table, frozen=True):
     ] = 365
 
     def of(self, group: str) -> tuple[int | None, int | None]:
-        """Return for how many days a signal group's runs and hours are kept; None: for good. Raises SettingError."""
+        """Return for how many days a signal group's runs and hours are retained; None: permanently. Raises SettingError."""
         of_group = [getattr(self, f"{group.lower()}_{key}", None) for key in ("raw_days", "hourly_days")]
         raw_days = self.raw_days if of_group[0] is None else of_group[0]
         hourly_days = self.hourly_days if of_group[1] is None else of_group[1]

@@ -1,7 +1,7 @@
-"""Smartcar's taxonomy of errors: every type and code that their API has.
+"""Smartcar's taxonomy of errors: every type and code of their API.
 
-This server itself has use for some; a simulator answers with any of them on demand. Statuses, codes and resolutions are those
-of their documentation and of captures of live answers: see docs/evidence/smartcar-errors.md.
+This server itself uses some of them; a simulator answers with any of them on demand. Statuses, codes and resolutions are from
+their documentation and from captures of live answers: see docs/evidence/smartcar-errors.md.
 """
 
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ _RETRY, _SUPPORT, _AGAIN = "RETRY_LATER", "CONTACT_SUPPORT", "REAUTHENTICATE"
 
 
 class _Group(NamedTuple):
-    """Kinds of one type that a client gets out of alike: after those that the server itself has use for, codes with causes."""
+    """Kinds of one type with the same remedy: `known` are those that the server itself uses, `causes` the others, by code."""
 
     status: int
     type: str
@@ -161,10 +161,10 @@ _GROUPS: Final = (
         },
     ),
 )  # fmt: skip
-"""Those that have several codes have the usual one first."""
+"""The groups of kinds; a type with several codes has the usual one first."""
 
 SMARTCAR_KINDS: Final = {(kind.type, kind.code): kind for group in _GROUPS for kind in group.kinds()}
-"""Every kind by type and code; of a type the usual one first."""
+"""All kinds by type and code; of a type the usual one first."""
 
 DOCUMENTED: Final = (*ERROR_KINDS, *(kind for kind in SMARTCAR_KINDS.values() if kind not in ERROR_KINDS))
-"""Every kind that an answer of this server may have, with its place on the page of errors."""
+"""All kinds of errors in answers of this server, with their anchors on the page of errors."""

@@ -28,7 +28,7 @@ _log = logging.getLogger("chargeport.workers")
 
 
 class Worker(NamedTuple):
-    """What a worker gets from the parent."""
+    """The data that a worker receives from the parent."""
 
     number: int
     total: int
@@ -42,7 +42,7 @@ class Worker(NamedTuple):
     parent: int
     """A descriptor that becomes readable when the parent has ended."""
     report_ready: Callable[[], None]
-    """To call once requests are answered."""
+    """To be called once requests are answered."""
 
 
 class Workers:

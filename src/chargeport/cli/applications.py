@@ -163,7 +163,7 @@ def token(*, client_id: ClientId, database: Database = None, as_json: Json = Fal
     if as_json:
         print_json({"access_token": issued, "token_type": "Bearer", "expires_in": TOKEN_LIFE_S})
     else:
-        say(issued)  # alone on standard output, so that $(chargeport app token …) is the token
+        say(issued)  # standard output has only the token, for $(chargeport app token …)
 
 
 def permissions_shown(permissions: frozenset[Permission]) -> str:
@@ -182,7 +182,7 @@ async def names(store: Store) -> dict[str, str]:
 
 
 def _fields(application: Application) -> dict[str, Any]:
-    """Return what may be shown of an application."""
+    """Return the members of an application without its secrets."""
     from chargeport.wire.envelope import iso
 
     return {

@@ -1,4 +1,4 @@
-"""`chargeport backup` and `chargeport restore`: the whole database, in one file and back."""
+"""`chargeport backup` and `chargeport restore`: copy the whole database to a file and back."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any

@@ -1,4 +1,4 @@
-"""`chargeport command`: what vehicles were made to do, and what came of it."""
+"""`chargeport command`: commands to vehicles, and their outcomes."""
 
 from typing import Annotated, Any
 
@@ -61,6 +61,6 @@ def _shown(each: StoredCommand) -> dict[str, Any]:
 
 
 def _value(parameters: str) -> str | None:
-    """Return the limit that was to be set, or the kind of schedule; None for other commands."""
+    """Return the limit to set, or the kind of schedule; None for other commands."""
     decoded = msgspec.json.decode(parameters)
     return f"{decoded['percent']} %" if "percent" in decoded else decoded.get("scheduleType")

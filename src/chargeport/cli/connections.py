@@ -1,4 +1,4 @@
-"""`chargeport connection`: which application may read which user's vehicle."""
+"""`chargeport connection`: the connections of applications to users' vehicles."""
 
 import uuid
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""`chargeport demo`: a server with simulated cars, and how to query it."""
+"""`chargeport demo`: a server with simulated cars, and examples of requests."""
 
 import asyncio
 import shlex
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from chargeport.clock import SimulatedClock
     from chargeport.simulation.scenario import Scenario
 
-LISTED: Final = 12  # cars; a fleet of hundreds would push the rest off the screen
+LISTED: Final = 12  # cars; more would move the other lines off the screen
 
 DemoFile = Annotated[
     str | None,
@@ -63,9 +63,9 @@ def demo(
     try:
         url = database or f"sqlite:///{folder}/demo.db"
         flags = {("database", "url"): url, ("server", "host"): host, ("server", "port"): port}
-        # Webhooks of a demo that only this machine can reach may go to this machine.
+        # A demo that only this machine can reach may send webhooks to this machine.
         flags |= {("webhooks", "allow_private_targets"): is_loopback(host)}
-        if frozen:  # the same at every run
+        if frozen:  # the same cars at every run
             flags |= {("staleness", "learn"): False, ("webhooks", "retry_jitter"): 0}
         settings = config.load(environ={}, flags=flags)
         log_lines.begin("WARNING", "%(levelname)s %(name)s: %(message)s")
@@ -105,7 +105,7 @@ async def _demo(settings: Settings, clock: "SimulatedClock", count: int, scenari
 
 
 async def refuse_other_cars(store: Store, database: str) -> None:
-    """Raise StartError where the database has cars that are not simulated: they are somebody's own."""
+    """Raise StartError if the database has cars that are not simulated: they are real cars of a person."""
     from chargeport import demo as hosted
 
     others = [vehicle for vehicle in await every(store.vehicles.vehicles) if vehicle.mode != hosted.SIMULATED]
@@ -118,7 +118,7 @@ async def refuse_other_cars(store: Store, database: str) -> None:
 
 
 def announce(url: str, facts: dict[str, Any], database: Path, as_json: bool) -> None:
-    """Print where the demo is, and how to query it."""
+    """Print the URL of the demo, and examples of requests."""
     guest = facts.pop("sign_in", None)
     if as_json:
         print_json({"url": url} | facts)
@@ -159,7 +159,7 @@ def _commands(first: str, database: Path) -> tuple[str, ...]:
 
 
 def _requests(url: str, facts: dict[str, Any]) -> tuple[tuple[str, str], ...]:
-    """Return requests with their titles; each can be pasted by itself, however long its line is."""
+    """Return requests with their titles; each is one line, so that it can be pasted separately."""
     first = facts["vehicles"][0]["id"]
     vehicle = f"{url}/v3/vehicles/{first}"
     bearer = f"-H 'Authorization: Bearer {facts['token']}'"

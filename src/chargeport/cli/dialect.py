@@ -1,4 +1,4 @@
-"""`chargeport dialect check`: what a dialect makes of a message, field by field, and rows to begin with for the rest."""
+"""`chargeport dialect check`: the meaning of a message in a dialect, field by field, and draft rows for the other fields."""
 
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -25,7 +25,7 @@ group = typer.Typer(help="Dialects: what the messages of a system mean.", no_arg
 
 
 class Meaning(msgspec.Struct, frozen=True):
-    """What one field came to: a signal with its value, or why nothing."""
+    """The meaning of one field: a signal with its value, or why there is none."""
 
     field: str | None
     content: Any
@@ -91,7 +91,7 @@ def _payload(text: str) -> bytes:
 
 
 def _meanings(dialect: Dialect, payload: bytes, topic: str) -> list[Meaning]:
-    """Return the meaning of a payload: its fields with the rows that read them, and what is left over."""
+    """Return the meaning of a payload: its fields with the rows that read them, and the fields that no row reads."""
     delivery = Delivery(
         source="check", dialect=dialect.name, payload=payload, received_at=SystemClock().now(), topic=topic, vehicle="car"
     )
@@ -128,7 +128,7 @@ def _short(content: Any) -> str | None:
 
 
 def _draft(found: list[Meaning]) -> None:
-    """Print rows to begin with for the fields that no row reads."""
+    """Print draft rows for the fields that no row reads."""
     unknown = [
         meaning for meaning in found if meaning.field is not None and meaning.signal is None and _UNKNOWN in (meaning.why or "")
     ]

@@ -1,4 +1,4 @@
-"""`chargeport doctor`: what is wrong with this installation, and what to do about it."""
+"""`chargeport doctor`: check this installation, and describe how to correct it."""
 
 import http.client
 import json
@@ -61,7 +61,7 @@ def _examine(flags: dict[tuple[str, str], str | int | None]) -> Iterator[Check]:
 
 
 def _port(settings: Settings) -> Check:
-    """Check whether the server could listen, or a Chargeport does already."""
+    """Check whether the server can listen at its port, or a Chargeport listens there already."""
     from chargeport import web
 
     server = settings.server

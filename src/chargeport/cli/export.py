@@ -1,4 +1,4 @@
-"""`chargeport export`: what is stored, in a file that other programs read and `import` takes back."""
+"""`chargeport export`: write stored readings to a file, for other programs and for `import`."""
 
 import sys
 from collections.abc import Iterator
@@ -72,7 +72,7 @@ def export(
 
 
 async def _export(store: Store, selection: Selection, output: BinaryIO, form: Format, bare: bool) -> int:
-    """Write a selection; how many readings it had."""
+    """Write a selection; return the number of its readings."""
     from chargeport.ingest import export_forms
 
     count = 0
@@ -85,7 +85,7 @@ async def _export(store: Store, selection: Selection, output: BinaryIO, form: Fo
 
 
 def _form(file: str, form: Format | None) -> tuple[Format, bool]:
-    """Return the form that is meant, and whether it is to be compressed."""
+    """Return the format of the file, and whether it is compressed."""
     packed = file.endswith(".gz")
     name = file.removesuffix(".gz")
     chosen = form or ("ndjson" if file == STDOUT else SUFFIXES.get(Path(name).suffix.lower()))
@@ -100,7 +100,7 @@ def _form(file: str, form: Format | None) -> tuple[Format, bool]:
 
 @contextmanager
 def _output(file: str, *, packed: bool) -> Iterator[BinaryIO]:
-    """Open the output. A file appears when all of it is written: an interrupted export leaves an old one as it is."""
+    """Open the output. A file is replaced when the new one is complete: an interrupted export does not change the old one."""
     if file == STDOUT:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()

@@ -1,4 +1,4 @@
-"""`chargeport import`: readings from a file, through the same checks as those that come over HTTP."""
+"""`chargeport import`: readings from a file, with the same checks as readings over HTTP."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from chargeport.cli.importer import Importer, Plan
 
 STDIN: Final = "-"
-SOURCE: Final = "import"  # of readings that name none
+SOURCE: Final = "import"  # of readings without a source
 
 SHOWN_UNKNOWN: Final = 20  # names of columns that are printed
 
@@ -136,7 +136,7 @@ async def _imported(store: Store, file: str, plan: "Plan", form: "Form | None", 
 def _form(
     settings: Settings, dialect: str | None, time: str | None, zone: ZoneInfo | None, time_format: str | None
 ) -> "Form | None":
-    """Return the form in which the file is to be read; None for one of ours. Raises ChargeportError."""
+    """Return the parameters for reading the file; None for our own format. Raises ChargeportError."""
     from chargeport.cli import import_dialect
 
     options = {"--time": time, "--zone": zone, "--time-format": time_format}
@@ -180,7 +180,7 @@ def _print(found: dict[str, Any], dry_run: bool) -> None:
 
 @contextmanager
 def _input(file: str) -> Iterator[tuple[BinaryIO, Any]]:
-    """Open the file, unpacked; yield it and a function that returns how much was read. Raises StartError, ChargeportError."""
+    """Open the file, decompressed; yield it and a function that returns the share read. Raises StartError, ChargeportError."""
     import gzip
     import io
 

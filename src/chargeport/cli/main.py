@@ -1,4 +1,4 @@
-"""`chargeport`: the command line. An error of ours is one sentence and a non-zero exit, never a traceback."""
+"""`chargeport`: the command line. An expected error is one sentence and a non-zero exit, never a traceback."""
 
 import importlib
 import os
@@ -15,14 +15,14 @@ from chargeport.errors import ChargeportError
 NAME: Final = "chargeport"
 FAILED: Final = 1
 MISUSED: Final = 2
-INTERRUPTED: Final = 130  # as shells say it: 128 and SIGINT
+INTERRUPTED: Final = 130  # as in shells: 128 plus SIGINT
 
-# Typer keeps the name of what it raises for a wrong command line to itself; BadParameter is the public one of its kind.
+# The base class of Typer's errors for a wrong command line is not public; it is found as a base of BadParameter.
 _Misuse: Final = typer.BadParameter.__mro__[1]
 
 
 class Entry(NamedTuple):
-    """A command or a group of commands: where it is, and its summary, so that the list of all needs none of them."""
+    """A command or group: its module and its summary, so that the list of all commands needs to import none of them."""
 
     name: str
     module: str
@@ -101,7 +101,7 @@ def build(command: str | None = None) -> typer.Typer:
         help="The open, self-hosted charge-signals server.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
-        rich_markup_mode=None,  # what draws frames around help takes as long to load as all the rest
+        rich_markup_mode=None,  # the library that draws frames around help takes as long to load as all the rest
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     made.callback()(main)
@@ -148,7 +148,7 @@ def main(
 def run(arguments: Sequence[str] | None = None) -> None:
     """Run the command line, and exit."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a dash that an old terminal can't show is no reason to fail
+        if hasattr(stream, "reconfigure"):  # a character that a terminal can't show is no error
             stream.reconfigure(errors="backslashreplace")
     sys.exit(_exit_code(arguments))
 
@@ -181,7 +181,7 @@ def _exit_code(arguments: Sequence[str] | None) -> int:
         return FAILED
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
-    except BrokenPipeError:  # whoever read our output has seen enough
+    except BrokenPipeError:  # the reader of the output has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return FAILED
     except Exception as error:
@@ -203,7 +203,7 @@ def _missing(error: Exception, arguments: Sequence[str]) -> list[str]:
 
 
 def _misused(error: Exception, arguments: Sequence[str]) -> int:
-    """Print what is wrong with the command line. A group that was named without a command shows its help instead."""
+    """Print the error of the command line. A group without a command prints its help instead."""
     context = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError":
         print(error, file=sys.stderr)

@@ -1,4 +1,4 @@
-"""`chargeport migrate`: a database brought up to date, copied to a server, or spread over several."""
+"""`chargeport migrate`: upgrade a database's schema, copy a database to a server, or distribute it over several."""
 
 from typing import Annotated, Any
 
@@ -68,7 +68,7 @@ def _brought_up_to_date(url: str) -> tuple[list[str], int]:
 
 
 def _copied(source: str, target: str) -> dict[str, int]:
-    """Copy a database; how many rows each table has."""
+    """Copy a database; return the number of rows of each table."""
     import asyncio
 
     if urls.is_missing(source):

@@ -1,4 +1,4 @@
-"""`chargeport record`: what a person knows better of a charging session. Originals stay, and every edit can be taken back."""
+"""`chargeport record`: people's edits of charging sessions. Originals are retained, and every edit can be undone."""
 
 from collections.abc import Callable
 from typing import Annotated, Final
@@ -142,7 +142,7 @@ def undo(
 
 
 def _add(database: str | None, name: str, ids: list[str], change: Callable[[list[Seen]], Edit], as_json: bool) -> None:
-    """Keep an edit of these records, if it fits. A server that runs shows it within seconds."""
+    """Store an edit of these records, if it applies. A running server shows it within seconds."""
 
     async def add(store: Store) -> int:
         found = await states_of(store, name)

@@ -27,7 +27,7 @@ from chargeport.store.records import Vehicle
 
 STDIN: Final = "-"
 SHOWN: Final = 10
-UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")  # how a file of Excel's "Unicode text" begins
+UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")  # the first bytes of a file of Excel's "Unicode text"
 HUNDRED: Final = 100
 
 Drawn = Annotated[

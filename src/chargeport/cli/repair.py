@@ -1,4 +1,4 @@
-"""`chargeport repair`: put right what a fault of the machine left in the database."""
+"""`chargeport repair`: correct data that a fault of the machine left in the database."""
 
 from collections import Counter
 from typing import Final
@@ -16,13 +16,13 @@ from chargeport.store.audit import Act
 from chargeport.store.protocols import Store
 from chargeport.store.records import Vehicle
 
-AHEAD_MS: Final = 300_000  # a source's clock may be ahead by so much
+AHEAD_MS: Final = 300_000  # by which a source's clock may be ahead
 
 group = typer.Typer(help="Repairs: put right what a fault of the machine left in the database.", no_args_is_help=True)
 
 
 class Ahead(msgspec.Struct, frozen=True):
-    """What a source reported of a vehicle with times ahead of the clock: how many latest values, and up to when."""
+    """The values that a source reported of a vehicle with times ahead of the clock: their number, and the last time."""
 
     vehicle: Vehicle
     source: str
@@ -67,7 +67,7 @@ def clock(*, yes: Yes = False, database: Database = None, as_json: Json = False)
 
 
 async def ahead(store: Store, clock: Clock) -> list[Ahead]:
-    """Return what each source reported of each vehicle with times ahead of the clock."""
+    """Return the values with times ahead of the clock, by source and vehicle."""
     limit, found = clock.now() + AHEAD_MS, []
     for vehicle in await every(store.vehicles.vehicles):
         known = await store.readings.signals(vehicle.id)

@@ -1,4 +1,4 @@
-"""`chargeport share`: links that show one car to whoever has them, read-only and without signing in."""
+"""`chargeport share`: links that show one car, read-only and without sign-in."""
 
 from typing import Annotated, Any
 

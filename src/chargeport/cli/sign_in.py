@@ -28,7 +28,7 @@ Hours = Annotated[int, typer.Option("--hours", min=1, max=720, help="For how lon
 
 
 def people(store: Store) -> SignIn:
-    """Return the sign-in of the users of this store."""
+    """Return the sign-in service of this store."""
     clock = SystemClock()
     return SignIn(store, Access(store, clock), clock)
 
@@ -126,14 +126,14 @@ def _print_link(name: str, url: str, hours: int, as_json: bool) -> None:
 
 
 def say_aside(sentence: str) -> None:
-    """Print a remark on standard error, so that standard output has the link alone."""
+    """Print a remark on standard error, so that standard output contains only the link."""
     from chargeport.cli.output import console
 
     console(errors=True).print(sentence, style="dim")
 
 
 def _entered_password() -> str:
-    """Read a new password: twice in a terminal, else a line of standard input. Raises ChargeportError."""
+    """Read a new password: twice in a terminal, else one line of standard input. Raises ChargeportError."""
     if sys.stdin.isatty():
         chosen = getpass.getpass(f"New password ({MIN_PASSWORD} characters or more): ")
         if getpass.getpass("Again: ") != chosen:
@@ -146,7 +146,7 @@ def _entered_password() -> str:
 
 
 def _browser(agent: str) -> str:
-    """Return the name and system of a browser, in a word or two."""
+    """Return the name and system of a browser."""
     names = ("Edg", "OPR", "Firefox", "HeadlessChrome", "Chrome", "Safari")
     found = next((name for name in names if f"{name}/" in agent), agent.partition("/")[0][:20])
     systems = ("Android", "iPhone", "iPad", "Windows", "Mac OS", "Linux")

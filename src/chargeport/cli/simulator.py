@@ -50,7 +50,7 @@ RetryAfter = Annotated[
 Latency = Annotated[
     float | None, typer.Option("--latency", metavar="SECONDS", help="How late the answer is.", show_default=False)
 ]
-SHORT_ID: Final = 8  # characters, which every command takes for the whole
+SHORT_ID: Final = 8  # characters, which every command accepts instead of the whole id
 _CONNECTION: Final = {"url": Url, "token": Token, "database": Database, "as_json": Json}
 
 group = typer.Typer(help="Simulated cars: plug in, drive, fall silent; and the clock they live by.", no_args_is_help=True)
@@ -148,7 +148,7 @@ def fault(
     if (type_, webhook, latency_s) != (None,) * 3:
         client.post("/simulator/faults", {name: value for name, value in body.items() if value is not None})
     faults = client.get("/simulator/faults")["data"]
-    if expire_tokens:  # last: the token of this command ends, too
+    if expire_tokens:  # last, because it also ends the token of this command
         client.post("/simulator/tokens/expire")
     if as_json:
         print_json(faults)
@@ -158,7 +158,7 @@ def fault(
 
 
 def _what(fault: dict[str, Any]) -> str:
-    """Return in a few words what goes wrong."""
+    """Return a short description of a fault."""
     error = "/".join(part for part in (fault.get("type"), fault.get("code")) if part)
     late = f"{fault['latencySeconds']:g} s late" if "latencySeconds" in fault else None
     return ", ".join(part for part in (fault.get("webhook"), error, late) if part)
@@ -169,7 +169,7 @@ def _clock_facts(state: dict[str, Any]) -> dict[str, str]:
 
 
 def _found(client: Client, name: str) -> str:
-    """Return the id of the simulated car that is meant. Raises NotFoundError."""
+    """Return the id of the only simulated car whose id, make or model begins with this text. Raises NotFoundError."""
     cars, typed_name = client.get("/simulator")["vehicles"], name.strip().lower()
     near = [
         car["id"]

@@ -1,4 +1,4 @@
-"""`chargeport source forget`: erase what a source reported, where an import was wrong or a box reported the wrong car."""
+"""`chargeport source forget`: erase the readings of a source, such as after a wrong import or reports of the wrong car."""
 
 from typing import Annotated, Final
 
@@ -74,6 +74,6 @@ async def _forget(
 
 
 def _time(start: int | None, end: int | None) -> str:
-    """Return the bounds in words."""
+    """Return the bounds as text."""
     bounds = [(word, at) for word, at in (("from", start), ("before", end)) if at is not None]
     return "".join(f" {word} {(EPOCH + at * MILLISECOND):%Y-%m-%d %H:%M:%S} UTC" for word, at in bounds)

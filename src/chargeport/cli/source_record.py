@@ -1,4 +1,4 @@
-"""`chargeport source record`: what one source says, as a redacted recording that can be looked at, shared and replayed."""
+"""`chargeport source record`: record the messages of one source, redacted, for inspection, sharing and replay."""
 
 import asyncio
 from collections.abc import Sequence
@@ -23,10 +23,10 @@ from chargeport.store.protocols import Store
 from chargeport.store.records import Page
 
 ASIDE: Final = "-recorder"
-"""What the recorder's own name ends in: beside the running server it must not take its place at a broker."""
-OWN_NAMES: Final = ("client_id", "group", "durable")  # of settings that say by which name a broker knows us
-MAX_CARS: Final = 10_000  # whose names are looked for in everything; each costs a search in each message
-FOR_NOW: Final = {"mqtt": {"session_expiry_s": 0}}  # the broker is to queue nothing once the recorder is gone
+"""The suffix of the recorder's own name at a broker: it must differ from the name of the running server."""
+OWN_NAMES: Final = ("client_id", "group", "durable")  # the settings with our name at a broker
+MAX_CARS: Final = 10_000  # whose names are searched in each message
+FOR_NOW: Final = {"mqtt": {"session_expiry_s": 0}}  # the broker must not queue messages after the end of the recorder
 
 
 def record(
@@ -59,7 +59,7 @@ def record(
 
 
 class _End:
-    """When to stop."""
+    """The condition of the end of a recording."""
 
     def __init__(self, seconds: float, count: int | None) -> None:
         self.seconds = seconds
@@ -87,7 +87,7 @@ async def _recorded(
                     await _listen(built.source, recorder, end)
                 except SourceError:
                     if not recorder.written:
-                        _remove(file)  # the next try may have the name
+                        _remove(file)  # so that the next attempt can use the name
                     raise
                 return {"written": recorder.written, "left_out": recorder.left_out, "full": recorder.full}
         except SourceError as error:
@@ -99,7 +99,7 @@ def _remove(file: Path) -> None:
 
 
 def _table(settings: Settings, name: str) -> dict[str, Any]:
-    """Return the source's settings, under names of its own. Raises NotFoundError, ChargeportError."""
+    """Return the source's settings, with different names at brokers. Raises NotFoundError, ChargeportError."""
     found = next((table for table in settings.sources if table.get("name") == name), None)
     if found is None:
         raise NotFoundError(
@@ -107,7 +107,7 @@ def _table(settings: Settings, name: str) -> dict[str, Any]:
             ' itself: write record = "FOLDER" in [ingest] and start it anew.'
         )
     own = {key: f"{found[key]}{ASIDE}" for key in OWN_NAMES if isinstance(found.get(key), str)}
-    # A group or consumer that the settings do not name has a usual name, which the server's own source then has.
+    # Without a group or consumer in the settings, the server's source uses a default name.
     usual = {"kafka": {"group": f"chargeport{ASIDE}"}, "nats": {"durable": f"chargeport{ASIDE}"}}.get(
         str(found.get("type")), {}
     )
@@ -115,14 +115,14 @@ def _table(settings: Settings, name: str) -> dict[str, Any]:
 
 
 async def _aliases(store: Store) -> list[str]:
-    """Return the names of the cars: none of them may be in a recording."""
+    """Return the names of the cars, which must not be in a recording."""
     cars, _ = await store.vehicles.vehicles(Page(1, MAX_CARS))
     names = {name for car in cars for alias in car.aliases for name in (alias, alias.rpartition(":")[2])}
     return sorted(name for name in names if len(name) >= MIN_NAME)
 
 
 async def _listen(source: Source, recorder: Recorder, end: _End) -> None:
-    """Run the source until it is time. Raises SourceError."""
+    """Run the source until the end of the recording. Raises SourceError."""
 
     async def emit(messages: Sequence[RawMessage | Delivery]) -> None:
         room = None if end.count is None else end.count - recorder.written

@@ -1,4 +1,4 @@
-"""`chargeport source replay`: recordings, and what could not be understood before, through today's tables once more."""
+"""`chargeport source replay`: read recordings, or the messages of issues, again with the present dialects."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -24,7 +24,7 @@ from chargeport.store.protocols import Store
 if TYPE_CHECKING:
     from chargeport.ingest.pipeline import Pipeline
 
-SOURCE: Final = "recording"  # whose word it is, where nobody says
+SOURCE: Final = "recording"  # the default name of the source
 
 DialectName = Annotated[
     str | None,

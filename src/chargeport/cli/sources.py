@@ -1,4 +1,4 @@
-"""`chargeport source`: how the sources are, whether they can be reached, and what of them could not be understood."""
+"""`chargeport source`: the states of the sources, whether they can be reached, and their issues."""
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,7 +35,7 @@ group.command("record")(source_record.record)
 group.command("replay")(source_replay.replay)
 
 COLUMNS: Final = ("source", "station", "how it is")
-_SHOWN_MS: Final = 1_000  # a clock that is less off is right
+_SHOWN_MS: Final = 1_000  # smaller deviations of a clock are not shown
 
 
 @group.command("list")
@@ -59,7 +59,7 @@ def list_sources(*, database: Database = None, as_json: Json = False) -> None:
 
 
 class _Idle(msgspec.Struct, frozen=True):
-    """A source of the settings that no server has run yet."""
+    """A source in the settings that no server has run yet."""
 
     name: str | None
     type: str | None
@@ -165,7 +165,7 @@ def issues(
 
 
 async def _vehicles(store: Store, found: Sequence[IssueCount]) -> dict[tuple[str, str | None], Vehicle | None]:
-    """Return the vehicles that issues are about, by their source and what it calls them."""
+    """Return the vehicles of issues, by source and the source's name for the vehicle."""
     names = VehicleNames(store.vehicles, SystemClock())
     vehicles: dict[tuple[str, str | None], Vehicle | None] = {}
     for source, name in {(count.issue.source, count.issue.vehicle) for count in found}:
@@ -208,7 +208,7 @@ def _written(database: str | None, *, none_is_fine: bool) -> dict[str, tuple[Sou
 
 
 def station_rows(states: Iterable[SourceState], now: int) -> list[tuple[str, str, str]]:
-    """Return a row for each station of these sources, by name."""
+    """Return a row for each station of these sources, sorted by name."""
     return [
         (state.name, station.name, station_sentence(station, now))
         for state in states
@@ -217,7 +217,7 @@ def station_rows(states: Iterable[SourceState], now: int) -> list[tuple[str, str
 
 
 def station_sentence(station: StationStatus, now: int) -> str:
-    """Describe in one line the status of a station, and what its owner can do."""
+    """Describe in one line the status of a station, and what its owner can do about it."""
     times = "once" if station.refusals == 1 else f"{station.refusals} times"
     refused = f"refused {times}, last {ago(station.refused_at, now)}: {station.refused_because}"
     if station.refused_because is not None and not station.is_connected:
@@ -230,7 +230,7 @@ def station_sentence(station: StationStatus, now: int) -> str:
 
 
 def clock_words(offset_ms: int | None) -> str:
-    """Describe how far a station's clock is off; nothing where it is right or not known.
+    """Describe the deviation of a station's clock; an empty text if it is right or unknown.
 
     >>> clock_words(7_200_000), clock_words(-90_000), clock_words(400), clock_words(None)
     (', its clock is 2 h ahead', ', its clock is 90 s behind', '', '')

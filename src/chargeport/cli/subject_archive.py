@@ -1,4 +1,4 @@
-"""The archive of `chargeport data export`: everything that is stored of a vehicle or a person, with a page that explains it."""
+"""The archive of `chargeport data export`: everything that is stored of a vehicle or a person, with a README.md."""
 
 import json
 import tempfile
@@ -45,17 +45,17 @@ ABOUT: Final = {
     "person.json": "The person: the name that applications or the page know, sign-in, sessions of the page, connections.",
     "deeds.json": "What the person did, from the audit log: act, subject, address, detail, count, at and last_at.",
 }
-"""What each file of an archive has."""
+"""The contents of each file of an archive."""
 _INSTANTS: Final = "Numbers whose names end in `_at` are milliseconds since 1970, UTC; texts are ISO 8601."
 
 
 class Archive:
-    """A zip file under way."""
+    """A zip file that is being written."""
 
     def __init__(self, file: Path) -> None:
         self._zip = ZipFile(file, "w", ZIP_DEFLATED)
         self.counts: dict[str, int] = {}
-        """How many entries each file has."""
+        """The number of entries of each file."""
 
     async def add_vehicle(self, store: Store, vehicle: Vehicle, folder: str = "") -> None:
         """Add all that is stored of a vehicle."""
@@ -83,7 +83,7 @@ class Archive:
             self._add(f"{folder}{table}.json", [_opened(row) for row in found])
 
     async def add_person(self, store: Store, name: str) -> list[Connection]:
-        """Add all that is stored of a person; the connections. Raises NotFoundError."""
+        """Add all that is stored of a person; return their connections. Raises NotFoundError."""
         connections = await every(lambda page: store.access.connections(page, user_uuid=user_uuid_of(name)))
         user = await store.sign_in.user(name)
         if user is None and not connections:
@@ -101,7 +101,7 @@ class Archive:
         return connections
 
     def close(self, whose: str, made_at: int) -> None:
-        """Write the page that explains the files, and end."""
+        """Write README.md, which explains the files, and close the archive."""
         listed = [f"- `{name}` ({count}): {ABOUT[name.rpartition('/')[2]]}" for name, count in sorted(self.counts.items())]
         page = [f"# What Chargeport stores of {whose}", f"Made {iso(made_at)}. {_INSTANTS}", "\n".join(listed)]
         self._zip.writestr("README.md", "\n\n".join(page) + "\n")
@@ -121,7 +121,7 @@ def _connected(connection: Connection) -> dict[str, Any]:
 
 
 def _opened(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row with its document as JSON instead of a text, where it is one."""
+    """Return a row with its document as JSON instead of a text, if it has one."""
     try:
         return row | {"document": json.loads(row["document"])} if "document" in row else row
     except ValueError:

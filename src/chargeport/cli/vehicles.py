@@ -74,7 +74,7 @@ def edit(
 
 
 def _aliases(vehicle: Vehicle, *, added: Sequence[str], removed: Sequence[str]) -> tuple[str, ...]:
-    """Return the aliases of a vehicle after a change, each once. Raises NotFoundError for one that it does not have."""
+    """Return the aliases of a vehicle after a change, each once. Raises NotFoundError for an unknown one."""
     if strange := next((name for name in removed if name not in vehicle.aliases), None):
         raise NotFoundError(f"{described(vehicle)} has no alias {quoted(strange)}: chargeport vehicle show shows those it has.")
     remaining = [name for name in vehicle.aliases if name not in removed]

@@ -1,4 +1,4 @@
-"""`chargeport webhook`: the webhooks of applications, what was delivered, and a receiver to try them with."""
+"""`chargeport webhook`: the webhooks of applications, their deliveries, and a receiver for tests."""
 
 import asyncio
 import json
@@ -195,7 +195,7 @@ def listen(
 
     The server that sends needs [webhooks] allow_private_targets = true.
     """
-    with suppress(KeyboardInterrupt):  # the way to end it, so no failure
+    with suppress(KeyboardInterrupt):  # the normal end
         asyncio.run(_listen(token, port))
 
 

@@ -27,7 +27,7 @@ Seconds = Annotated[float, Meta(ge=0, le=MAX_SILENCE_S)]
 
 
 class _AbstractStruct(StructMeta, ABCMeta):
-    """The metaclass of structs with abstract methods."""
+    """A metaclass for structs with abstract methods."""
 
 
 class Action(

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from chargeport.errors import ChargeportError
 
-TIMEOUT_S: Final = 300.0  # setting the clock forward by a month takes minutes
+TIMEOUT_S: Final = 300.0  # because setting the clock forward by a month takes minutes
 
 
 class AnswerError(ChargeportError):

@@ -27,7 +27,7 @@ from chargeport.sources.simulator.simulator import BATCH
 from chargeport.taxonomy import SMARTCAR_KINDS
 
 MAX_STEP_S: Final = 30.0
-"""Of a fast clock between two steps of the cars: less than the report interval of a car that is awake."""
+"""The time of a fast clock between two steps of the cars: less than the report interval of a car that is awake."""
 MAX_ADVANCE_S: Final = 31 * 86_400
 MAX_SPEED: Final = 3_600.0
 
@@ -106,14 +106,14 @@ class Simulation:
             await self._set_speed(speed)
 
     async def advance(self, duration_s: float) -> None:
-        """Set the clock forward by a duration, with all that happens in it. Raises Problem."""
+        """Set the clock forward by a duration, with all events in it. Raises Problem."""
         duration_ms = round(duration_s * 1000)
         self._check_ahead(duration_ms)
         async with self.simulator.turn:
             await self._set_forward(self.clock.now() + duration_ms)
 
     async def set(self, at: int) -> None:
-        """Set the clock forward to `at`, with all that happens until then. Raises Problem."""
+        """Set the clock forward to `at`, with all events until then. Raises Problem."""
         self._check_ahead(at - self.clock.now())
         async with self.simulator.turn:
             await self._set_forward(at)

@@ -1,7 +1,7 @@
 """Faults on demand: errors and delays of answers, and faults of webhooks, by car, signal, rate and number of times.
 
 A fault is active until it is removed, or has happened `times` times. The choice by `rate` depends only on the fault's number:
-the same requests meet the same faults at every run.
+the same requests have the same faults in every run.
 """
 
 import asyncio
@@ -21,9 +21,9 @@ from chargeport.wire.status import ErrorStatus
 RETRY_AFTER_S: Final = 60
 MAX_FAULTS: Final = 1_000
 MAX_LATENCY_S: Final = 60
-"""Longer than most timeouts of HTTP clients."""
+"""This is longer than most timeouts of HTTP clients."""
 _KEEPS_BODY: Final = frozenset({"VEHICLE_STATE", "UPSTREAM", "SERVER"})
-"""Types with which the last body is sent, with its old times."""
+"""Types of errors with which the last body is sent, with its old times."""
 
 BELONGS: Final = {"code": "type", "detail": "type", "retryAfterSeconds": "type", "delaySeconds": "webhook"}
 """Members that need another member."""

@@ -1,4 +1,4 @@
-"""Scenarios: TOML files with cars, events, and the values that a client then sees.
+"""Scenarios: TOML files with cars, events, and the values that a client then reads.
 
 Times are relative to the start (`after = "PT2H"`), or the next occurrence of a local time at the first car's home
 (`at = "22:30"`). `scenarios/` has the built-in ones; tests check their `[[sees]]`.

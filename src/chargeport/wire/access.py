@@ -1,4 +1,4 @@
-"""The documents of connections, tokens and health as types."""
+"""Types of the documents of connections, tokens and health."""
 
 from typing import Annotated, Final, Literal
 
@@ -153,4 +153,4 @@ class Health(Document):
 
 
 ANSWERS: Final = (ConnectionDocument, ConnectionList, Health, PageToken, SignedIn, Token)
-"""The types that routes name as their answers."""
+"""The types of answers, to which routes refer by name."""

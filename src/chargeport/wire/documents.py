@@ -1,4 +1,4 @@
-"""The documents of signals and vehicles as types: the JSON Schemas of the OpenAPI document are made from them.
+"""Types of the documents of signals and vehicles: the JSON Schemas of the OpenAPI document are generated from them.
 
 Signals and vehicles are written as text (`wire.envelope`); a test checks every answer against these types.
 """
@@ -339,4 +339,4 @@ ANSWERS: Final = (
     SignalDocument, SignalList, FleetSignals, VehicleDocument, VehicleList, ValueList, ValueChange, ValueAbsence, Stretch,
     Coverage,
 )  # fmt: skip
-"""The types that routes name as their answers."""
+"""The types of answers, to which routes refer by name."""

@@ -90,7 +90,7 @@ class Challenge(Document):
 
 
 ANSWERS: Final = (Error, OAuthError, Challenge, IngestResult, NothingAccepted)
-"""The types that routes name as their answers."""
+"""The types of answers, to which routes refer by name."""
 
 
 def body(kind: ErrorKind, detail: str, request_id: str, base_url: str, **more: Any) -> dict[str, Any]:
