@@ -200,8 +200,7 @@ async def serve(
 ) -> None:
     """Answer requests until SIGINT or SIGTERM.
 
-        `ends` becomes readable: its other end was closed. Raises StartError if the files for TLS are invalid.
-`ready` is called with the URL once requests are answered, `stopping` before the stop. The server also stops when the
+    `ready` is called with the URL once requests are answered, `stopping` before the stop. The server also stops when the
     descriptor `ends` becomes readable, because its other end was closed. Raises StartError if the files for TLS are invalid.
     """
     server = Server(configuration(app, log), app, limits, tls, handover)

@@ -1,4 +1,4 @@
-"""People's changes of records: checked, and stored as edits. The original records stay."""
+"""People's changes of records: checked, and stored as edits. The original records are retained."""
 
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple

@@ -44,7 +44,7 @@ EACH_MS: Final = 100
 _log = logging.getLogger("chargeport.derivation")
 
 Wait = Callable[[float], Awaitable[object]]
-"""Wait for so many seconds, or less."""
+"""Wait for at most this many seconds."""
 
 
 class Derivation:

@@ -1,7 +1,7 @@
-"""The 21 charge signals, their companions and what is ours: one row each, the seed's first and in its order.
+"""The 21 charge signals, their companions and Chargeport's own signals: one row each, the seed's first and in its order.
 
-What the server knows of a signal (routes, OpenAPI, checks, bounds, docs, columns) is derived from its row. Codes, names, units
-and examples are the seed's to the letter; a test holds the two together in both directions.
+Everything about a signal in the server (routes, OpenAPI, checks, bounds, docs, columns) is derived from its row. Codes, names,
+units and examples are exactly the seed's; a test compares both in both directions.
 """
 
 from typing import Final
@@ -21,8 +21,8 @@ OURS: Final = "Chargeport"
 LOCATION: Final = "Location"
 IDENTIFICATION: Final = "VehicleIdentification"
 
-# Bounds: 3,000 A, 1,250 V and 3.75 MW are the Megawatt Charging System's (CharIN), the largest there is; the others leave
-# room above anything on sale. Discharging into the grid is not delivery to the car and has no reading here.
+# Bounds: 3,000 A, 1,250 V and 3.75 MW are those of the Megawatt Charging System (CharIN), the largest standard; the others are
+# above those of all cars on sale. Discharging into the grid is not delivery to the car and has no reading here.
 CATALOGUE: Final[tuple[Signal, ...]] = (
     Signal(
         key=1, code="charge-amperage", name="Amperage", group=CHARGE, kind=Kind.QUANTITY, cadence=Cadence.LIVE,

@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 TOGETHER_MS: Final = 10_000
-"""A value observed at most so long before its source reports the begin of charging belongs to it: reports come in parts."""
+"""A value observed at most this long before its source reports the start of charging belongs to it: reports are split."""
 
 _FLOW: Final = frozenset({Dimension.CURRENT, Dimension.VOLTAGE, Dimension.POWER, Dimension.SPEED})
 _FLAGS: Final = (IS_CHARGING, CABLE_CONNECTED)
@@ -209,8 +209,8 @@ def next_change_at(signal: Signal, series: Series, now: int) -> int | None:
 class _Session(NamedTuple):
     """The session that a signal's values belong to: the flag, each source's own report of it (`own`), and the cable.
 
-    `plugged_at` is since when the cable is in, by source: the car may have been unplugged while its source did not report the
-    end of charging.
+    `plugged_at` is since when the cable is connected, by source: the car may have been unplugged although its source did not
+    report the end of charging.
     """
 
     flag: Flag
@@ -238,7 +238,7 @@ def _session_of(signal: Signal, series: Series, ranks: Ranks, now: int) -> _Sess
 
 
 def _is_unplugged(series: Series, ranks: Ranks, now: int) -> bool:
-    """Return whether the cable is known to be out: reported so, and not absent since."""
+    """Return whether the cable is reported as disconnected, without a later absence."""
     cable = flag(CABLE_CONNECTED, series, ranks, now)
     return cable.is_on is False and any(has_value(state) for state in cable.states)
 

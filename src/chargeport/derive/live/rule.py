@@ -21,9 +21,9 @@ class Input(msgspec.Struct, frozen=True):
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """One way to compute a signal's value, in the signal's unit.
 
-    All `inputs` are needed; those with a greatest age must lie within `max_spread_ms` of each other. `optional` inputs are used
-    if they fulfil the same. `series` are signals whose samples of the session are read. Increase `version` with every change
-    of the computation.
+    All `inputs` are needed; those with a greatest age must be within `max_spread_ms` of each other. `optional` inputs are used
+    if they meet the same conditions. `series` are signals whose samples of the session are read. Increase `version` with every
+    change of the computation.
     """
 
     name: str
