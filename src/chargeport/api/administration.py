@@ -92,7 +92,7 @@ async def list_audit(request: Request) -> Response:
     from_at, to_at = (None if text is None else instant(name, text) for name, text in zip((FROM, TO), times, strict=True))
     selection = AuditFilter(query.get(ACT), query.get(ACTOR), query.get(SUBJECT), from_at, to_at)
     if selection.act is not None and selection.act not in set(Act):
-        raise Problem(MALFORMED, f"{ACT}: nothing is called so in the log: {instead_of(selection.act, list(Act))}.")
+        raise Problem(MALFORMED, f"{ACT}: the log has no act of this name: {instead_of(selection.act, list(Act))}.")
     found, total = await request.context.store.audit.entries(selection, page)
     return _page(request, "audit", list(map(_audit_entry, found)), page, total)
 
@@ -151,7 +151,7 @@ async def revoke_application(request: Request) -> Response:
     grant = await request.allowed(Permission.MANAGE)
     application = await _known(request)
     if application.client_id in (grant.client_id, await request.context.sign_in.page_application()):
-        raise Problem(CONFLICT, "This application is what you look with: end another one, or sign out.")
+        raise Problem(CONFLICT, "This is the page's own application: revoke another one, or sign out.")
     await request.context.store.access.revoke_application(application.client_id, request.context.clock.now())
     request.context.access.forget(application.client_id)
     return answer(204, b"", request.request_id)

@@ -33,11 +33,11 @@ Form = dict[str, list[str]]
 
 HTML: Final[Header] = (b"content-type", b"text/html; charset=utf-8")
 _MEANING: Final = {
-    Permission.READ_CHARGE: "How it charges: power, cable, limits, timers",
+    Permission.READ_CHARGE: "Charging: power, cable, limits, timers",
     Permission.READ_CHARGE_RECORDS: "Past charging sessions",
     Permission.READ_CHARGE_LOCATIONS: "The places named in limits, timers and sessions",
-    Permission.READ_BATTERY: "How full the battery is, and its range",
-    Permission.READ_LOCATION: "Where the vehicle is",
+    Permission.READ_BATTERY: "State of charge and range",
+    Permission.READ_LOCATION: "The vehicle's location",
     Permission.READ_VIN: "The vehicle identification number",
     Permission.CONTROL_CHARGE: "Starting, stopping and limiting its charging",
 }
@@ -165,7 +165,7 @@ def _redirect(request: Request, address: str, *headers: Header) -> Response:
 
 def retry_page() -> str:
     """Return a page that reloads itself: after a link from another site, a browser first omits the session's cookie."""
-    return _document("Connect", '<p><a href="">Go on</a></p>', '<meta http-equiv="refresh" content="0">')
+    return _document("Connect", '<p><a href="">Continue</a></p>', '<meta http-equiv="refresh" content="0">')
 
 
 def failure_page(detail: str) -> str:
@@ -183,7 +183,7 @@ def sign_in_page(application: str, wrong: str | None = None) -> str:
         '<label>Password <input type="password" name="password" autocomplete="current-password" required></label>'
         "<p><button>Sign in</button></p></form>"
         '<p>Without a password: sign in on <a href="../" target="_blank" rel="noopener">the page</a> with a link of'
-        ' <code>chargeport user link</code>, then <a href="">go on here</a>.</p>',
+        ' <code>chargeport user link</code>, then <a href="">continue here</a>.</p>',
     )
 
 
@@ -203,7 +203,7 @@ def choice_page(
         f"<h1>{escape(application)}</h1><p>It asks to read your vehicles. You are signed in as {escape(user)}.</p>"
         f"{_alert(wrong)}"
         f'<form method="post"><fieldset><legend>Vehicles</legend>{listed or "<p>There is none of this kind.</p>"}</fieldset>'
-        f"<fieldset><legend>What it may read</legend>{permissions}</fieldset>"
+        f"<fieldset><legend>Permissions</legend>{permissions}</fieldset>"
         '<p><button name="action" value="allow">Allow</button><button name="action" value="deny">Deny</button></p></form>',
     )
 

@@ -101,7 +101,7 @@ class Clients:
         if len(self._said_at) >= MAX_SPARED:
             self._said_at.clear()
         self._said_at[limit] = now
-        _log.warning("a limit is met: %s; connections that ask nothing are closed, others refused", limit)
+        _log.warning("a limit is met: %s; idle connections are closed, others refused", limit)
 
 
 def _spare(clients: Iterable[ClientTransport], count: int) -> list[ClientTransport]:

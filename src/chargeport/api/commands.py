@@ -41,21 +41,21 @@ class Limit(Attributes, frozen=True):
 
 
 class Location(Attributes, frozen=True):
-    """Where a schedule holds."""
+    """The place to which a schedule applies."""
 
     latitude: Annotated[float, Meta(ge=-90, le=90)]
     longitude: Annotated[float, Meta(ge=-180, le=180)]
 
 
 class Window(Attributes, frozen=True):
-    """From when to when, by the car's clock; past midnight where the end is earlier."""
+    """Start and end, by the car's clock; past midnight if the end is earlier."""
 
     start_time: _LocalTime
     stop_time: _LocalTime
 
 
 class Daily(Window, frozen=True):
-    """A schedule of every day."""
+    """A daily schedule."""
 
     location: Location
 

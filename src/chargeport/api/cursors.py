@@ -114,7 +114,7 @@ def begun(cursor: str) -> Begun:
 def unknown(cursor: str) -> Problem:
     """Return the error for an invalid cursor of a list."""
     return Problem(
-        MALFORMED, f"{NAME}: {cursor[:40]!r} is no cursor of this list: follow links.next, or leave it out to begin anew."
+        MALFORMED, f"{NAME}: {cursor[:40]!r} is no cursor of this list: follow links.next, or leave it out to begin again."
     )
 
 

@@ -82,8 +82,8 @@ def _history_examples() -> dict[str, Any]:
     grid = [_bucket(power, {7200: 600_000, 3600: 300_000}), _bucket(charging, {True: 675_000, False: 225_000})]
     return {
         "changes": _history(changes, path, "", f"?page%5Bcursor%5D={cursor}"),
-        "stretches of a number": _history(grid[:1], path, "?resolution=PT15M", None),
-        "stretches of a flag": _history(grid[1:], path.replace(power.code, charging.code), "?resolution=PT15M", None),
+        "intervals of a number": _history(grid[:1], path, "?resolution=PT15M", None),
+        "intervals of a flag": _history(grid[1:], path.replace(power.code, charging.code), "?resolution=PT15M", None),
     }
 
 

@@ -62,7 +62,7 @@ def _selection_of(request: Request) -> tuple[str, Selection, frozenset[str] | No
             raise Problem(MALFORMED, f"{name} is one of {', '.join(values)}, not {parameters[name][:40]!r}.")
     start, end = (instants.instant(name, parameters[name]) if name in parameters else None for name in (FROM, TO))
     if start is not None and end is not None and start >= end:
-        raise Problem(MALFORMED, f"{FROM} must lie before {TO}: {FROM} is inclusive, {TO} is exclusive.")
+        raise Problem(MALFORMED, f"{FROM} must be before {TO}: {FROM} is inclusive, {TO} is exclusive.")
     codes = _named(request, SIGNAL)
     for code in codes or ():
         if code not in BY_CODE:

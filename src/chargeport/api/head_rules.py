@@ -23,7 +23,7 @@ def check_head(headers: Sequence[tuple[bytes, bytes]], version: str) -> None:
     names = [name for name, _ in headers]
     for name in _ONCE:
         if names.count(name) > 1:
-            raise Problem(MALFORMED, f"The header {name.decode().capitalize()} stands there more than once.")
+            raise Problem(MALFORMED, f"The header {name.decode().capitalize()} occurs more than once.")
     if b"host" not in names and version == "1.1":
         raise Problem(MALFORMED, "The header Host is missing: HTTP/1.1 demands it.")
 

@@ -46,7 +46,7 @@ class HistorySelection(msgspec.Struct, frozen=True):
             raise Problem(MALFORMED, f"{paging.NUMBER}: history has no numbered pages: follow links.next.")
         from_at, to_at = (instants.instant(name, parameters[name]) if name in parameters else None for name in (FROM, TO))
         if from_at is not None and to_at is not None and from_at >= to_at:
-            raise Problem(MALFORMED, f"{FROM} must lie before {TO}: {FROM} is inclusive, {TO} is exclusive.")
+            raise Problem(MALFORMED, f"{FROM} must be before {TO}: {FROM} is inclusive, {TO} is exclusive.")
         resolution = parameters.get(RESOLUTION, RAW)
         step_ms = None if resolution == RAW else instants.duration_ms(RESOLUTION, resolution)
         size = paging.requested_page(query, default_size=DEFAULT_SIZE, max_size=MAX_SIZE).size
@@ -152,7 +152,7 @@ async def grid_of(history: EffectiveHistory, vehicle_id: str, signal: Signal, se
     if count > MAX_BUCKETS:
         raise Problem(
             MALFORMED,
-            f"{RESOLUTION}: {count} stretches between {FROM} and {TO} are more than {MAX_BUCKETS}: "
+            f"{RESOLUTION}: {count} intervals between {FROM} and {TO} are more than {MAX_BUCKETS}: "
             f"ask for longer ones, or for less time.",
         )
     return Grid(selection.step_ms, from_at, until if selection.to_at is None else min(selection.to_at, until))

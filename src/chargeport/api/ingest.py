@@ -79,7 +79,7 @@ async def ingest_dialect(request: Request) -> Response:
         raise Problem(INVALID_PATH, f"{dialect[:40]!r} is no dialect: use readings, smartcar or one of {names}.")
     body = await read_body(request, request.context.settings.ingest.max_bytes)
     if not body.strip():
-        raise Problem(MALFORMED, f"The body is empty: send what {dialect} says.")
+        raise Problem(MALFORMED, f"The body is empty: send a message of {dialect}.")
     vehicle = request.raw.query_params.get(VEHICLE)
     if vehicle is not None and not 0 < len(vehicle) <= MAX_NAME:
         raise Problem(MALFORMED, f"vehicle: an id, a VIN or an alias of 1 to {MAX_NAME} characters is wanted.")

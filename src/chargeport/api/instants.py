@@ -68,7 +68,7 @@ def requested_at(query: Query, now: int) -> int | None:
         return None
     at = instant(AT, text)
     if at > now:
-        raise Problem(MALFORMED, f"{AT}: {text[:40]!r} lies in the future: leave it out to read what is so now.")
+        raise Problem(MALFORMED, f"{AT}: {text[:40]!r} is in the future: leave it out to read what is so now.")
     return at
 
 

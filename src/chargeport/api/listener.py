@@ -73,7 +73,7 @@ class Listener:
         freed = self._clients.relieve()
         if self._loop.time() - self._said_at >= SAID_AGAIN_S:
             self._said_at = self._loop.time()
-            done = "one that asks nothing was closed" if freed else "none can be spared"
+            done = "an idle one was closed" if freed else "none is idle"
             _log.error("no connection can be accepted: %s; %d are open, %s", error.strerror, len(self._clients), done)
         self._loop.remove_reader(self._listening)
         self._again = self._loop.call_later(ACCEPT_AGAIN_S, self.start)

@@ -56,7 +56,7 @@ _PATH_PARAMETERS: Final[dict[str, Schema]] = {
 _SHOWN: Final = frozenset({MALFORMED, UNAUTHORIZED, RATE_LIMITED})
 """Errors that a page shows to a person whose request or password is wrong."""
 _REDIRECT: Final = {
-    "description": "The person is sent back, or to the page again.",
+    "description": "The person is redirected to the application, or to the page.",
     "headers": {"Location": {"description": "Where to.", "schema": {"type": "string", "format": "uri"}}},
 }
 _OPTIONAL: Final = frozenset({"ClockWish", "ExpiryWish", "SimulatorAction", "TokenWish"})
@@ -67,8 +67,12 @@ _RATE_HEADERS: Final = {
     name: {"description": summary, "schema": {"type": kind}}
     for name, summary, kind in (
         ("Retry-After", "After how many seconds to ask again.", "integer"),
-        ("RateLimit-Policy", "The application's limit, where it is one: `q` requests within `w` seconds.", "string"),
-        ("RateLimit", "How many requests are left now (`r`), and in how many seconds all are again (`t`).", "string"),
+        ("RateLimit-Policy", "The application's limit, if there is one: `q` requests within `w` seconds.", "string"),
+        (
+            "RateLimit",
+            "The number of requests left now (`r`), and in how many seconds all are available (`t`).",
+            "string",
+        ),
     )
 }
 
@@ -87,7 +91,7 @@ def document(routes: Sequence[Route]) -> dict[str, Any]:
         "info": {
             "title": "Chargeport",
             "version": __version__,
-            "summary": "Charge signals of any car, from your own server, in the form that Smartcar's clients speak.",
+            "summary": "Charge signals of any car, from your own server, in the form of Smartcar's API.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "security": [{"bearer": []}],
@@ -166,7 +170,7 @@ def _responses(route: Route) -> dict[str, Any]:
     if route.redirects:
         responses["303"] = _REDIRECT
     if any(parameter.name == "if-none-match" for parameter in route.parameters):
-        responses["304"] = {"description": "What the client has still holds."}
+        responses["304"] = {"description": "The client's copy is still valid."}
     by_status: dict[int, list[ErrorKind]] = {}
     # A wrong token or secret may exceed the limit; a body without a token counts against the budget of such bodies.
     token = () if route.open else (UNAUTHORIZED,)

@@ -295,7 +295,7 @@ class FastPathProtocol(HttpToolsProtocol):
         """Pass the request to uvicorn, in the state that uvicorn expects."""
         framing = [each for each in self.headers if each[0] in _FRAMING]
         if any(name == _CODING and value.lower() != b"chunked" for name, value in framing):
-            raise Problem(MALFORMED, "Transfer-Encoding can only be chunked; a body in gzip says so by Content-Encoding.")
+            raise Problem(MALFORMED, "Transfer-Encoding can only be chunked; a body in gzip needs Content-Encoding.")
         if self.parser.should_upgrade():
             if not self._should_upgrade():
                 self._framed_by = b"".join(b"%b: %b\r\n" % each for each in framing)

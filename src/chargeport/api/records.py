@@ -100,7 +100,7 @@ _Reading = Annotated[float, Meta(ge=0, le=MAX_READING)]
 
 
 class Paid(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a session cost."""
+    """The cost of a session."""
 
     amount: Annotated[float, Meta(ge=0, le=MAX_AMOUNT)]
     currency: Annotated[str, Meta(pattern="^[A-Z]{3}$")]
@@ -111,7 +111,7 @@ class _Wish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class SplitWish(_Wish, frozen=True, tag="split"):
-    """Make two of a record: the second begins then."""
+    """Split a record in two: the second begins at an instant."""
 
     record: str
     at: _Instant
@@ -122,7 +122,7 @@ class SplitWish(_Wish, frozen=True, tag="split"):
 
 
 class MergeWish(_Wish, frozen=True, tag="merge"):
-    """Make one of several records."""
+    """Merge several records into one."""
 
     records: tuple[str, ...]
 
@@ -142,7 +142,7 @@ class RemoveWish(_Wish, frozen=True, tag="remove"):
 
 
 class AnnotateWish(_Wish, frozen=True, tag="annotate"):
-    """Say what is known better of a record; what is left out stays as it was."""
+    """Correct members of a record; the others are not changed."""
 
     record: str
     note: _Text | None = None
@@ -179,7 +179,7 @@ class AddWish(_Wish, frozen=True, tag="add"):
 
 
 class UndoWish(_Wish, frozen=True, tag="undo"):
-    """Take the change of this number back."""
+    """Undo the change of this number."""
 
     number: Annotated[int, Meta(ge=1, le=1 << 53)]
 
@@ -202,7 +202,7 @@ async def _kept(request: Request, found: VehicleSeries, wish: Wish) -> int:
         return await store.sessions.add_edit(vehicle_id, now, msgspec.json.encode(edit).decode())
     ids = wish.records if isinstance(wish, MergeWish) else (wish.record,)
     if isinstance(wish, MergeWish) and len(set(ids)) < 2:  # noqa: PLR2004  (one is merged with nothing)
-        raise ChargeportError("records: name two or more.")
+        raise ChargeportError("records: at least two are needed.")
     of = record_changes.Of(vehicle_id, await request.context.sessions.records(found))
     return await record_changes.keep(store, of, ids, wish.edit, now)
 
@@ -213,10 +213,10 @@ def _cost(paid: Paid | None) -> Cost | None:
 
 def _at(instant: datetime) -> int:
     if instant.tzinfo is None:
-        raise ChargeportError("An instant names its zone, as in 2026-05-01T10:00:00Z.")
+        raise ChargeportError("An instant needs its zone, as in 2026-05-01T10:00:00Z.")
     at = round(instant.timestamp() * 1000)
     if not 0 <= at <= instants.LATEST_AT:  # with its zone it may be outside of the calendar
-        raise ChargeportError("An instant lies between 1970 and 9999, as 2026-05-01T10:00:00Z does.")
+        raise ChargeportError("An instant must be between 1970 and 9999, such as 2026-05-01T10:00:00Z.")
     return at
 
 

@@ -71,7 +71,7 @@ def unpacked(body: bytes, max_bytes: int) -> bytes:
         try:
             part = unpacker.decompress(body, max_bytes - size + 1)
         except zlib.error as error:
-            raise Problem(MALFORMED, f"The body is not gzip, though Content-Encoding says so: {error}.") from None
+            raise Problem(MALFORMED, f"The body is not gzip, although Content-Encoding is gzip: {error}.") from None
         size += len(part)
         if size > max_bytes or unpacker.unconsumed_tail:
             raise _too_large(max_bytes)

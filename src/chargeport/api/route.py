@@ -75,7 +75,7 @@ def some_of(names: Iterable[str]) -> str:
 
 
 USER: Final = Parameter(
-    "sc-user-id", "A user of the application: his connection decides what may be seen.", "owner-1", "header"
+    "sc-user-id", "A user of the application: the user's connection determines what may be read.", "owner-1", "header"
 )
 
 

@@ -64,11 +64,11 @@ def _value(signal: Signal) -> Schema:
 _OTHERS: Final[dict[str, Schema]] = {
     "Payload": {
         "type": "object",
-        "description": "A payload as the other system writes it: its documentation says what is in it.",
+        "description": "A payload in the format of the other system, which its documentation describes.",
     },
     "SmartcarEvent": {
         "type": "object",
-        "description": "A webhook of Smartcar's, whose documentation says what is in it.",
+        "description": "A webhook of Smartcar, whose documentation describes it.",
         "properties": {"eventType": {"type": "string", "examples": [*EVENTS, VERIFY]}},
         "additionalProperties": True,
     },

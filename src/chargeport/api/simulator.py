@@ -28,25 +28,25 @@ _Ready = Annotated[str, Meta(extra_json_schema={"enum": list(library())})]
 
 
 class ClockWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """What the clock is to do: be set forward (to an instant, or by seconds), run at a speed, or stand still."""
+    """The change of the clock: set it forward (to an instant, or by seconds), run it at a speed, or stop it."""
 
     at: Annotated[_At | None, Meta(description="ISO 8601, or milliseconds since 1970.")] = None
     advance_seconds: _Advance | None = None
-    speed: Annotated[_Speed | None, Meta(description="Seconds of the clock in a second; 0 stands still.")] = None
+    speed: Annotated[_Speed | None, Meta(description="Seconds of the clock in a second; 0 stops it.")] = None
     is_frozen: bool | None = None
 
 
 class ScenarioWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A scenario: the name of a ready one, or the text of a TOML file."""
+    """A scenario: the name of a built-in one, or the text of a TOML file."""
 
     name: _Ready | None = None
     toml: str | None = None
 
 
 class ExpiryWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """Whose tokens are to end."""
+    """The tokens to expire."""
 
-    client_id: Annotated[str | None, Meta(description="An application's id; all tokens end where none is named.")] = None
+    client_id: Annotated[str | None, Meta(description="An application's id; without it, all tokens expire.")] = None
 
 
 async def read_simulator(request: Request) -> Response:

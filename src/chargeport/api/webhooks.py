@@ -43,20 +43,20 @@ _Instant = Annotated[str, Meta(pattern=instants.INSTANT_PATTERN)] | _Millisecond
 
 
 class Span(Attributes, frozen=True):
-    """Between which instants."""
+    """A range of time."""
 
     from_: _Instant = msgspec.field(default=None, name="from")
     to: _Instant = None
 
 
 class Overlap(Attributes, frozen=True):
-    """For how long the token before stays valid."""
+    """For how long the previous token stays valid."""
 
     overlap_in_seconds: Annotated[float, Meta(ge=0, le=MAX_OVERLAP_S)] = OVERLAP_S
 
 
 class NewSubscription(Attributes, frozen=True):
-    """Which webhook is to be subscribed to which vehicle, of whom."""
+    """The webhook to subscribe, the vehicle, and its user."""
 
     webhook_id: _Id
     vehicle_id: _Id

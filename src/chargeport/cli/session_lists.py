@@ -204,7 +204,7 @@ def _instant(found: int | Violation | None, name: str, now: int) -> int | None:
     if isinstance(found, Violation):
         raise Violation(found.rule, f"{name}: {found.detail}", name)
     if found is not None and found > now + MAX_FUTURE_MS:
-        raise Violation(Rule.IN_THE_FUTURE, f"{name}: {wire_instant(found)} lies in the future", name)
+        raise Violation(Rule.IN_THE_FUTURE, f"{name}: {wire_instant(found)} is in the future", name)
     if found is not None and found < OLDEST_AT:
         raise Violation(Rule.TOO_OLD, f"{name}: {wire_instant(found)} lies before the year 2000", name)
     return found

@@ -104,7 +104,7 @@ def value_of(signal: Signal, body: Any, path: str = "body") -> Value:
         return wire.document_text(document)
     value = body.value
     if value is None:
-        raise Violation(Rule.MISSING, "null is no value: leave the signal out, or say why with a status", f"{path}.value")
+        raise Violation(Rule.MISSING, "null is no value: leave the signal out, or send the reason as a status", f"{path}.value")
     kind = type(body)  # faster to compare than the kind of the signal
     if kind is QuantityBody:
         return _quantity(signal, value, body.unit, path)
@@ -171,7 +171,7 @@ def _text(value: str, path: str) -> Value:
     if is_placeholder(value):
         raise Violation(
             Rule.PLACEHOLDER,
-            f"{value[:40]!r} says that there is no value: leave the signal out",
+            f"{value[:40]!r} means that there is no value: leave the signal out",
             f"{path}.value",
         )
     if len(value) > MAX_TEXT or not value.isprintable():

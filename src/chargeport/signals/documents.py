@@ -94,7 +94,7 @@ def clock_time(value: str | None, path: str) -> None:
 def distinct(days: list[Weekday] | None, path: str) -> None:
     """Check that no weekday is repeated."""
     if days is not None and len(set(days)) != len(days):
-        raise Violation(Rule.NOT_ALLOWED, "a weekday stands here twice", path)
+        raise Violation(Rule.NOT_ALLOWED, "a weekday is repeated", path)
 
 
 def instant(value: str, path: str) -> datetime:

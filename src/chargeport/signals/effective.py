@@ -67,12 +67,12 @@ class Why(StrEnum):
 
 
 _SENTENCES: Final = {
-    Why.ABSENT: "The source gives no value.",
+    Why.ABSENT: "The source reports no value.",
     Why.OVER: "The value belongs to a charging session that is over.",
-    Why.SILENT: "The source has been silent for too long.",
-    Why.ELSEWHERE: "The source says that the car does not charge there, while another one says that it charges.",
+    Why.SILENT: "The source has not reported for too long.",
+    Why.ELSEWHERE: "The source reports that the car does not charge there, while another one reports that it charges.",
     Why.DENIED: "Another source reported the end of it later.",
-    Why.OUTVOTED: "Another source says that it is so, and one is enough.",
+    Why.OUTVOTED: "Another source reports that it is true, and one is enough.",
     Why.OUTRANKED: "Another source is preferred for this signal.",
     Why.OLDER: "Another source of the same rank has a newer value.",
     Why.DERIVED: "A derived value counts only where no source reports one.",
