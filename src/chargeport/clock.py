@@ -132,7 +132,7 @@ class SteadyClock:
             self._count_from(stored_at, self._since_boot())
             _log.error(
                 "The machine's clock (%s) is years ahead of the newest stored values. Chargeport counts on from %s until the "
-                "times that sources send agree with the clock. If the clock is right, say so with chargeport repair clock, and "
+                "times that sources send agree with the clock. If it is right, confirm it with chargeport repair clock, and "
                 "restart Chargeport.", _text(wall), _text(stored_at),
             )  # fmt: skip
             return

@@ -77,7 +77,7 @@ def folder(file: Path) -> Iterator[Check]:
 def database(file: Path) -> Iterator[Check]:
     """Check whether the database exists, has our schema, and can be read and written."""
     if not file.exists() and os.access(file.absolute().parent, os.W_OK):
-        yield Check("database", Status.WARN, f"{file} does not exist", "chargeport migrate makes it, serve does too")
+        yield Check("database", Status.WARN, f"{file} does not exist", "chargeport migrate creates it, and so does serve")
         return
     try:
         yield from asyncio.run(_opened(file))

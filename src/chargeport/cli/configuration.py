@@ -18,7 +18,7 @@ from chargeport.store.urls import is_server, shown
 Config = Annotated[
     Path | None,
     typer.Option(
-        "--config", metavar="FILE", help=f"Settings file (TOML); else ./{config.FILE_NAME}, if there.", show_default=False
+        "--config", metavar="FILE", help=f"Settings file (TOML); else ./{config.FILE_NAME}, if it exists.", show_default=False
     ),
 ]
 _PARAMETER: Final = inspect.Parameter("config_file", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Config)

@@ -37,7 +37,7 @@ class Summary(NamedTuple):
 
 
 def coverage(*, vehicle: Maybe = None, database: Database = None, as_json: Json = False) -> None:
-    """Show which signals a vehicle has, and why not the others; without VEHICLE, how many each one has."""
+    """Show which signals a vehicle has, and why others are missing; without VEHICLE, the number of each vehicle."""
     if vehicle is None:
         _print_all(with_store(database, _summaries), as_json)
         return

@@ -29,15 +29,17 @@ LISTED: Final = 12  # cars; more would move the other lines off the screen
 
 DemoFile = Annotated[
     str | None,
-    typer.Option(metavar="FILE", help="Keep the data here, for the next time; else they are gone.", show_default=False),
+    typer.Option(
+        metavar="FILE", help="Keep the data here for later runs; else they are deleted at the end.", show_default=False
+    ),
 ]
 ScenarioName = Annotated[
     str | None,
-    typer.Option("--scenario", metavar="NAME|FILE", help="A ready scenario, or one of yours (TOML).", show_default=False),
+    typer.Option("--scenario", metavar="NAME|FILE", help="A built-in scenario, or your own file (TOML).", show_default=False),
 ]
 ClockAt = Annotated[
     int | None,
-    typer.Option("--at", parser=typed.instant, metavar="TIME", help="What the clock shows to begin with.", show_default=False),
+    typer.Option("--at", parser=typed.instant, metavar="TIME", help="Start time of the clock.", show_default=False),
 ]
 
 
@@ -47,10 +49,10 @@ def demo(
     port: Annotated[int, typer.Option(help="Port to listen on; 0 for any that is free.")] = 8080,
     database: DemoFile = None,
     vehicles: Annotated[int, typer.Option(min=1, max=5000, help="How many cars.")] = 6,
-    speed: Annotated[float, typer.Option(parser=typed.speed, metavar="X", help="How many times faster than life.")] = 1.0,
+    speed: Annotated[float, typer.Option(parser=typed.speed, metavar="X", help="Speed of the clock: 1 is real time.")] = 1.0,
     scenario: ScenarioName = None,
     at: ClockAt = None,
-    frozen: Annotated[bool, typer.Option("--frozen", help="Let the clock stand still until it is set forward.")] = False,
+    frozen: Annotated[bool, typer.Option("--frozen", help="Stop the clock until it is set forward.")] = False,
     as_json: Json = False,
 ) -> None:
     """Serve simulated cars: home AC at night, DC on the road, idle, scheduled, not capable, asleep."""

@@ -30,7 +30,7 @@ Vehicles = Annotated[
     typer.Option("--vehicle", metavar="VEHICLE", help="Only this one; may be repeated.", show_default=False),
 ]
 Form = Annotated[
-    Format | None, typer.Option("--format", help="Else what the file's name says, else ndjson.", show_default=False)
+    Format | None, typer.Option("--format", help="Default: from the file's name, else ndjson.", show_default=False)
 ]
 Bare = Annotated[bool, typer.Option("--bare", help="NDJSON that POST /ingest/readings takes: no receivedAt, no source.")]
 
@@ -43,14 +43,14 @@ def export(
     start: From = None,
     end: To = None,
     form: Form = None,
-    sightings: Annotated[bool, typer.Option("--sightings", help="Every time that an unchanged value was seen.")] = False,
+    sightings: Annotated[bool, typer.Option("--sightings", help="Also every report of an unchanged value.")] = False,
     bare: Bare = False,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Write what is stored to a file: every change of every signal, by vehicle, signal and time.
+    """Write the stored readings to a file: every change of every signal, by vehicle, signal and time.
 
-    FILE ends in .ndjson, .csv or .parquet, and in .gz on top to be compressed. It is replaced once it is complete.
+    FILE ends in .ndjson, .csv or .parquet, with a further .gz to be compressed. It is replaced once the export is complete.
     """
     form, packed = _form(file, form)
     if bare and form != "ndjson":

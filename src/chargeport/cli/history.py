@@ -43,13 +43,13 @@ Code = Annotated[str, typer.Argument(metavar="CODE", help="The signal, such as c
 Resolution = Annotated[
     int | None,
     typer.Option(
-        "--resolution", parser=_step, metavar="DURATION", help="Stretches of this length: PT1M to P31D.", show_default=False
+        "--resolution", parser=_step, metavar="DURATION", help="Length of the intervals: PT1M to P31D.", show_default=False
     ),
 ]
 Source = Annotated[
-    str | None, typer.Option("--source", metavar="NAME", help="What this source alone reported.", show_default=False)
+    str | None, typer.Option("--source", metavar="NAME", help="Only the values of this source.", show_default=False)
 ]
-Limit = Annotated[int, typer.Option("--limit", min=1, max=MAX_LIMIT, help="So many of the newest.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=MAX_LIMIT, help="Maximum number, the newest.")]
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -68,7 +68,7 @@ def history(
     *, vehicle: VehicleName, code: Code, start: From = None, end: To = None, resolution: Resolution = None, limit: Limit = 100,
     source: Source = None, database: Database = None, as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Show what a signal was: its changes, newest last; with --resolution, what stretches of time were like."""
+    """Show the history of a signal: its changes, newest last; with --resolution, aggregates over intervals."""
     signal = named(code)
     selection, now = HistorySelection(start, end, resolution, limit, None), SystemClock().now()
 

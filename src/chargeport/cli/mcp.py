@@ -27,7 +27,7 @@ BY_HAND: Final = (
     " says how an assistant is set up. Ctrl-C ends it."
 )
 INSTRUCTIONS: Final = (
-    "Charge signals of electric vehicles. A signal with `why` does not hold now: its body is what was known last."
+    "Charge signals of electric vehicles. A signal with `why` is not valid now: its body is the last known value."
     " Instants are ISO 8601 with a zone. Energy is in kWh, power in watts."
 )
 
@@ -49,7 +49,7 @@ def mcp(
 ) -> None:
     """Serve an assistant over standard input and output: vehicles, signals, history and charging sessions.
 
-    It may read what the application may read: app create --permission gives it less.
+    It has the permissions of the application: app create --permission restricts them.
     """
     if token is None and (client_id is None or client_secret is None):
         raise StartError("Name an application: --client-id and --client-secret, as chargeport app create prints them.")
@@ -110,7 +110,7 @@ def _tools(client: "Client") -> list[Callable[..., Any]]:
     ) -> list[dict[str, Any]]:
         """Read a signal's history (charge-wattage, tractionbattery-stateofcharge, …) between two instants.
 
-        With a resolution such as PT15M, PT1H or P1D: least, greatest and mean of each stretch; else each change.
+        With a resolution such as PT15M, PT1H or P1D: minimum, maximum and mean of each interval; else each change.
         """
         begin, until = datetime.fromisoformat(start), None if end is None else datetime.fromisoformat(end)
         found: Iterator[Bucket | Point] = (

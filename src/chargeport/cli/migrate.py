@@ -20,9 +20,9 @@ def migrate(
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Bring the database's schema up to date, or make a new database. The server does the same when it starts.
+    """Upgrade the database's schema, or create a new database. The server does the same when it starts.
 
-    With --from and --to, copy a database as well. A copy that was interrupted goes on; at the end both are compared.
+    With --from and --to, also copy a database. An interrupted copy is continued; at the end both are compared.
     """
     if (source is None) != (target is None):
         raise SettingError("--from and --to belong together: name the SQLite database and the PostgreSQL database.")

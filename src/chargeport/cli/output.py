@@ -127,7 +127,7 @@ def confirm(question: str, *, yes: bool) -> bool:
     if yes:
         return True
     if not sys.stdin.isatty():
-        raise ChargeportError("Nobody can be asked here whether to go on: say --yes if you mean it.")
+        raise ChargeportError("There is no terminal for the confirmation: use --yes to continue.")
     return typer.confirm(question, err=True)
 
 

@@ -78,7 +78,7 @@ def add(
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Add a session that no source reported; where a record is of the same time, complete that."""
+    """Add a session that no source reported; if there is a record of the same time, complete it."""
     if (cost is None) is not (currency is None):
         raise typer.BadParameter("--cost and --currency are needed both, or neither.")
     paid = None if cost is None else Cost(currency, cost)
@@ -117,23 +117,21 @@ def import_list(
         list[str],
         typer.Argument(metavar="[VEHICLE] FILE", help="CSV or JSON; - for standard input.", show_default=False),
     ],
-    source: Annotated[
-        str, typer.Option(parser=typed.label, metavar="NAME", help="What the records say that they are from.")
-    ] = "import",
+    source: Annotated[str, typer.Option(parser=typed.label, metavar="NAME", help="Source of the records.")] = "import",
     column: Annotated[
         list[str] | None,
         typer.Option(metavar="MEMBER=COLUMN", help=f"Which column holds {', '.join(COLUMNS)}.", show_default=False),
     ] = None,
     zone: Zone = None,
-    currency: Annotated[str | None, typer.Option(metavar="CODE", help="Of costs that name none.", show_default=False)] = None,
+    currency: Annotated[str | None, typer.Option(metavar="CODE", help="Currency if none is given.", show_default=False)] = None,
     time_format: TimeFormat = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, store nothing.")] = False,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Read in a list of sessions: of `records --csv`, evcc, TeslaFi, TeslaMate, or with columns of your own.
+    """Import a list of sessions: of `records --csv`, evcc, TeslaFi, TeslaMate, or with columns of your own.
 
-    What is in the database already is not doubled. Exits with 1 when a row was refused.
+    Sessions that are in the database already are not duplicated. Exits with 1 when a row was refused.
     """
     *vehicles, file = names
     if len(vehicles) > 1:

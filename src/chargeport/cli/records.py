@@ -36,10 +36,10 @@ COLUMNS: Final = (
 SPARE: Final = ("note", "sources", "public", "W at most", "known by", "end", "drawn", "type", "place")
 
 From = Annotated[
-    int | None, typer.Option("--from", parser=typed.instant, metavar="TIME", help="Begun then or later.", show_default=False)
+    int | None, typer.Option("--from", parser=typed.instant, metavar="TIME", help="Started then or later.", show_default=False)
 ]
 To = Annotated[
-    int | None, typer.Option("--to", parser=typed.instant, metavar="TIME", help="Begun before that.", show_default=False)
+    int | None, typer.Option("--to", parser=typed.instant, metavar="TIME", help="Started before this time.", show_default=False)
 ]
 
 
@@ -48,8 +48,8 @@ def records(
     vehicle: Fleet = None,
     start: From = None,
     end: To = None,
-    only_open: Annotated[bool, typer.Option("--open", help="Only those that may still go on.")] = False,
-    evidence: Annotated[bool, typer.Option("--evidence", help="Show, too, what each is known from.")] = False,
+    only_open: Annotated[bool, typer.Option("--open", help="Only those that may continue.")] = False,
+    evidence: Annotated[bool, typer.Option("--evidence", help="Also show the evidence of each.")] = False,
     file: Annotated[
         str | None,
         typer.Option("--csv", metavar="FILE", help="Write them to a file; - for standard output.", show_default=False),
@@ -57,9 +57,9 @@ def records(
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Show the charging sessions of a vehicle, or of all, oldest first: also those that go on, and with people's edits.
+    """Show the charging sessions of a vehicle, or of all, oldest first: also open ones, and with people's edits.
 
-    Costs and places are those of the server's records, else what the places and tariffs of the settings say.
+    Costs and places are those of the server's records, else from the places and tariffs of the settings.
     """
     settings, wanted = configuration.settings(), _Wanted(start, end, only_open)
 
@@ -113,7 +113,7 @@ def _print(rows: list[dict[str, Any]], cars: dict[str, Vehicle], *, of_fleet: bo
     else:
         car = next(iter(cars.values()))
         say(f"{described(car)}  {car.id}", "bold")
-    print_table(columns, table, "No charging session is known.", spare=(*SPARE, "SoC", *(("id",) if of_fleet else ())))
+    print_table(columns, table, "No charging session is stored.", spare=(*SPARE, "SoC", *(("id",) if of_fleet else ())))
 
 
 def _plot(rows: list[dict[str, Any]]) -> None:

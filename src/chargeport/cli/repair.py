@@ -18,7 +18,7 @@ from chargeport.store.records import Vehicle
 
 AHEAD_MS: Final = 300_000  # by which a source's clock may be ahead
 
-group = typer.Typer(help="Repairs: put right what a fault of the machine left in the database.", no_args_is_help=True)
+group = typer.Typer(help="Repairs: correct data that a fault of the machine left in the database.", no_args_is_help=True)
 
 
 class Ahead(msgspec.Struct, frozen=True):
@@ -34,8 +34,8 @@ class Ahead(msgspec.Struct, frozen=True):
 def clock(*, yes: Yes = False, database: Database = None, as_json: Json = False) -> None:
     """Find and remove values that were stored with times ahead of the machine's clock, after a leap of it.
 
-    Such a value is the latest of its signal until its time has come. Make sure first that the clock is right now: a
-    server that starts doubts a clock that is years ahead of all that is stored, unless this was run since.
+    Such a value is the latest of its signal until its time. Check first that the clock is right now: this also confirms
+    the clock for a server that starts with a clock years ahead of the stored values.
     """
     now_of = SystemClock()
 

@@ -32,9 +32,9 @@ def serve(
     database: Database = None,
     host: Host = None,
     port: Port = None,
-    create: Annotated[bool, typer.Option("--create", help="Make an empty database where one is gone.")] = False,
+    create: Annotated[bool, typer.Option("--create", help="Create an empty database if it is missing.")] = False,
     role: Annotated[
-        Role, typer.Option("--role", help="What this process does beside answering: nothing, hear sources, deliver, or all.")
+        Role, typer.Option("--role", help="Work of this process besides answering: none, sources, deliveries, or all.")
     ] = "all",
     workers: Annotated[
         int, typer.Option("--workers", min=1, max=256, help="Processes that answer. On SQLite one of them writes.")

@@ -21,10 +21,8 @@ from chargeport.store.protocols import Store
 
 HOUR_MS: Final = 3_600_000
 
-Name = Annotated[
-    str, typer.Argument(metavar="NAME", parser=typed.label, help="Who signs in, in your words.", show_default=False)
-]
-Hours = Annotated[int, typer.Option("--hours", min=1, max=720, help="For how long the link may wait.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", parser=typed.label, help="The name of the person.", show_default=False)]
+Hours = Annotated[int, typer.Option("--hours", min=1, max=720, help="Validity of the link in hours.")]
 
 
 def people(store: Store) -> SignIn:
@@ -34,7 +32,7 @@ def people(store: Store) -> SignIn:
 
 
 def add(*, name: Name, hours: Hours = 24, database: Database = None, as_json: Json = False) -> None:
-    """Let a person sign in to the page: prints a link that does so, once. They see every car, and change nothing."""
+    """Add a person who may sign in to the page, and print a one-time link. They see every car and manage the server."""
 
     async def run(store: Store) -> str:
         await people(store).add_user(name)
@@ -44,12 +42,12 @@ def add(*, name: Name, hours: Hours = 24, database: Database = None, as_json: Js
 
 
 def link(*, name: Name, hours: Hours = 24, database: Database = None, as_json: Json = False) -> None:
-    """Print a link with which a person signs in to the page, once: on a new device, say, or on a tablet on the wall."""
+    """Print a one-time link with which a person signs in to the page, such as on a new device or a tablet on the wall."""
     _print_link(name, with_store(database, lambda store: _link(store, name, hours)), hours, as_json)
 
 
 def password(*, name: Name, database: Database = None, as_json: Json = False) -> None:
-    """Give a person a password, asked for here or read from standard input. Their sessions end."""
+    """Set a person's password, entered in the terminal or read from standard input. Their sessions end."""
 
     async def check(store: Store) -> None:
         if await store.sign_in.user(name) is None:
@@ -76,7 +74,7 @@ def sessions(
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """List the browsers that are signed in to the page, used last first, or end them. One that is ended is out in minutes."""
+    """List the sessions of browsers on the page, last used first, or end them. An ended session loses access in minutes."""
     if end or end_all:
         _end(name, end or [], end_all, database, as_json)
         return

@@ -34,9 +34,9 @@ SHORT_ID: Final = 8
 
 
 def signals(*, vehicle: Fleet = None, code: Code = None, database: Database = None, as_json: Json = False) -> None:
-    """Show the signals of a vehicle that have a value or a known error; with CODE one of them, whole.
+    """Show the signals of a vehicle that have a value or a known error; with CODE one of them, in full.
 
-    Without VEHICLE a line for each vehicle; with a CODE in its place that signal of each.
+    Without VEHICLE, print a line for each vehicle; with a CODE in its place, that signal of each vehicle.
     """
     if vehicle is None or (code is None and is_code(vehicle)):
         show_fleet(None if vehicle is None else named(vehicle), database, as_json)

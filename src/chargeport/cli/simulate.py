@@ -27,10 +27,10 @@ ARRIVAL_S: Final = 30
 AHEAD: Final = 4  # requests in progress for each connection; further ones wait, which limits memory
 SHOWN: Final = 5
 
-Url = Annotated[str, typer.Argument(metavar="URL", help="Where the load goes: http(s)://, mqtt(s):// or nats://.")]
+Url = Annotated[str, typer.Argument(metavar="URL", help="The target: http(s)://, mqtt(s):// or nats://.")]
 Token = Annotated[
     str | None,
-    typer.Option("--token", envvar="CHARGEPORT_TOKEN", help="A bearer token; else one is made in the local database."),
+    typer.Option("--token", envvar="CHARGEPORT_TOKEN", help="A bearer token; else one is issued in the local database."),
 ]
 Api = Annotated[str | None, typer.Option("--api", metavar="URL", help="The server's address for the check, behind a broker.")]
 
@@ -38,9 +38,9 @@ Api = Annotated[str | None, typer.Option("--api", metavar="URL", help="The serve
 def simulate(
     url: Url = "http://127.0.0.1:8080",
     *,
-    vehicles: Annotated[int, typer.Option("--vehicles", min=1, max=1_000_000, help="How many cars.")] = 100,
-    rate: Annotated[float, typer.Option("--rate", min=0, help="Reports a second; 0: as fast as they are taken.")] = 100,
-    seconds: Annotated[float, typer.Option("--seconds", min=1, max=DAY_S, help="For how long.")] = 30,
+    vehicles: Annotated[int, typer.Option("--vehicles", min=1, max=1_000_000, help="Number of cars.")] = 100,
+    rate: Annotated[float, typer.Option("--rate", min=0, help="Reports a second; 0: as fast as they are accepted.")] = 100,
+    seconds: Annotated[float, typer.Option("--seconds", min=1, max=DAY_S, help="Duration.")] = 30,
     batch: Annotated[int, typer.Option("--batch", min=1, max=1000, help="Reports in one HTTP request.")] = 20,
     links: Annotated[int, typer.Option("--connections", min=1, max=512, help="HTTP requests at the same time.")] = 16,
     token: Token = None,
@@ -52,7 +52,7 @@ def simulate(
 ) -> None:
     """Send reports of simulated cars to a running server, then check that each acknowledged reading is stored.
 
-    Without --token the cars and an application are put into the local database, which must have no other cars.
+    Without --token, the cars and an application are added to the local database, which must have no other cars.
     """
     plan = Plan(url, api or url, vehicles, rate, seconds, batch, links, source, seed)
     if token is None:

@@ -25,7 +25,7 @@ def forget(
     *,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The source, as coverage shows it.", show_default=False)],
     vehicle: Annotated[
-        str | None, typer.Option(metavar="VEHICLE", help="Only what it reported of this one.", show_default=False)
+        str | None, typer.Option(metavar="VEHICLE", help="Only its reports of this vehicle.", show_default=False)
     ] = None,
     start: From = None,
     end: To = None,
@@ -34,7 +34,7 @@ def forget(
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Erase what a source reported, for good. Other sources' readings stay; records and totals follow when a server runs.
+    """Erase the readings of a source permanently, not those of others. A running server computes records and totals again.
 
     Exits with 1 when nothing was erased.
     """

@@ -33,19 +33,19 @@ def record(
     *,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The source, as in the settings.", show_default=False)],
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The new recording.", show_default=False)],
-    seconds: Annotated[float, typer.Option(min=1, max=604_800, help="For how long.")] = 60.0,
+    seconds: Annotated[float, typer.Option(min=1, max=604_800, help="Duration.")] = 60.0,
     count: Annotated[
-        int | None, typer.Option(min=1, max=10_000_000, help="End after so many messages.", show_default=False)
+        int | None, typer.Option(min=1, max=10_000_000, help="End after this number of messages.", show_default=False)
     ] = None,
     also: Annotated[
-        list[str] | None, typer.Option("--name", metavar="TEXT", help="Replace this too, wherever it stands; may be repeated.")
+        list[str] | None, typer.Option("--name", metavar="TEXT", help="Also replace this text everywhere; may be repeated.")
     ] = None,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Record what a source says, redacted: VINs, places, accounts, tokens, plates. Look at it before you share it.
+    """Record the messages of a source, without VINs, places, accounts, tokens, plates. Check the file before you share it.
 
-    Nothing of it is stored. Exits with 1 when nothing was received.
+    Nothing is stored in the database. Exits with 1 when nothing was received.
     """
     settings = configuration.settings()
     result = asyncio.run(_recorded(settings, database, name, file=file, end=_End(seconds, count), also=also or []))
@@ -79,7 +79,7 @@ async def _recorded(
         if isinstance(built.source, Mounted):
             raise ChargeportError(
                 f'{name}: its stations connect to the running server, so that has to record: write record = "FOLDER"'
-                " at the source in the settings and start the server anew."
+                " at the source in the settings and restart the server."
             )
         try:
             with Recorder(file, Redaction([*also, *await _aliases(store)])) as recorder:
@@ -104,7 +104,7 @@ def _table(settings: Settings, name: str) -> dict[str, Any]:
     if found is None:
         raise NotFoundError(
             f"No source of the settings is called {name!r}. What is pushed to the server (POST /ingest/...), it can record"
-            ' itself: write record = "FOLDER" in [ingest] and start it anew.'
+            ' itself: write record = "FOLDER" in [ingest] and restart it.'
         )
     own = {key: f"{found[key]}{ASIDE}" for key in OWN_NAMES if isinstance(found.get(key), str)}
     # Without a group or consumer in the settings, the server's source uses a default name.

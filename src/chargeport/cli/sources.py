@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 CHECK_WITHIN_S: Final = 10.0
 NO_SOURCE: Final = f"There is no source: [[sources]] in {FILE_NAME} names them, or in the file that --config names."
 
-group = typer.Typer(help="Sources: what the server listens to.", no_args_is_help=True)
+group = typer.Typer(help="Sources: the systems that report about vehicles.", no_args_is_help=True)
 group.command("forget")(source_forget.forget)
 group.command("record")(source_record.record)
 group.command("replay")(source_replay.replay)
@@ -40,7 +40,7 @@ _SHOWN_MS: Final = 1_000  # smaller deviations of a clock are not shown
 
 @group.command("list")
 def list_sources(*, database: Database = None, as_json: Json = False) -> None:
-    """Say how each source is, as the running server wrote it down last; those too that never ran."""
+    """List the sources with the state that the server stored last, including those that never ran."""
     now = SystemClock().now()
     tables = configuration.settings().sources
     states = _written(database, none_is_fine=bool(tables))
@@ -97,7 +97,7 @@ def check(
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Try to reach each source once, and say what is in the way. Exits with 1 when one can't be reached."""
+    """Try to reach each source once, and print the reason if it fails. Exits with 1 when one can't be reached."""
     results = asyncio.run(_checked(database, name))
     if as_json:
         print_json(results)
@@ -140,12 +140,12 @@ async def _result(built: "Built") -> dict[str, Any]:
 @group.command("issues")
 def issues(
     *,
-    raw: Annotated[bool, typer.Option("--raw", help="With the newest message of each, as it came.")] = False,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, newest first.")] = 100,
+    raw: Annotated[bool, typer.Option("--raw", help="With the newest message of each, as it was received.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Maximum number, newest first.")] = 100,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Show what could not be understood; chargeport source replay --issues reads it again."""
+    """List the parts of messages that could not be understood; chargeport source replay --issues reads them again."""
 
     async def look(store: Store) -> tuple[list[tuple[IssueCount, Vehicle | None]], int]:
         found, total = await store.issues.issues(Page(1, limit))

@@ -70,9 +70,7 @@ def remove(
     user: UserName,
     vehicles: Annotated[
         bool,
-        typer.Option(
-            "--vehicles/--keep-vehicles", help="The vehicles that nobody else is connected to go, too, with everything."
-        ),
+        typer.Option("--vehicles/--keep-vehicles", help="Also erase the vehicles to which nobody else is connected."),
     ] = True,
     yes: Yes = False,
     database: Database = None,

@@ -39,14 +39,14 @@ def watch(
     *,
     vehicle: Fleet = None,
     signal: Signals = None,
-    plain: Annotated[bool, typer.Option("--lines", help="A line for each change, in a terminal too.")] = False,
+    plain: Annotated[bool, typer.Option("--lines", help="Print a line for each change, also in a terminal.")] = False,
     database: Database = None,
     as_json: Lines = False,
 ) -> None:
     """Show a vehicle, or all, as they change. Ctrl-C ends it.
 
-    In a terminal it is a view of each with the newest changes below; else, and with --lines, a line a change: when, what, from
-    whom.
+    In a terminal, show a view of each vehicle with the newest changes below; else, and with --lines, print a line for each
+    change: time, value and source.
     """
     signals = frozenset(named(code) for code in signal or ())
     with suppress(KeyboardInterrupt):  # the normal end

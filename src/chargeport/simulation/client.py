@@ -63,7 +63,7 @@ class Client:
             with error:
                 raise AnswerError(error.code, _json(error.read())) from None
         except OSError as error:
-            raise ChargeportError(f"Nobody answers at {self.url}: {error}.") from None
+            raise ChargeportError(f"No server answers at {self.url}: {error}.") from None
 
 
 def _json(text: bytes) -> Any:

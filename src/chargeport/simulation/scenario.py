@@ -117,7 +117,7 @@ class SightPart(_Timed, frozen=True, kw_only=True):
         if self.signal not in BY_CODE:
             raise Problem(MALFORMED, f"there is no signal {self.signal!r}: {instead_of(self.signal, BY_CODE)}.")
         if (self.value, self.least, self.most, self.error) == (None,) * 4:
-            raise Problem(MALFORMED, "say what is seen: value, least, most or error.")
+            raise Problem(MALFORMED, "name the expectation: value, least, most or error.")
 
 
 class Scenario(_Part, frozen=True, kw_only=True):

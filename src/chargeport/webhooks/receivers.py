@@ -43,7 +43,7 @@ def refusal(address: str) -> str | None:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
         if inner is not None:
             is_refused = refusal(str(inner)) is not None
-            return f"{address} stands for {inner}, which is not a public address" if is_refused else None
+            return f"{address} represents {inner}, which is not a public address" if is_refused else None
     is_allocated = ip.version == 4 or ip in _UNICAST  # noqa: PLR2004
     if not is_allocated or not ip.is_global or ip.is_multicast or ip.is_reserved or ip.is_unspecified:
         return f"{address} is not a public address; [webhooks] allow_private_targets = true allows it"
