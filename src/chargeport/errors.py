@@ -291,7 +291,7 @@ ERROR_KINDS: Final = tuple(kind for kind in dict(vars()).values() if isinstance(
 
 
 class Problem(ChargeportError):  # noqa: N818  (the term of RFC 9457)
-    """A request that is answered with an error: its kind, and a sentence about what is wrong."""
+    """A request that is answered with an error: its kind, and a sentence about the error."""
 
     def __init__(self, kind: ErrorKind, detail: str, *, retry_after_s: int | None = None, allow: str | None = None) -> None:
         super().__init__(detail)

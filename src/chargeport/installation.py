@@ -39,7 +39,7 @@ def with_flag(flags: str) -> str:
 def add_extra(extra: str) -> str:
     """Return the command that installs the packages of an extra, with the extra's name."""
     if (Path(sys.prefix) / _IMAGE_MARK).exists():
-        return f"docker build --build-arg EXTRAS={extra} --tag {PROGRAM} . (in the checkout that the image was made from)"
+        return f"docker build --build-arg EXTRAS={extra} --tag {PROGRAM} . (in the checkout from which the image was built)"
     packages = " ".join(shlex.quote(package) for package in packages_of(extra))
     return f"{_installer()} {packages} (the extra {extra})"
 

@@ -230,7 +230,7 @@ class RetentionSettings(Table, frozen=True):
         if hourly_days and (not raw_days or hourly_days < raw_days):
             raise SettingError(
                 f"retention: hourly_days ({hourly_days}) of {group} counts from now, like raw_days"
-                f" ({raw_days or 'for good'}): make it as much at least, or set raw_days."
+                f" ({raw_days or 'permanently'}): make it as much at least, or set raw_days."
             )
         return raw_days or None, hourly_days or None
 

@@ -84,7 +84,7 @@ class Access:
         return grant
 
     def forget(self, client_id: str) -> None:
-        """Look the application's tokens up again: what it may see has changed."""
+        """Remove the application's tokens from the cache: its permissions have changed."""
         for header in [header for header, (grant, _) in self._remembered.items() if grant.client_id == client_id]:
             del self._remembered[header]
 

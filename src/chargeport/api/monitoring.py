@@ -125,7 +125,9 @@ def _requests(counted: Tally) -> Iterator[Metric]:
     wrong = CounterMetricFamily("chargeport_wrong_credentials", "Wrong tokens and secrets.", labels=["credential"])
     for credential, count in sorted(counted.wrong.items()):
         wrong.add_metric([credential], count)
-    tasks = GaugeMetricFamily("chargeport_tasks", "What the process has under way: a number that keeps growing is a fault.")
+    tasks = GaugeMetricFamily(
+        "chargeport_tasks", "Tasks in progress in the process: a constantly growing number indicates a fault."
+    )
     tasks.add_metric([], len(asyncio.all_tasks()))
     yield from (family, wrong, tasks)
 
@@ -133,15 +135,15 @@ def _requests(counted: Tally) -> Iterator[Metric]:
 async def _webhooks(context: AppContext, counted: Tally) -> list[Metric]:
     attempts = CounterMetricFamily(
         "chargeport_webhook_attempts",
-        "Attempts to deliver an event since the start: delivered, failed (made again later), dead (the last one).",
+        "Attempts to deliver an event since the start: delivered, failed (retried later), dead (the last one).",
         labels=["outcome"],
     )
     for outcome in ("delivered", "failed", "dead"):
         attempts.add_metric([outcome], counted.attempts[outcome])
-    pending = GaugeMetricFamily("chargeport_webhook_pending", "Events that wait for their delivery.", labels=["webhook"])
-    lag = GaugeMetricFamily("chargeport_webhook_lag_seconds", "Age of the oldest event that waits.", labels=["webhook"])
+    pending = GaugeMetricFamily("chargeport_webhook_pending", "Events that wait for delivery.", labels=["webhook"])
+    lag = GaugeMetricFamily("chargeport_webhook_lag_seconds", "Age of the oldest waiting event.", labels=["webhook"])
     failing = GaugeMetricFamily(
-        "chargeport_webhook_failing_seconds", "For how long no delivery has succeeded.", labels=["webhook"]
+        "chargeport_webhook_failing_seconds", "Time since which no delivery has succeeded.", labels=["webhook"]
     )
     disabled = GaugeMetricFamily(
         "chargeport_webhook_disabled", "1 where a webhook was disabled because its receiver failed.", labels=["webhook"]

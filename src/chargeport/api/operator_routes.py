@@ -25,7 +25,7 @@ OPERATOR_ROUTES: Final = (
         " valid. `meta.states` counts the vehicles by state, if all of them had to be evaluated.",
         parameters=(
             Parameter(
-                overview.TEXT, "Only those with these words in make, model, year, id, VIN or a name of yours.", "bolt",
+                overview.TEXT, "Only those with these words in make, model, year, id, VIN or aliases.", "bolt",
                 longest=overview.MAX_TEXT,
             ),
             Parameter(

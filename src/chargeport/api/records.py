@@ -49,7 +49,7 @@ async def list_records(request: Request) -> Response:
         if len(vehicles) < len(named):
             raise Problem(VEHICLE_NOT_FOUND, f"{VEHICLE}: no vehicle with this id is connected to the application.")
     if len(vehicles) > MAX_VEHICLES:
-        way_out = f"name those you want in {VEHICLE}, or ask with {ORDER}={BY_VEHICLE}"
+        way_out = f"select vehicles with {VEHICLE}, or use {ORDER}={BY_VEHICLE}"
         raise Problem(MALFORMED, f"{len(vehicles)} vehicles are more than {MAX_VEHICLES}: {way_out}.")
     rows = list[Row]()
     for start in range(0, len(vehicles), AT_ONCE):

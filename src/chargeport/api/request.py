@@ -64,7 +64,7 @@ class WebhookControl(Protocol):
         ...
 
     def compare(self, webhook_id: str) -> None:
-        """Compare all vehicles of a webhook with what it was sent."""
+        """Compare all vehicles of a webhook with the states that it was sent."""
         ...
 
     def wake(self) -> None:
@@ -72,7 +72,7 @@ class WebhookControl(Protocol):
         ...
 
     def check_uri(self, uri: str, *, allow_private: bool) -> str | None:
-        """Return what is wrong with the URI of a receiver; None if it may be used."""
+        """Return the error of the URI of a receiver; None if it may be used."""
         ...
 
 

@@ -17,7 +17,7 @@ BODY_WITHIN_S: Final = 60  # 8 MiB at a megabit a second
 
 _GZIP: Final = zlib.MAX_WBITS | 16
 
-_UNEXPECTED: Final = "The body is not what is wanted here"
+_UNEXPECTED: Final = "The body is not as expected"
 
 T = TypeVar("T")
 
@@ -104,7 +104,7 @@ class Body(msgspec.Struct, Generic[T], frozen=True):
 
 async def attributes(request: Request, form: type[T], max_bytes: int) -> T:
     """Return the `data.attributes` of the request's body. Raises Problem (400, 413)."""
-    what = 'The body is not {"data": {"attributes": …}} as wanted here'
+    what = 'The body is not {"data": {"attributes": …}} as expected'
     body: Body[T] = await json_body(request, Body[form], max_bytes, wrong=what)  # type: ignore[valid-type]
     return body.data.attributes
 
@@ -114,7 +114,7 @@ async def json_body(
     form: Any,
     max_bytes: int,
     *,
-    wrong: str = "The body is not what is wanted here",
+    wrong: str = "The body is not as expected",
     may_be_empty: bool = False,
 ) -> Any:
     """Return the body, JSON of the type `form`. Raises Problem (400, 413), whose detail begins with `wrong`.

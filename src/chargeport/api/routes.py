@@ -319,7 +319,7 @@ ROUTES: Final = (
         method="POST", path="/session/token", name="issuePageToken", tag="Page", handler=session.page_token, open=True,
         answer="PageToken", body="TokenWish", parameters=(_PAGE,),
         summary="Get the page a token for its session, or for a share link",
-        detail='`access_token` is null where nobody is signed in; `permissions` are those of the token.'
+        detail='`access_token` is null if nobody is signed in; `permissions` are those of the token.'
         ' `{"share": …}` of a share link returns one that reads its car.',
         errors=(MALFORMED, UNAUTHORIZED, ACCESS_DENIED, RATE_LIMITED),
     ),

@@ -59,7 +59,7 @@ async def set_clock(request: Request) -> Response:
     controlled = await simulation(request)
     wish = await json_body(request, ClockWish, MAX_BYTES, may_be_empty=True)
     if wish.speed is not None and wish.is_frozen is not None:
-        raise Problem(MALFORMED, "Name speed or isFrozen, not both: speed 0 stands still, isFrozen false is speed 1.")
+        raise Problem(MALFORMED, "Name speed or isFrozen, not both: speed 0 stops the clock, isFrozen false is speed 1.")
     if wish.at is not None and wish.advance_seconds is not None:
         raise Problem(MALFORMED, "Name at or advanceSeconds, not both.")
     if wish.at is not None:

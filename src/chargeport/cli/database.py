@@ -88,7 +88,7 @@ async def rewritten(store: Store, erased: str) -> bool:
     try:
         return await store.vehicles.wipe()
     except StoreError as error:
-        raise StoreError(f"{erased} is erased, but the file could not be written anew: {error}") from error
+        raise StoreError(f"{erased} is erased, but the file could not be rewritten: {error}") from error
 
 
 def with_store(database: str | None, work: Callable[[Store], Awaitable[T]], *, create: bool = False) -> T:

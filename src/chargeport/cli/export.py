@@ -90,9 +90,7 @@ def _form(file: str, form: Format | None) -> tuple[Format, bool]:
     name = file.removesuffix(".gz")
     chosen = form or ("ndjson" if file == STDOUT else SUFFIXES.get(Path(name).suffix.lower()))
     if chosen is None:
-        raise typer.BadParameter(
-            f"{typed.quoted(file)} does not say which form is wanted: use --format ndjson, csv or parquet."
-        )
+        raise typer.BadParameter(f"{typed.quoted(file)} does not end in a known format: use --format ndjson, csv or parquet.")
     if packed and chosen == "parquet":
         raise typer.BadParameter("Parquet is compressed already: leave .gz out.")
     return chosen, packed

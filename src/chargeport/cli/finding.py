@@ -22,7 +22,7 @@ ERASED: Final = {
 }  # fmt: skip
 UNWIPED: Final = "Bytes of it may stay in the file's free space until something is erased without --no-rewrite."
 TRACES: Final = (
-    "Somebody reads an older state of the database: bytes of it stay in the log until that ends and the server stops."
+    "A reader has an older state of the database open: bytes of it stay in the log until it ends and the server stops."
 )
 
 

@@ -168,7 +168,7 @@ class DialectImporter(Importer):
         messages = found if instant is None else [msgspec.structs.replace(message, observed_at=instant) for message in found]
         if any(message.observed_at is None for message in messages):
             # If it were the present, importing a file again would store new readings.
-            detail = "the row does not say when: name the column that does with --time"
+            detail = "the row has no time: name the column of the time with --time"
             raise Violation(Rule.MISSING, detail, self._form.time or "time")
         times = [observed_at(message.observed_at, now, self.plan.max_future_s) for message in messages]
         return [msgspec.structs.replace(message, observed_at=time) for message, time in zip(messages, times, strict=True)]
@@ -188,5 +188,5 @@ class DialectImporter(Importer):
         except (ValueError, TypeError) as error:
             raise Violation(Rule.BAD_FORMAT, str(error), column) from None
         if instant is None:
-            raise Violation(Rule.MISSING, "the row does not say when", column)
+            raise Violation(Rule.MISSING, "the row has no time", column)
         return instant

@@ -142,11 +142,11 @@ def _form(
     options = {"--time": time, "--zone": zone, "--time-format": time_format}
     if dialect is None:
         if named := next((name for name, value in options.items() if value is not None), None):
-            raise ChargeportError(f"{named} is for files of other systems: say which with --dialect.")
+            raise ChargeportError(f"{named} is for files of other systems: name the system with --dialect.")
         return None
     found = import_dialect.form(settings, dialect, time, zone, time_format)
     if found.time is None and (zone is not None or time_format is not None):
-        raise ChargeportError(f"{dialect} does not say which column has the time: name it with --time.")
+        raise ChargeportError(f"{dialect} does not define the column of the time: name it with --time.")
     return found
 
 

@@ -75,14 +75,16 @@ def annotate(
     note: Annotated[str | None, typer.Option(parser=typed.label, metavar="TEXT", help="A note.", show_default=False)] = None,
     place: Annotated[
         str | None,
-        typer.Option("--place", parser=typed.label, metavar="NAME", help="What the place is called.", show_default=False),
+        typer.Option("--place", parser=typed.label, metavar="NAME", help="Name of the place.", show_default=False),
     ] = None,
-    public: Annotated[bool | None, typer.Option("--public/--private", help="Whose charger it was.", show_default=False)] = None,
+    public: Annotated[
+        bool | None, typer.Option("--public/--private", help="Whether the charger was public.", show_default=False)
+    ] = None,
     energy: Annotated[
         float | None,
         typer.Option("--energy", min=0, max=MAX_ENERGY_KWH, metavar="KWH", help="Energy added.", show_default=False),
     ] = None,
-    cost: Annotated[float | None, typer.Option(min=0, metavar="AMOUNT", help="What it cost.", show_default=False)] = None,
+    cost: Annotated[float | None, typer.Option(min=0, metavar="AMOUNT", help="Its cost.", show_default=False)] = None,
     currency: Annotated[str | None, typer.Option(metavar="CODE", help="Of the cost: EUR.", show_default=False)] = None,
     database: Database = None,
     as_json: Json = False,

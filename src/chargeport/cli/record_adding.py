@@ -69,10 +69,12 @@ def add(
     ] = None,
     kind: Annotated[str | None, typer.Option("--type", metavar="AC|DC", help="Of the charger.", show_default=False)] = None,
     place: Annotated[
-        str | None, typer.Option(parser=typed.label, metavar="NAME", help="What the place is called.", show_default=False)
+        str | None, typer.Option(parser=typed.label, metavar="NAME", help="Name of the place.", show_default=False)
     ] = None,
-    public: Annotated[bool | None, typer.Option("--public/--private", help="Whose charger it was.", show_default=False)] = None,
-    cost: Annotated[float | None, typer.Option(min=0, metavar="AMOUNT", help="What it cost.", show_default=False)] = None,
+    public: Annotated[
+        bool | None, typer.Option("--public/--private", help="Whether the charger was public.", show_default=False)
+    ] = None,
+    cost: Annotated[float | None, typer.Option(min=0, metavar="AMOUNT", help="Its cost.", show_default=False)] = None,
     currency: Annotated[str | None, typer.Option(metavar="CODE", help="Of the cost: EUR.", show_default=False)] = None,
     note: Annotated[str | None, typer.Option(parser=typed.label, metavar="TEXT", help="A note.", show_default=False)] = None,
     database: Database = None,
@@ -160,7 +162,7 @@ async def _car(store: Store, names: list[str]) -> Vehicle:
         return await vehicle_called(store, names[0])
     cars = await every(store.vehicles.vehicles)
     if len(cars) != 1:
-        raise ChargeportError(f"There are {len(cars)} vehicles: say whose sessions these are, before the file.")
+        raise ChargeportError(f"There are {len(cars)} vehicles: name the vehicle of these sessions before the file.")
     return cars[0]
 
 

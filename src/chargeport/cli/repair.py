@@ -61,7 +61,7 @@ def clock(*, yes: Yes = False, database: Database = None, as_json: Json = False)
     elif not found:
         say(f"Nothing is stored with a time ahead of {_text(now_of.now())}.")
     else:
-        say("It is removed: each signal has the newest of what is left." if removed else "Nothing was removed.")
+        say("They are removed: each signal has its newest remaining value." if removed else "Nothing was removed.")
     if found and not removed:
         raise typer.Exit(1)
 

@@ -125,7 +125,7 @@ def read(
         chosen = _chosen(headers, {})
     if rows and "start" not in chosen:
         raise ChargeportError(
-            f"No column says when a session began: --column start=NAME, of {', '.join(map(repr, headers[:20]))}."
+            f"No column has the start of a session: --column start=NAME, of {', '.join(map(repr, headers[:20]))}."
         )
     times = [(row, _time(row.cells.get(chosen["start"]), time_format)) for row in rows]
     ends = [(row, _time(row.cells.get(chosen.get("end", "")), time_format)) for row in rows]
@@ -195,7 +195,7 @@ def _time(value: Any, form: str | None) -> datetime | Violation | None:
     found = written(str(value), form)
     if found is not None:
         return found
-    way_out = "write 2026-05-01 09:59:58, or say how it is written, as --time-format '%d.%m.%Y %H:%M:%S'"
+    way_out = "write 2026-05-01 09:59:58, or give the format, as --time-format '%d.%m.%Y %H:%M:%S'"
     return Violation(Rule.BAD_FORMAT, f"{str(value)[:40]!r} is no time: {way_out}", "time")
 
 
@@ -226,7 +226,7 @@ def _session(values: Mapping[str, Any], source: str, at: int) -> Session:
     """Return a row as a session. Raises Violation if it breaks a rule of charge records."""
     start, end, paid = values["start"], values["end"], values.get("cost")
     if start is None:
-        raise Violation(Rule.MISSING, "it does not say when it began", "start")
+        raise Violation(Rule.MISSING, "its start is missing", "start")
     kind = str(values.get("type", "")).upper()
     place = _place(values)
     record = ChargeRecord(

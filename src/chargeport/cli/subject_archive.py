@@ -23,7 +23,7 @@ from chargeport.wire.envelope import iso
 
 ABOUT: Final = {
     "vehicle.json": "The vehicle: its id, names, make, model, and who is connected to it with which permissions.",
-    "readings.ndjson": "Every reading and every time it was seen, an item a line: vehicle, signal, observedAt (the vehicle's or"
+    "readings.ndjson": "Every reading and every report of it, an item a line: vehicle, signal, observedAt (the vehicle's or"
     " source's clock), receivedAt (the server's), source, and body or status. `chargeport import` takes it back.",
     "records.json": "The charging sessions as they are shown, with people's edits: energy, cost, place, and how each is known.",
     "hourly.json": "Older history by the hour, where retention has folded it: changes, least, most, mean, held_ms, value.",
@@ -31,19 +31,19 @@ ABOUT: Final = {
     "sessions.json": "The charging sessions as they were computed (document).",
     "reported_sessions.json": "Charging sessions that sources reported as such (document).",
     "session_edits.json": "What people changed about charging sessions (document), and when (made_at).",
-    "share_links.json": "Links that show the vehicle on the page: label, when made, until when. The links are not kept.",
+    "share_links.json": "Links that show the vehicle on the page: label, when made, until when. The links are not stored.",
     "ended_connections.json": "Applications that ended their own connection, and when.",
     "subscriptions.json": "Webhooks that are subscribed to the vehicle, and what was sent last (sent).",
     "webhook_events.json": "Events for webhooks (document), and whether they were delivered.",
     "webhook_attempts.json": "Attempts to deliver these events, and the receivers' answers.",
-    "commands.json": "Commands to the vehicle: who sent them (client_id), when, with which parameters, and what came of them.",
+    "commands.json": "Commands to the vehicle: who sent them (client_id), when, with which parameters, and their outcomes.",
     "issues.json": "What sources sent and could not be understood, counted.",
     "issue_messages.json": "The messages behind these issues.",
     "erasures.json": "Spans of time in which readings were erased.",
     "remembered.json": "Notes of sources that name the vehicle.",
-    "audit.json": "What was done to it: act, actor (who), address (from where), detail, count, at and last_at.",
-    "person.json": "The person: the name that applications or the page know, sign-in, sessions of the page, connections.",
-    "deeds.json": "What the person did, from the audit log: act, subject, address, detail, count, at and last_at.",
+    "audit.json": "Acts on it: act, actor (who), address (from where), detail, count, at and last_at.",
+    "person.json": "The person: the name in applications or on the page, sign-in, sessions of the page, connections.",
+    "deeds.json": "Acts of the person, from the audit log: act, subject, address, detail, count, at and last_at.",
 }
 """The contents of each file of an archive."""
 _INSTANTS: Final = "Numbers whose names end in `_at` are milliseconds since 1970, UTC; texts are ISO 8601."

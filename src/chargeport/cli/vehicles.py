@@ -1,4 +1,4 @@
-"""`chargeport vehicle`: the cars that the server knows."""
+"""`chargeport vehicle`: the cars of the server."""
 
 import uuid
 from collections.abc import Sequence

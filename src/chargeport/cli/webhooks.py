@@ -103,7 +103,7 @@ def verify(*, webhook: WebhookId, database: Database = None, as_json: Json = Fal
     status, error = with_store(database, verified)
     print_done(
         {"id": webhook, "verified": error is None, "status": status, "error": error},
-        "The receiver knows the key." if error is None else f"Not verified: {error}.",
+        "The receiver has the key." if error is None else f"Not verified: {error}.",
         as_json=as_json,
     )
     if error is not None:

@@ -1,7 +1,7 @@
 """Collection of changes to derive from: this process's writes, the feed, edits and erasures.
 
-The feed has every change, but no confirmations of known values. Those are taken from the writes of this process; what was
-missed, in a crash or because there were too many, is searched by the time of receipt.
+The feed has every change, but no confirmations of known values. Those are taken from the writes of this process; those that
+were missed, in a crash or because there were too many, are searched by the time of receipt.
 """
 
 from collections.abc import Sequence
@@ -51,7 +51,7 @@ class ChangeCollector:
 
     @property
     def can_search(self) -> bool:
-        """Whether there are vehicles left to search for missed writes, and room in the queue for what is found."""
+        """Whether there are vehicles left to search for missed writes, and room in the queue for those found."""
         return self._is_searching and len(self._queue) < MAX_WAITING
 
     @property

@@ -179,7 +179,7 @@ class Derivation:
         self._queue.done(job, now + every_ms, now + OTHERS_EVERY_MS if step.is_open else None)
 
     async def _write(self) -> None:
-        """Write what was derived of several vehicles at once, so that streams are woken once.
+        """Write the derived entries of several vehicles at once, so that streams are woken once.
 
         After an error it is written next time, before progress is stored.
         """

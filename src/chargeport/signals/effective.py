@@ -167,7 +167,7 @@ def is_undisputed(  # noqa: PLR0917  (called for each signal of a read: keywords
 ) -> bool:
     """Return whether the value of a signal's only series is certainly available.
 
-    The arguments are members of its `State`, and the result of `flag_reporter`: the fast path of reads makes no `State`.
+    The arguments are members of its `State`, and the result of `flag_reporter`: the fast path of reads creates no `State`.
     """
     if observed_at is None or (absence_at is not None and absence_at > observed_at):
         return False

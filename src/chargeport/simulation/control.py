@@ -1,6 +1,6 @@
 """The control plane of a simulation: all changes of simulated cars and their clock while they run.
 
-Changes are made one after the other: the cars are advanced to the present, the change is made, and the reports of it are on
+Changes are made one at a time: the cars are advanced to the present, the change is made, and the reports of it are on
 disk when the call returns. While the clock is stopped, the background work of the server is stopped, too. It is done when the
 clock is set forward, instant by instant, so that the same steps give the same results.
 """

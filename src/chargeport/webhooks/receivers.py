@@ -31,7 +31,7 @@ SIGNATURE = "SC-Signature"
 
 
 class RefusedTargetError(OSError):
-    """The target of a webhook may not be connected to. The text is for the person who made the webhook."""
+    """The target of a webhook may not be connected to. The text is for the person who created the webhook."""
 
 
 def refusal(address: str) -> str | None:

@@ -65,7 +65,7 @@ class WebhookService:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def catch_up(self) -> None:
-        """Make and send all events that are due now."""
+        """Create and send all events that are due now."""
         await self.watch.step()
         await self.deliveries.catch_up()
 

@@ -15,7 +15,7 @@ SAME_CAPACITY_SHARE: Final = 0.05  # two batteries of a model differ by more in 
 
 
 class PowerCurve(msgspec.Struct, frozen=True):
-    """Points of (state of charge in percent, W), in ascending order; `curve` makes one."""
+    """Points of (state of charge in percent, W), in ascending order; `curve` creates one."""
 
     points: tuple[tuple[float, float], ...]
 

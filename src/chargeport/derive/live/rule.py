@@ -45,7 +45,7 @@ class Derived(msgspec.Struct, frozen=True):
     """A derived value. `rule` is the label of its rule, `inputs` the reported signals that it was derived from.
 
     `observed_at` is the newest instant of the inputs with a greatest age; of the lasting ones where there is no other. `inputs`
-    is empty for a counter, which is no signal.
+    is empty for a counter, which is not a signal.
     """
 
     signal: Signal

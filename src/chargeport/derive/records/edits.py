@@ -118,7 +118,7 @@ def seen(record: Record) -> Seen:
 
 
 def edited(found: Sequence[Record], edits: Sequence[Edit]) -> Edited:
-    """Return the records with all edits, in order: a later edit may name a record that an earlier one made."""
+    """Return the records with all edits, in order: a later edit may name a record that an earlier one created."""
     records, unused = list(found), []
     for edit in edits:
         changed = _with(records, edit)

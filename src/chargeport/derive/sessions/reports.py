@@ -158,7 +158,7 @@ class StateSamples(msgspec.Struct, frozen=True):
 
 
 class _Statement(NamedTuple):
-    """A statement of a source; `status` is empty where charge-ischarging made it."""
+    """A statement of a source; `status` is empty if it is from charge-ischarging."""
 
     at: int
     is_charging: bool

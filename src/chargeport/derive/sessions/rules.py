@@ -11,7 +11,7 @@ from chargeport.derive.tracks import Track
 from chargeport.signals.battery import NominalCapacity
 
 VERSION: Final = "3"
-"""Increase it with every change of a rule: a session records the version that it was made by."""
+"""Increase it with every change of a rule: a session records the version by which it was computed."""
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):

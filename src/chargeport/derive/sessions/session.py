@@ -24,7 +24,7 @@ class Fact(msgspec.Struct, frozen=True):
 
 
 class Evidence(msgspec.Struct, frozen=True):
-    """The facts that a session was made from, and the version of the rules."""
+    """The facts from which a session was computed, and the version of the rules."""
 
     facts: tuple[Fact, ...] = ()
     rule_version: str = VERSION
