@@ -95,26 +95,26 @@ class BoundedStorage(Storage):
 
 
 class Limit(NamedTuple):
-    """How many attempts may fail within a window under one key."""
+    """The number of attempts under one key that may fail within a window."""
 
     key: str
     most: int
 
 
 class Standing(NamedTuple):
-    """How many failed under a key in its window, and how many seconds the window still has."""
+    """The number of failed attempts under a key in its window, and the remaining seconds of the window."""
 
     failed: int
     left_s: float
 
 
 class FailedAttempts(Protocol):
-    """Counts attempts that failed, for all processes that share a database."""
+    """Count failed attempts, for all processes that share a database."""
 
     async def count(self, limits: Sequence[Limit], more: int = 0) -> list[Standing]:
-        """Count so many more under each key, unless one is used up; how each stood before, in their order.
+        """Add `more` to the count of each key, unless a limit is reached; return the counts before, in the order of the limits.
 
-        Of calls at the same time each finds what the others have counted.
+        Concurrent calls are serialized: each reads what the earlier ones have counted.
         """
         ...
 
@@ -127,7 +127,7 @@ class LocalAttempts:
         self.windows = BoundedStorage(now)
 
     async def count(self, limits: Sequence[Limit], more: int = 0) -> list[Standing]:
-        """Count so many more under each key. See `FailedAttempts`."""
+        """Add `more` to the count of each key. See `FailedAttempts`."""
         now = self.windows.now()
         found = [Standing(self.windows.get(key), max(0.0, self.windows.get_expiry(key) - now)) for key, _ in limits]
         if more and used_up_s(limits, found) is None:
@@ -137,7 +137,7 @@ class LocalAttempts:
 
 
 def used_up_s(limits: Sequence[Limit], standings: Sequence[Standing]) -> float | None:
-    """Return after how many seconds one may try again; None where no limit is used up.
+    """Return after how many seconds another attempt is allowed; None if no limit is reached.
 
     >>> used_up_s([Limit("a", 5), Limit("b", 9)], [Standing(4, 30.0), Standing(9, 12.5)])
     12.5

@@ -16,10 +16,10 @@ RELEASED_AT: Final = 1_795_824_000_000  # 2026-11-28: a clock before this was ne
 LEAP_MS: Final = 120_000  # NTP slews smaller differences, and clocks of sources differ by more
 CHECK_EVERY_MS: Final = 1_000
 SETTLING_MS: Final = 15 * 60_000  # after boot: boards without a battery get their time from the network
-MAX_SETTLING_MS: Final = 400 * 86_400_000  # such a board may have been off for so long
+MAX_SETTLING_MS: Final = 400 * 86_400_000  # the longest time for which such a board may have been off
 MAX_AHEAD_MS: Final = 400 * 86_400_000  # at a start, a clock may be ahead of stored values
 MAX_BEHIND_MS: Final = 30 * 86_400_000  # a clock may be behind stored values
-CONFIRMED: Final = ("clock", "confirmed_at")  # the note of when a person confirmed the machine's clock
+CONFIRMED: Final = ("clock", "confirmed_at")  # the note of the time at which a person confirmed the machine's clock
 
 _log = logging.getLogger("chargeport.clock")
 
@@ -132,7 +132,7 @@ class SteadyClock:
             self._count_from(stored_at, self._since_boot())
             _log.error(
                 "The machine's clock (%s) is years ahead of the newest stored values. Chargeport counts on from %s until the "
-                "times that sources send agree with the clock. If the clock is right, say so with chargeport repair clock, and "
+                "times that sources send agree with the clock. If it is right, confirm it with chargeport repair clock, and "
                 "restart Chargeport.", _text(wall), _text(stored_at),
             )  # fmt: skip
             return
@@ -177,7 +177,7 @@ class SteadyClock:
     def _count_from(self, at: int, since_boot: int) -> None:
         self._is_unconfirmed = True
         self._set(at, since_boot)
-        self._check_again_at = self._checked_at  # at each call, while the clock is not confirmed
+        self._check_again_at = self._checked_at  # check at each call while the clock is not confirmed
 
     def _set(self, at: int, since_boot: int) -> None:
         self._at = at
@@ -253,7 +253,7 @@ class SimulatedClock:
         return self.now()
 
     def machine_s(self, duration_s: float) -> float:
-        """Return how long that takes at the present speed; infinite while the clock is stopped."""
+        """Return how long that takes by the machine's clock at the present speed; infinite while the clock is stopped."""
         return duration_s / self._speed if self._speed else math.inf
 
     async def sleep(self, duration_s: float) -> None:

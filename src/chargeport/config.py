@@ -21,7 +21,7 @@ from chargeport.sources.extras import secret
 from chargeport.store.encryption import Encryption
 
 FILE_NAME: Final = "chargeport.toml"
-"""The settings file in the working directory, which is read unless another one is named."""
+"""The settings file in the working directory, which is read unless another file is named."""
 Role = Literal["all", "api", "ingest", "deliver"]
 
 

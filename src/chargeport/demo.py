@@ -1,6 +1,6 @@
 """A server of simulated cars, with its applications, for `chargeport demo` and tests.
 
-A database of an earlier run has the cars and the applications already.
+A database of an earlier run already contains the cars and the applications.
 """
 
 import uuid
@@ -40,7 +40,7 @@ class _Credentials(msgspec.Struct, frozen=True):
 
 
 async def begin(service: "Service", clock: SimulatedClock, scenario: Scenario | None = None, count: int = 0) -> dict[str, Any]:
-    """Simulate the cars of a scenario, or so many of the demo's; return what a client needs. Raises Problem."""
+    """Simulate the cars of a scenario, or `count` of the demo's; return the data that a client needs. Raises Problem."""
     clock.set(await service.last_received_at())
     reporters = demo_fleet(clock.now(), count=count)
     facts = await register(service, [reporter.profile for reporter in reporters])
@@ -76,7 +76,7 @@ async def answering(file: Path, scenario: str, at: datetime) -> AsyncIterator[di
 
 
 async def register(service: "Service", profiles: list[CarProfile]) -> dict[str, Any]:
-    """Add the cars and an application; return what a client needs of them."""
+    """Add the cars and an application; return the data that a client needs."""
     application, secret = await _application(service, _APPLICATION, frozenset(Permission))
     await add_vehicles(service, profiles)
     return {

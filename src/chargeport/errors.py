@@ -1,7 +1,7 @@
-"""Every error that a person or client may meet.
+"""All errors that are reported to people and clients.
 
     ChargeportError
-    ├── SettingError        a setting is invalid: names it, and the allowed values
+    ├── SettingError        a setting is invalid: the text names it, and the allowed values
     ├── StartError          the server can't start: a port in use, a database that can't be opened
     ├── StoreError          the database can't be read or written now
     │   └── SchemaError     the database was written by a newer Chargeport
@@ -63,8 +63,8 @@ def instead_of(name: str, known: Iterable[str]) -> str:
 class ErrorKind:
     """A kind of error in answers: HTTP status, Smartcar's type and code, and a title.
 
-    Types and codes are Smartcar's taxonomy (their documentation, and captures of live answers). `cause` is a sentence about
-    what has happened, `way_out` one about what the reader can do; `resolution` is Smartcar's value for programs.
+    Types and codes are Smartcar's taxonomy (their documentation, and captures of live answers). `cause` is a sentence that
+    describes the error, `way_out` one that describes the remedy; `resolution` is Smartcar's value for programs.
     """
 
     __slots__ = ("cause", "code", "resolution", "slug", "status", "title", "type", "way_out")
@@ -101,7 +101,7 @@ MALFORMED: Final = ErrorKind(
     "INVALID_INPUT_FORMAT",
     "Invalid input",
     cause="A parameter, a header or the body breaks a rule.",
-    way_out="Correct what the detail names; its sentence says what is allowed. The reference at /docs has every rule.",
+    way_out="Correct what the detail names; it describes what is allowed. The reference at /docs has every rule.",
 )
 MISSING_PARAMETER: Final = ErrorKind(
     400,
@@ -125,8 +125,8 @@ ACCESS_DENIED: Final = ErrorKind(
     "AUTHENTICATION",
     "ACCESS_DENIED",
     "Access denied",
-    cause="The caller is known, but this kind of caller may not do this.",
-    way_out="Ask with an application or a session that may: the detail says which.",
+    cause="The caller is authenticated, but this kind of caller may not do this.",
+    way_out="Use an application or a session with the permission: the detail names it.",
 )
 PERMISSION: Final = ErrorKind(
     403,
@@ -135,14 +135,14 @@ PERMISSION: Final = ErrorKind(
     "Permission missing",
     "REAUTHENTICATE",
     cause="The application, or the user's consent, lacks the permission that the detail names.",
-    way_out="Have the permission granted, then get a new token.",
+    way_out="Get the permission granted, then get a new token.",
 )
 VEHICLE_NOT_FOUND: Final = ErrorKind(
     404,
     "RESOURCE_NOT_FOUND",
     "VEHICLE_NOT_FOUND",
     "Vehicle not found",
-    cause="No vehicle of this id is known here, or none that the application may see.",
+    cause="No vehicle has this id, or the application may not see it.",
     way_out="Take an id from GET /v3/vehicles or GET /v3/connections, or connect the vehicle to the application.",
 )
 SIGNAL_NOT_FOUND: Final = ErrorKind(
@@ -150,8 +150,8 @@ SIGNAL_NOT_FOUND: Final = ErrorKind(
     "RESOURCE_NOT_FOUND",
     "SIGNAL_NOT_FOUND",
     "Signal not found",
-    cause="The code is no signal of this server, or the vehicle has never reported it.",
-    way_out="Take a code from GET /v3/vehicles/{id}/signals; chargeport coverage VEHICLE says why a signal is missing.",
+    cause="The code is not a signal of this server, or the vehicle has never reported it.",
+    way_out="Take a code from GET /v3/vehicles/{id}/signals; chargeport coverage VEHICLE shows why a signal is missing.",
 )
 CONNECTION_NOT_FOUND: Final = ErrorKind(
     404,
@@ -166,7 +166,7 @@ USER_NOT_FOUND: Final = ErrorKind(
     "RESOURCE_NOT_FOUND",
     "USER_NOT_FOUND",
     "User not found",
-    cause="Nobody of this id is known to the application, or to this server.",
+    cause="No user of the application, or of this server, has this id.",
     way_out="Take the id of a user from GET /v3/connections.",
 )
 WEBHOOK_NOT_FOUND: Final = ErrorKind(
@@ -190,7 +190,7 @@ INVALID_PATH: Final = ErrorKind(
     "RESOURCE_NOT_FOUND",
     "INVALID_PATH",
     "Path not found",
-    cause="Nothing answers at this path.",
+    cause="There is no route at this path.",
     way_out="Compare the path with those at /docs, letter by letter.",
 )
 METHOD_NOT_ALLOWED: Final = ErrorKind(
@@ -198,8 +198,8 @@ METHOD_NOT_ALLOWED: Final = ErrorKind(
     "VALIDATION",
     "METHOD_NOT_ALLOWED",
     "Method not allowed",
-    cause="The path is right, but it does not answer to this method.",
-    way_out="Use a method that the header Allow of the answer names.",
+    cause="The path exists, but not for this method.",
+    way_out="Use a method in the header Allow of the answer.",
 )
 TOO_SLOW: Final = ErrorKind(
     408,
@@ -207,7 +207,7 @@ TOO_SLOW: Final = ErrorKind(
     "REQUEST_TIMEOUT",
     "Request timeout",
     "RETRY_LATER",
-    cause="The request did not arrive whole in time.",
+    cause="The request was not complete in time.",
     way_out="Send it again; send a large body in smaller parts.",
 )
 CONFLICT: Final = ErrorKind(
@@ -215,15 +215,15 @@ CONFLICT: Final = ErrorKind(
     "VALIDATION",
     "CONFLICT",
     "Conflict",
-    cause="The request is well formed, but what is stored now forbids it.",
-    way_out="Change what the detail names, or leave the request out: it may have been carried out before.",
+    cause="The request is well formed, but conflicts with stored data.",
+    way_out="Change what the detail names, or omit the request: it may have been executed before.",
 )
 TOO_LARGE: Final = ErrorKind(
     413,
     "VALIDATION",
     "PAYLOAD_TOO_LARGE",
     "Payload too large",
-    cause="The body is larger than this server takes.",
+    cause="The body is larger than this server accepts.",
     way_out="Send fewer items at once.",
 )
 UNSUPPORTED_MEDIA: Final = ErrorKind(
@@ -231,7 +231,7 @@ UNSUPPORTED_MEDIA: Final = ErrorKind(
     "VALIDATION",
     "UNSUPPORTED_MEDIA_TYPE",
     "Unsupported media type",
-    cause="The body is in a form or an encoding that is not read here.",
+    cause="The body is in a format or an encoding that is not supported.",
     way_out="Send what the detail names, such as application/json, plain or in gzip.",
 )
 NOTHING_ACCEPTED: Final = ErrorKind(
@@ -240,7 +240,7 @@ NOTHING_ACCEPTED: Final = ErrorKind(
     "NOTHING_ACCEPTED",
     "Nothing was accepted",
     cause="Every item of the request breaks a rule.",
-    way_out="Correct the items: the answer names the rule and the member of each.",
+    way_out="Correct the items: the answer contains the rule and the member of each.",
 )
 RATE_LIMITED: Final = ErrorKind(
     429,
@@ -248,15 +248,15 @@ RATE_LIMITED: Final = ErrorKind(
     "SMARTCAR_API",
     "Too many requests",
     "RETRY_LATER",
-    cause="More was asked than the limit allows.",
-    way_out="Wait as many seconds as Retry-After says; follow GET /stream or a webhook instead of asking often.",
+    cause="There were more requests than the limit allows.",
+    way_out="Wait for the seconds in Retry-After; use GET /stream or a webhook instead of frequent requests.",
 )
 HEAD_TOO_LARGE: Final = ErrorKind(
     431,
     "VALIDATION",
     "HEADERS_TOO_LARGE",
     "Headers too large",
-    cause="The path and the headers are longer than this server reads.",
+    cause="The path and the headers are longer than this server accepts.",
     way_out="Send fewer or shorter headers; leave out cookies that this server did not set.",
 )
 INTERNAL: Final = ErrorKind(
@@ -265,8 +265,8 @@ INTERNAL: Final = ErrorKind(
     "INTERNAL",
     "Internal error",
     "CONTACT_SUPPORT",
-    cause="Something failed inside the server.",
-    way_out="Tell the operator the request id: the log has the cause beside it.",
+    cause="An internal error occurred.",
+    way_out="Send the request id to the operator: the log has the cause with this id.",
 )
 OVERLOADED: Final = ErrorKind(
     503,
@@ -274,8 +274,8 @@ OVERLOADED: Final = ErrorKind(
     "OVERLOADED",
     "Server overloaded",
     "RETRY_LATER",
-    cause="The server has more to do than it has room for.",
-    way_out="Wait as many seconds as Retry-After says, then ask again.",
+    cause="The server has no capacity for this request.",
+    way_out="Wait for the seconds in Retry-After, then send the request again.",
 )
 UNAVAILABLE: Final = ErrorKind(
     503,
@@ -284,14 +284,14 @@ UNAVAILABLE: Final = ErrorKind(
     "Store unavailable",
     "RETRY_LATER",
     cause="The database can't be read or written now.",
-    way_out="Wait as many seconds as Retry-After says, then ask again; as the operator, look at /readyz and the log.",
+    way_out="Wait for the seconds in Retry-After, then send the request again; as the operator, check /readyz and the log.",
 )
 
 ERROR_KINDS: Final = tuple(kind for kind in dict(vars()).values() if isinstance(kind, ErrorKind))
 
 
 class Problem(ChargeportError):  # noqa: N818  (the term of RFC 9457)
-    """A request that is answered with an error: its kind, and a sentence about what is wrong."""
+    """A request that is answered with an error: its kind, and a sentence about the error."""
 
     def __init__(self, kind: ErrorKind, detail: str, *, retry_after_s: int | None = None, allow: str | None = None) -> None:
         super().__init__(detail)

@@ -1,6 +1,6 @@
 """How this Chargeport was installed: the command that runs it, and the one that installs a missing package.
 
-Messages contain commands that work in this installation. Imports nothing of ours.
+Messages contain commands that work in this installation. It imports no other module of Chargeport.
 """
 
 import os
@@ -16,7 +16,7 @@ PROGRAM: Final = "chargeport"
 _MAKE_VARIABLE: Final = "CHARGEPORT_BY_MAKE"
 _EXTRA_REQUIREMENT: Final = re.compile(r"""^(?P<package>[^;]+?)\s*;.*\bextra\s*==\s*['"](?P<extra>[^'"]+)['"]""")
 _PIPX_MARK: Final = "pipx_metadata.json"
-_IMAGE_MARK: Final = ".image"  # a file that our Dockerfile puts beside the packages
+_IMAGE_MARK: Final = ".image"  # a file that our Dockerfile adds to the packages
 
 
 def program() -> str:
@@ -32,14 +32,14 @@ def program() -> str:
 
 
 def with_flag(flags: str) -> str:
-    """Return the flags as they are typed: as they are, or in make's ARGS if a Makefile's target runs the program."""
+    """Return the flags as a person types them: unchanged, or in make's ARGS if a Makefile's target runs the program."""
     return f'ARGS="{flags}"' if os.environ.get(_MAKE_VARIABLE) else flags
 
 
 def add_extra(extra: str) -> str:
     """Return the command that installs the packages of an extra, with the extra's name."""
     if (Path(sys.prefix) / _IMAGE_MARK).exists():
-        return f"docker build --build-arg EXTRAS={extra} --tag {PROGRAM} . (in the checkout that the image was made from)"
+        return f"docker build --build-arg EXTRAS={extra} --tag {PROGRAM} . (in the checkout from which the image was built)"
     packages = " ".join(shlex.quote(package) for package in packages_of(extra))
     return f"{_installer()} {packages} (the extra {extra})"
 

@@ -3,7 +3,7 @@
     source ── Delivery ──▶   ingest   ── Reading, Absence, Issue ──▶ store ──▶ api ──▶ clients
               (theirs)     (dialect)             (ours)             (disk)   (Smartcar's)
                                                                      ▲ │
-                                                 derivation: what follows from what was reported
+                                                 derivation: values and sessions from the reports
 
 The dashboard is added by the command that starts a server.
 """
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 
 DERIVE_EVERY_MS = 3_600_000  # of a simulated clock that is set forward: the cost of a session grows with its length
 WAIT_S = 30.0  # for a ring, which may be lost
-LAST_CHANGES = 100  # from which the last receipt is taken: the very last may be those of an import with older times
+LAST_CHANGES = 100  # of which the latest receipt is taken: the last ones may be those of an import with older times
 
 
 class Service:
@@ -91,7 +91,7 @@ class Service:
     def open(cls, settings: Settings, clock: Clock | None = None, *, anew: bool = False, line: Line | None = None) -> "Service":
         """Open a service on the database of the settings; `anew` as in `open_store`.
 
-        `line` carries rings between workers if neither the settings nor the database have a way.
+        `line` transmits rings between workers if neither the settings nor the database provide a channel.
 
         Raises StartError, SchemaError, SettingError.
         """
@@ -134,7 +134,7 @@ class Service:
         return Commands(self.store, self.clock, self._commandable(), self.simulation.faults.met)
 
     def _commandable(self) -> list[Commandable]:
-        """Return what executes commands: the simulation, then the sources of the settings in their order."""
+        """Return the executors of commands: the simulation, then the sources of the settings in their order."""
         sources = [built.source for built in self.feeds.built if isinstance(built.source, Commandable)]
         return [*([] if self.simulation is None else [self.simulation]), *sources]
 
@@ -144,7 +144,7 @@ class Service:
         Every process answers the API; `role` names its other work. If there may be several processes, work that must be done
         once is done by the process that has its lease.
         """
-        # What is loaded by now stays: the collector need not visit it again, nor run at every 700th object.
+        # The objects loaded so far are permanent: the garbage collector need not visit them, nor run at every 700th object.
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
@@ -170,7 +170,7 @@ class Service:
             self._start_shared_work()
 
     def _start_shared_work(self) -> None:
-        """Start the work that one process does for all."""
+        """Start the work that one process does for all processes."""
         self._once("audit", lambda: keep_audit(self.store.audit, self.settings.retention.audit_days, self.clock))
         if self.policy.is_limited:
             self._once("retention", lambda: keep(self.store.retention, self.policy, self.clock))
@@ -193,7 +193,7 @@ class Service:
         self._tasks.append(asyncio.ensure_future(running))
 
     async def _deliver(self) -> None:
-        """Watch and deliver until cancelled."""
+        """Watch for events of webhooks and deliver them until cancelled."""
         self.webhooks.is_elsewhere = False
         self.webhooks.start()
         try:
@@ -227,7 +227,7 @@ class Service:
         if self._deriving is not None:
             await tasks.end(self._deriving)
             self._deriving = None
-            await self.derivation.resume()  # so that `catch_up` continues from there
+            await self.derivation.resume()  # `catch_up` continues from there
 
     async def settle(self, *, complete: bool = True) -> None:
         """Send all webhooks that are due; derive first, if `complete` or after DERIVE_EVERY_MS."""

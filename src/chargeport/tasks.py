@@ -1,7 +1,7 @@
-"""How a task is ended: cancelled until it has ended.
+"""End a task: cancel it repeatedly until it has ended.
 
-`Task.cancel` asks once, and what a task awaits may swallow it: `asyncio.wait_for` of Python 3.11 does when its result comes in
-the same turn, so clients that use it do (nats-py). An endless task then continues, and who waits for it waits for ever.
+A single `Task.cancel` may be lost: `asyncio.wait_for` of Python 3.11 suppresses it when its result arrives in the same turn of
+the loop, and so do clients that use it (nats-py). An endless task then continues, and code that awaits it waits forever.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ _log = logging.getLogger("chargeport.tasks")
 
 
 async def end(*tasks: "asyncio.Future[Any]") -> None:
-    """Cancel tasks and return when all have ended. What they failed with on the way is logged, not raised."""
+    """Cancel tasks and return when all have ended. Their errors are logged, not raised."""
     ending = {each for each in tasks if not each.done()}
     running = ending
     while running:

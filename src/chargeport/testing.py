@@ -53,12 +53,12 @@ class Clock:
         return _instant(self._client.get("/simulator")["clock"]["now"])
 
     def advance(self, *, hours: float = 0, minutes: float = 0, seconds: float = 0) -> datetime:
-        """Set the clock forward by a duration, with all that happens in it; return the new time."""
+        """Set the clock forward by a duration, with all events in it; return the new time."""
         duration = timedelta(hours=hours, minutes=minutes, seconds=seconds)
         return _instant(self._client.post("/simulator/clock", {"advanceSeconds": duration.total_seconds()})["now"])
 
     def set(self, at: datetime | str) -> datetime:
-        """Set the clock forward to `at`, with all that happens until then; return the new time."""
+        """Set the clock forward to `at`, with all events until then; return the new time."""
         text = at.isoformat() if isinstance(at, datetime) else at
         return _instant(self._client.post("/simulator/clock", {"at": text})["now"])
 
@@ -138,14 +138,14 @@ class Car:
         self.do("report")
 
     def silence(self, *, hours: float = 0, minutes: float = 0, seconds: float = 0, keep: bool = False) -> None:
-        """Drop all reports for a time; with `keep`, deliver them late."""
+        """Drop all reports for a time; with `keep`, deliver them at its end."""
         self.do("silence", seconds=timedelta(hours=hours, minutes=minutes, seconds=seconds).total_seconds(), keep=keep)
 
     def reports(
         self, *, drop: float | None = None, repeat: float | None = None, reorder: float | None = None,
         latency_s: float | None = None,
     ) -> None:  # fmt: skip
-        """Set the shares of reports, 0 to 1, that are lost, arrive twice or out of order, and the delay of all reports."""
+        """Set the shares of reports, 0 to 1, that are lost, delivered twice or out of order, and the delay of all reports."""
         settings = {"dropRate": drop, "repeatRate": repeat, "reorderRate": reorder, "latencySeconds": latency_s}
         self.do("reports", **{name: value for name, value in settings.items() if value is not None})
 
@@ -178,7 +178,7 @@ class Fault:
 
     @property
     def hits(self) -> int:
-        """How often the fault has happened."""
+        """The number of times that the fault has happened."""
         return next(int(fault["hits"]) for fault in self._client.get("/simulator/faults")["data"] if fault["id"] == self.id)
 
     def remove(self) -> None:

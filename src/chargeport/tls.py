@@ -1,7 +1,7 @@
 """TLS of the server: its certificate, loaded again when the files change, and the names in a client's certificate.
 
-A new certificate is used for new connections; open connections keep theirs. If the new files are invalid, the old certificate
-stays in use, and the error is logged.
+A new certificate is used for new connections; open connections continue to use the old one. If the new files are invalid, the
+old certificate stays in use, and the error is logged.
 """
 
 import logging

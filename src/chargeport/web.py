@@ -1,4 +1,4 @@
-"""The web server around the application: uvicorn with a listener of our own, limits, and a clean stop."""
+"""The web server of the application: uvicorn with our own listener, limits, and a clean stop."""
 
 import asyncio
 import errno
@@ -40,15 +40,15 @@ _log = logging.getLogger("chargeport.api")
 
 def listen_shared(host: str, port: int, count: int) -> list[socket.socket]:
     """Return listening sockets of one address, one for each process: the kernel divides connections. Raises StartError."""
-    if not hasattr(socket, "SO_REUSEPORT") or sys.platform == "darwin":  # gives all connections to the last socket
+    if not hasattr(socket, "SO_REUSEPORT") or sys.platform == "darwin":  # it would give all connections to the last socket
         return [listen(host, port)] * count
-    listen(host, port).close()  # fails if another server uses the port, which sharing would hide
+    listen(host, port).close()  # raises if another server uses the port, which sharing would not detect
     first = listen(host, port, is_shared=True)
     return [first, *(listen(host, first.getsockname()[1], is_shared=True) for _ in range(1, count))]
 
 
 def listen(host: str, port: int, *, is_shared: bool = False) -> socket.socket:
-    """Return a listening socket; others may listen at its address if it is shared. Raises StartError with one sentence."""
+    """Return a listening socket; if it is shared, others may listen at its address. Raises StartError with one sentence."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         listening = socket.socket(family, kind, protocol)
@@ -88,7 +88,7 @@ class Server(uvicorn.Server):
     ) -> None:
         """Prepare the server.
 
-        `handover` passes connections with other requests than reads to the first worker, or is the channel of the latter.
+        `handover` passes connections with other requests than reads to the first worker; in that one it is the receiving end.
         Raises StartError if the files for TLS are invalid.
         """
         super().__init__(config)
@@ -200,8 +200,8 @@ async def serve(
 ) -> None:
     """Answer requests until SIGINT or SIGTERM.
 
-    `ready` is called with the URL once they are answered, `stopping` before the stop. The server also stops when the descriptor
-    `ends` becomes readable: its other end was closed. Raises StartError if the files for TLS are invalid.
+    `ready` is called with the URL once requests are answered, `stopping` before the stop. The server also stops when the
+    descriptor `ends` becomes readable, because its other end was closed. Raises StartError if the files for TLS are invalid.
     """
     server = Server(configuration(app, log), app, limits, tls, handover)
     server.ready = lambda: ready(url_of(listening, secure=tls is not None))
@@ -244,7 +244,7 @@ def configuration(app: WebApp, log: str = "info", **more: Any) -> uvicorn.Config
         lifespan="off",
         ws="auto",  # for charging stations, if an extra with a websocket library is installed
         ws_max_size=MAX_WS_MESSAGE_BYTES,
-        access_log=False,  # paths have ids of vehicles
+        access_log=False,  # paths contain ids of vehicles
         log_level=log,
         log_config=None,
         server_header=False,

@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 
 RESTART_S: Final = 0.1  # before a worker is restarted; doubled with each further failure
 MAX_RESTART_S: Final = 5.0
-STABLE_S: Final = 10.0  # a worker that ran for so long has not failed
+STABLE_S: Final = 10.0  # a worker that ran for this time has not failed
 STOP_S: Final = 15.0  # for a clean stop; a web server gives its requests a third of that
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 
@@ -28,7 +28,7 @@ _log = logging.getLogger("chargeport.workers")
 
 
 class Worker(NamedTuple):
-    """What a worker gets from the parent."""
+    """The data that a worker receives from the parent."""
 
     number: int
     total: int
@@ -42,7 +42,7 @@ class Worker(NamedTuple):
     parent: int
     """A descriptor that becomes readable when the parent has ended."""
     report_ready: Callable[[], None]
-    """To call once requests are answered."""
+    """To be called once requests are answered."""
 
 
 class Workers:

@@ -60,7 +60,7 @@ async def test_an_application_is_made_gets_a_token_and_is_ended(world: World, ap
     assert (await world.client.delete(path, headers=app.headers)).status_code == 204
     assert (await world.client.get("/v3/vehicles", headers={"Authorization": f"Bearer {token}"})).status_code == 401
     refused = await world.client.delete(f"/admin/applications/{app.id}", headers=app.headers)
-    assert "what you look with" in detail(refused, 409)
+    assert "own application" in detail(refused, 409)
 
 
 async def test_issues_are_listed_with_their_message_and_read_again(world: World, app: Client) -> None:

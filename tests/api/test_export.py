@@ -121,7 +121,7 @@ async def test_a_client_that_takes_gzip_gets_it(world: World, app: Client) -> No
         ("format=xml", "format is one of"),
         ("sightings=maybe", "sightings is one of"),
         ("from=soon", "from"),
-        (f"from={T0}&to={T0}", "from must lie before to"),
+        (f"from={T0}&to={T0}", "from must be before to"),
         ("signal=charge-volts", "no signal of this server"),
     ],
 )

@@ -105,7 +105,7 @@ async def test_gzip_is_unpacked(world: World, app: Client, car: Vehicle) -> None
     [
         ("klingon", {}, None, (404, "'klingon' is no dialect: use readings, smartcar or one of")),
         ("simulator", {}, None, (404, "'simulator' is no dialect")),
-        ("ovms", b"", None, (400, "The body is empty: send what ovms says.")),
+        ("ovms", b"", None, (400, "The body is empty: send a message of ovms.")),
         ("ovms", b" \n", None, (400, "The body is empty")),
         ("ovms", {}, "", (400, "vehicle: an id, a VIN or an alias of 1 to 128 characters is wanted.")),
         ("ovms", {}, "x" * 129, (400, "vehicle: an id")),

@@ -87,7 +87,7 @@ async def test_a_change_is_stored_beside_the_original_and_can_be_undone(
     [
         ({"type": "fly"}, "no change of a session"),
         ({"type": "remove", "record": "none"}, "No record has the id"),
-        ({"type": "merge", "records": ["one"]}, "two or more"),
+        ({"type": "merge", "records": ["one"]}, "at least two"),
         ({"type": "undo", "number": 99}, "No edit"),
         ({"type": "split", "record": "none", "at": "2026-05-01T10:00:00"}, "No record"),
         ({"type": "add", "startedAt": "2030-01-01T00:00:00Z", "endedAt": "2030-01-01T01:00:00Z"}, "future"),

@@ -125,8 +125,8 @@ def test_a_server_shows_what_was_changed_beside_it(chargeport: CommandLine, car:
     ("arguments", "told"),
     [
         (("split", "CAR", "CHG-0", "--at", "2026-05-01T11:00:00Z"), "No record has the id 'CHG-0'"),
-        (("split", "CAR", "ONE", "--at", "2026-05-09T11:00:00Z"), "lies between the start and the end"),
-        (("annotate", "CAR", "ONE"), "nothing is said of the record"),
+        (("split", "CAR", "ONE", "--at", "2026-05-09T11:00:00Z"), "must be between the start and the end"),
+        (("annotate", "CAR", "ONE"), "there is nothing to change"),
         (("annotate", "CAR", "ONE", "--cost", "3"), "needed both"),
         (("annotate", "CAR", "ONE", "--cost", "3", "--currency", "euro"), "three capital letters"),
         (("merge", "CAR", "ONE"), "two records or more"),

@@ -119,7 +119,7 @@ def test_a_table_may_have_bars_between_its_columns_and_of_two_columns_of_a_name_
 
 @pytest.mark.parametrize(
     ("start", "reason"),
-    [("2099-05-04 18:00:00Z", "start: 2099-05-04T18:00:00.000Z lies in the future"),
+    [("2099-05-04 18:00:00Z", "start: 2099-05-04T18:00:00.000Z is in the future"),
      ("1970-01-01 00:00:00Z", "start: 1970-01-01T00:00:00.000Z lies before the year 2000")],
 )  # fmt: skip
 def test_a_session_of_a_clock_that_was_wrong_is_refused(start: str, reason: str) -> None:

@@ -145,7 +145,7 @@ def test_coverage_of_a_car_that_never_reported_points_to_the_issues_that_may_be_
 ) -> None:
     other, idle = chargeport.vehicle(), chargeport.vehicle()
     issues = [
-        Issue("wallbox", "MeterValues", "lies in the future", "{}", 1, other),
+        Issue("wallbox", "MeterValues", "is in the future", "{}", 1, other),
         Issue("wallbox", "vehicle", "is not known", "{}", 1),
     ]
 

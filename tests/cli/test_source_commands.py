@@ -250,9 +250,9 @@ def test_a_recording_is_read_into_the_database_and_a_second_time_changes_nothing
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ((), "Name a recording, or say --issues."),
-        (("a.jsonl", "--issues"), "Name a recording, or say --issues."),
-        (("a.jsonl",), "Name its dialect: --dialect NAME."),
+        ((), "Name a recording, or use --issues."),
+        (("a.jsonl", "--issues"), "Name a recording, or use --issues."),
+        (("a.jsonl",), "use --dialect NAME."),
         (("a.jsonl", "--dialect", "klingon"), "'klingon' is no dialect: use one of bmw_cardata,"),
         (("none.jsonl", "--dialect", "ovms"), "can't be read"),
         (("broken.jsonl", "--dialect", "ovms"), "broken.jsonl, line 1 is not of a recording"),
@@ -297,7 +297,7 @@ def test_what_a_source_reported_is_erased_and_what_others_reported_stays(chargep
 def test_nothing_is_erased_that_nobody_agreed_to_or_that_is_not_there(chargeport: CommandLine) -> None:
     assert chargeport("migrate").code == 0
     imported(chargeport, "box", ("2026-05-01T10:00:00Z", 230))
-    assert "say --yes if you mean it" in chargeport("source", "forget", "box").refused()
+    assert "use --yes to continue" in chargeport("source", "forget", "box").refused()
     assert "Nothing is stored that 'bux' reported of all vehicles" in chargeport("source", "forget", "bux", "--yes").refused()
     told = chargeport("source", "forget", "box", "--from", "2026-05-02", "--yes").refused()
     assert "'box' reported of all vehicles from 2026-05-02 00:00:00 UTC" in told

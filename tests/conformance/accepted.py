@@ -22,24 +22,24 @@ UNSAID = {
 # The page where a person connects vehicles: what it is asked for must be what an application has registered.
 REGISTERED = "/oauth/authorize"
 BEYOND_A_SCHEMA = re.compile(
-    r"at: '[^']*' lies in the future"
+    r"at: '[^']*' is in the future"
     r"|[\w\[\]]+: '[0-9]{4}-(02-(29|3[01])|0[469]-31|11-31)"  # no such day
     r"|[\w\[\]]+: '(1970-01-01|9999-12-31)"  # with its offset, outside of what is counted
     r"|[\w\[\]]+: '94[0-9]{10}' looks like seconds"  # of the weeks before the first instant that is taken
-    r"|[\w\[\]]+ must lie before"  # another parameter
+    r"|[\w\[\]]+ must be before"  # another parameter
     r"|page\[cursor\]: '[^']*' is no cursor of this list"  # another list's, or made up: only the server makes them
     r"|page\[number\]: the order of vehicles has no numbered pages"  # with order=vehicle
     r"|resolution: '[^']*' is neither raw nor a duration from PT1M to P31D"  # the bounds
-    r"|resolution: [0-9]+ stretches between"  # with from and to
+    r"|resolution: [0-9]+ intervals between"  # with from and to
     r"|zone: '[^']*' is no time zone"  # there are hundreds, and the system has them
     r"|.*name weekdays, weekends or both"  # one of two members
     r"|Send link, or name and password"
     r"|client_(id|secret) is missing: send it in the body, or use Basic"  # the header may have both
     r"|The (code|refresh token) "  # that a person's consent led to: only the server makes them
     r"|No record has the id|No edit of its records has the number"  # of this vehicle
-    r"|An instant lies between 1970 and 9999"  # with its offset
-    r"|a session starts before it ends|The session has not ended yet|A split lies between"
-    r"|records: name two or more"  # different ones
+    r"|An instant must be between 1970 and 9999"  # with its offset
+    r"|a session starts before it ends|The session has not ended yet|A split must be between"
+    r"|records: at least two are needed"  # different ones
     r"|The clock can be set forward"  # from what time it is there
     r"|Name speed or isFrozen, not both|Name at or advanceSeconds, not both"
     r"|scenario: "  # the text of a file in a form of its own

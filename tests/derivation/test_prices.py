@@ -80,5 +80,5 @@ def test_what_names_nothing_stops_the_start() -> None:
         Prices([HOME], [], ".")
     with pytest.raises(SettingError, match=r"tariffs\[0\]\.series: gone.csv can't be read"):
         Prices([], [TariffSettings(name="t", currency="EUR", series="gone.csv")], ".")
-    with pytest.raises(SettingError, match=r"tariffs\[0\].*zone 'Mars' is none"):
+    with pytest.raises(SettingError, match=r"tariffs\[0\].*no zone 'Mars'"):
         Prices([], [TariffSettings(name="t", currency="EUR", zone="Mars")], ".")

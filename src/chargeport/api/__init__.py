@@ -1,1 +1,1 @@
-"""The API: Smartcar's JSON, made from stored records. A route knows no source."""
+"""The API: Smartcar's JSON, made from stored records. Routes do not depend on sources."""

@@ -1,4 +1,4 @@
-"""Who a caller is, and which vehicles and permissions they have."""
+"""Authentication of callers, and their permissions on vehicles."""
 
 import hashlib
 import hmac
@@ -33,7 +33,7 @@ def new_secret(prefix: str) -> str:
 
 
 def hashed(secret: str | bytes) -> bytes:
-    """Return the digest that is stored of a secret. It is random and long, so a plain digest can't be searched through."""
+    """Return the digest of a secret, which is stored. Secrets are long and random, so a plain digest can't be reversed."""
     return hashlib.sha256(secret.encode() if isinstance(secret, str) else secret).digest()
 
 
@@ -84,20 +84,20 @@ class Access:
         return grant
 
     def forget(self, client_id: str) -> None:
-        """Look the application's tokens up again: what it may see has changed."""
+        """Remove the application's tokens from the cache: its permissions have changed."""
         for header in [header for header, (grant, _) in self._remembered.items() if grant.client_id == client_id]:
             del self._remembered[header]
 
     async def expire_tokens(self, client_id: str | None = None) -> int:
-        """End the tokens of an application (None: of all) now; how many that were."""
+        """Revoke the tokens of an application (None: of all); return their number."""
         self._remembered.clear()
         return await self._store.access.expire_tokens(self._clock.now(), client_id)
 
     async def permissions(self, grant: Grant, vehicle_id: str, user_id: str | None) -> frozenset[Permission]:
-        """Return what the application may do with a car. Raises Problem (404) where it may not know that there is one.
+        """Return the permissions of the application on a car. Raises Problem (404) if it may not see the car.
 
-        An application for every vehicle needs no connection, unless it names a user other than its own: then the user's
-        connection decides. So it does for a token that came of that user's consent.
+        An application with access to every vehicle needs no connection, unless the request names a user other than its own:
+        then the user's connection decides. It also decides for a token that was issued after that user's consent.
         """
         if user_id is None and grant.sees_all:
             return grant.permissions
@@ -109,7 +109,7 @@ class Access:
     async def permissions_on(
         self, grant: Grant, vehicle_ids: Sequence[str], user_id: str | None
     ) -> dict[str, frozenset[Permission]]:
-        """Return what the application may do with each of these cars, by id; those that it may not know of are left out."""
+        """Return the permissions of the application on each of these cars, by id; cars that it may not see are left out."""
         if not _is_of_user(grant, user_id):
             return {}
         if not _needs_connection(grant, user_id):
@@ -159,9 +159,9 @@ class Access:
         user_uuid: str | None = None,
         person: str | None = None,
     ) -> str:
-        """Issue a bearer token that is good for `life_s` seconds; with `user_uuid` for this user's vehicles alone.
+        """Issue a bearer token that is valid for `life_s` seconds; with `user_uuid` only for this user's vehicles.
 
-        `person` is who is signed in to the page that requests it.
+        `person` is the user who is signed in to the page that requests the token.
         """
         token = new_secret("cpt_")
         now = self._clock.now()
@@ -174,12 +174,12 @@ class Access:
 
 
 def _user(grant: Grant, user_id: str | None) -> str | None:
-    """Return the UUID of the user whose vehicles are asked for; None where no user is."""
+    """Return the UUID of the user whose vehicles are requested; None if the request names no user."""
     return grant.user_uuid if user_id is None else user_uuid_of(user_id)
 
 
 def _is_of_user(grant: Grant, user_id: str | None) -> bool:
-    """Return whether a token may read this user's vehicles: one that came of a consent is for that user's alone."""
+    """Return whether a token may read this user's vehicles: one that was issued after a consent is for that user only."""
     return grant.user_uuid in (None, _user(grant, user_id))
 
 
@@ -188,7 +188,7 @@ def _needs_connection(grant: Grant, user_id: str | None) -> bool:
 
 
 def _unseen(grant: Grant, user_id: str | None) -> str:
-    """Return why an application may not know of a car."""
+    """Return why an application may not see a car."""
     if not _is_of_user(grant, user_id):
         return "The token came of another user's consent than the one in sc-user-id."
     if not _needs_connection(grant, user_id):
@@ -207,19 +207,19 @@ class Permits:
         self._there: dict[str, bool] = {}
 
     def forget(self) -> None:
-        """Read the store again from now on: a connection may have been made, changed or ended, a car erased."""
+        """Discard the cache: a connection may have been created, changed or deleted, or a car erased."""
         self._known.clear()
         self._there.clear()
 
     async def is_there(self, vehicle_id: str) -> bool:
-        """Return whether the car has not been erased."""
+        """Return whether the car exists, that is, was not erased."""
         found = self._there.get(vehicle_id)
         if found is None:
             found = self._there[vehicle_id] = await self._store.vehicles.vehicle(vehicle_id) is not None
         return found
 
     async def of(self, grant: Grant, vehicle_id: str, user_id: str | None) -> frozenset[Permission]:
-        """Return what the application (for this user) may do with the car; nothing where it may not know that there is one."""
+        """Return the permissions of the application (for this user) on the car; none if it may not see the car."""
         if user_id is None and grant.sees_all:
             return grant.permissions
         key = (grant.client_id, grant.user_uuid, vehicle_id, user_id)

@@ -15,7 +15,7 @@ from chargeport.store.audit import UNKNOWN, Act, Actor
 from chargeport.store.protocols import Store
 
 WRITE_EVERY_S: Final = 60.0
-MAX_REFUSED: Final = 1000  # different ones in a minute; further ones are counted together
+MAX_REFUSED: Final = 1000  # different wrong credentials in a minute; further ones are counted together
 
 _log = logging.getLogger("chargeport.api")
 
@@ -36,7 +36,7 @@ class AccessCounts:
         self._refused[key if key in self._refused or len(self._refused) < MAX_REFUSED else (credential, "", "")] += 1
 
     def of_source(self, credential: str, address: str) -> None:
-        """Count a wrong credential of a client of a source, which is no application or user."""
+        """Count a wrong credential of a client of a source, which is neither an application nor a user."""
         self.refused(credential, address, "")
 
     async def run(self) -> None:
@@ -49,7 +49,7 @@ class AccessCounts:
                 _log.warning("the audit log can't be written: %s", error)
 
     async def write(self) -> None:
-        """Add the counts to the log. Raises StoreError, and then keeps the counts."""
+        """Add the counts to the log. Raises StoreError; the counts are then retained."""
         requests, refused = self.requests.copy(), self._refused.copy()
         counts: Counter[tuple[Act, Actor, str]] = Counter()
         for client_id, count in requests.items():

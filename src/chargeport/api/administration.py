@@ -1,6 +1,6 @@
 """Administration over the API: sources, issues, webhooks, applications, settings, backup.
 
-All of it needs the permission `manage`, which the page has for people who are signed in, and concerns the whole server.
+All routes need the permission `manage`, which the page has for people who are signed in, and concern the whole server.
 """
 
 import asyncio
@@ -55,7 +55,7 @@ _DATABASE: Final[Header] = (b"content-type", b"application/vnd.sqlite3")
 
 
 async def list_sources(request: Request) -> Response:
-    """Return the state of each source, as the running server stored it last, and the configured sources that never ran."""
+    """Return the last stored state of each source, and the configured sources that never ran."""
     await request.allowed(Permission.MANAGE)
     now, written = request.context.clock.now(), await request.context.store.notes.source_states()
     data = []
@@ -70,7 +70,7 @@ async def list_sources(request: Request) -> Response:
 
 
 async def list_issues(request: Request) -> Response:
-    """Return a page of what could not be understood, newest first."""
+    """Return a page of the issues, newest first."""
     await request.allowed(Permission.MANAGE)
     page = paging.requested_page(request.query, default_size=50)
     found, total = await request.context.store.issues.issues(page)
@@ -78,7 +78,7 @@ async def list_issues(request: Request) -> Response:
 
 
 async def replay_issues(request: Request) -> Response:
-    """Read again what could not be understood, through today's tables."""
+    """Read the messages of the issues again, with the present dialects."""
     await request.allowed(Permission.MANAGE)
     tally = await replaying.replay_issues(request.context.store, request.context.pipeline)
     return json_answer(200, {"data": tally.document()}, request.request_id)
@@ -92,13 +92,13 @@ async def list_audit(request: Request) -> Response:
     from_at, to_at = (None if text is None else instant(name, text) for name, text in zip((FROM, TO), times, strict=True))
     selection = AuditFilter(query.get(ACT), query.get(ACTOR), query.get(SUBJECT), from_at, to_at)
     if selection.act is not None and selection.act not in set(Act):
-        raise Problem(MALFORMED, f"{ACT}: nothing is called so in the log: {instead_of(selection.act, list(Act))}.")
+        raise Problem(MALFORMED, f"{ACT}: the log has no act of this name: {instead_of(selection.act, list(Act))}.")
     found, total = await request.context.store.audit.entries(selection, page)
     return _page(request, "audit", list(map(_audit_entry, found)), page, total)
 
 
 async def list_settings(request: Request) -> Response:
-    """Return the settings in use, without what is secret, and whether each has its default value."""
+    """Return the settings in use, without secrets, and whether each has its default value."""
     await request.allowed(Permission.MANAGE)
     settings, usual = msgspec.to_builtins(request.context.settings), msgspec.to_builtins(Settings())
     data = [
@@ -121,7 +121,7 @@ async def list_applications(request: Request) -> Response:
 
 
 class ApplicationWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """The application that is wanted."""
+    """The application to create."""
 
     name: Annotated[str, Meta(max_length=MAX_NAME, pattern=r"[^\s]")]
     permissions: tuple[Permission, ...] = (*sorted(READS), Permission.WRITE_READINGS)
@@ -129,7 +129,7 @@ class ApplicationWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, r
 
 
 async def create_application(request: Request) -> Response:
-    """Make an application; its secrets are returned this once."""
+    """Create an application; its secrets are returned only once."""
     await request.allowed(Permission.MANAGE)
     wish: ApplicationWish = await json_body(request, ApplicationWish, MAX_BYTES)
     access = request.context.access
@@ -139,7 +139,7 @@ async def create_application(request: Request) -> Response:
 
 
 async def issue_application_token(request: Request) -> Response:
-    """Issue a bearer token of an application, good for an hour."""
+    """Issue a bearer token of an application, valid for an hour."""
     await request.allowed(Permission.MANAGE)
     application = await _known(request)
     token = await request.context.access.issue_token(application)
@@ -147,11 +147,11 @@ async def issue_application_token(request: Request) -> Response:
 
 
 async def revoke_application(request: Request) -> Response:
-    """End an application, its tokens and webhooks."""
+    """Revoke an application; delete its tokens and webhooks."""
     grant = await request.allowed(Permission.MANAGE)
     application = await _known(request)
     if application.client_id in (grant.client_id, await request.context.sign_in.page_application()):
-        raise Problem(CONFLICT, "This application is what you look with: end another one, or sign out.")
+        raise Problem(CONFLICT, "This is the page's own application: revoke another one, or sign out.")
     await request.context.store.access.revoke_application(application.client_id, request.context.clock.now())
     request.context.access.forget(application.client_id)
     return answer(204, b"", request.request_id)
@@ -173,7 +173,7 @@ async def list_all_connections(request: Request) -> Response:
 
 
 async def remove_connection(request: Request) -> Response:
-    """End a connection of any application."""
+    """Delete a connection of any application."""
     await request.allowed(Permission.MANAGE)
     connection = await request.context.store.access.connection_by_id(request.path("connection_id"))
     if connection is None or not await request.context.store.access.remove_connection(connection.id):
@@ -264,7 +264,7 @@ def _audit_entry(entry: audit.AuditEntry) -> AuditEntry:
 
 
 def _open(key: str, value: Any) -> Any:
-    """Return a setting's value without what is secret in it."""
+    """Return a setting's value without the secrets in it."""
     if _SECRET.search(key) and value is not None:
         return HIDDEN
     if isinstance(value, Mapping):
@@ -275,7 +275,7 @@ def _open(key: str, value: Any) -> Any:
 
 
 def _without_password(text: str) -> str:
-    """Return a URL without the password in it; other texts as they are."""
+    """Return a URL without the password in it; return other texts unchanged."""
     try:
         parts = urlsplit(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What the routes of administration answer, as types: the OpenAPI document has their schemas.
+"""The answers of the routes of administration, as types: the OpenAPI document has their schemas.
 
 Applications, issues, connections and entries of the audit log are sent as these types. The rest is written as mappings; a test
 checks every answer against these types.
@@ -16,15 +16,15 @@ from chargeport.wire.documents import REF, Counts, Document, PageLinks
 
 Count = Annotated[int, Meta(ge=0)]
 InstantText = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
-"""An instant as the handlers write it."""
+"""An instant in the format of the handlers."""
 
 
 class SourceRow(SourceState, frozen=True, kw_only=True):
-    """A source as the server stored its state last. Instants are milliseconds since 1970."""
+    """The last stored state of a source. Instants are milliseconds since 1970."""
 
     is_running: bool
     written_at: int
-    record: Annotated[str | None, Meta(description="The file that its messages are recorded in.")]
+    record: Annotated[str | None, Meta(description="The file in which its messages are recorded.")]
 
 
 class UnstartedSource(Struct, kw_only=True):
@@ -38,7 +38,7 @@ class UnstartedSource(Struct, kw_only=True):
 
 
 class SourceList(Document):
-    """How each source is."""
+    """The state of each source."""
 
     data: list[
         Annotated[Raw, Meta(extra_json_schema={"anyOf": [{"$ref": REF + name} for name in ("SourceRow", "UnstartedSource")]})]
@@ -46,11 +46,11 @@ class SourceList(Document):
 
 
 class IssueEntry(Document):
-    """What could not be understood, and how often."""
+    """An issue: a part of a message that could not be understood, and its count."""
 
     source: str
     vehicle: str | None
-    subject: Annotated[str, Meta(description="The field, or what else it is about.")]
+    subject: Annotated[str, Meta(description="The field, or another part of the message.")]
     detail: str
     count: Annotated[int, Meta(ge=1)]
     first_at: InstantText
@@ -60,7 +60,7 @@ class IssueEntry(Document):
 
 
 class IssueList(Document):
-    """A page of what could not be understood, newest first."""
+    """A page of the issues, newest first."""
 
     data: list[IssueEntry]
     meta: Counts
@@ -68,7 +68,7 @@ class IssueList(Document):
 
 
 class ReplayedIssue(Struct):
-    """A kind of issue, and how often it was met."""
+    """A kind of issue, and its count."""
 
     subject: str
     detail: str
@@ -76,7 +76,7 @@ class ReplayedIssue(Struct):
 
 
 class ReplayCounts(Struct):
-    """What became of the messages that were read again. Nothing is outranked any more."""
+    """The outcomes of the messages that were read again. `outranked` is always 0."""
 
     messages: Count
     accepted: Count
@@ -88,19 +88,19 @@ class ReplayCounts(Struct):
 
 
 class IssuesReplayed(Document):
-    """Issues were read again."""
+    """The result of reading issues again."""
 
     data: ReplayCounts
 
 
 class AuditEntry(Document):
-    """A deed. What is counted by day has a `count`, from `at` to `lastAt`."""
+    """An act. Acts that are counted by day have a `count`, from `at` to `lastAt`."""
 
     number: int
     act: Act
     actor: str
     address: str
-    subject: Annotated[str, Meta(description="The id or name of what it was done to.")]
+    subject: Annotated[str, Meta(description="The id or name of the affected object.")]
     detail: str
     count: Annotated[int, Meta(ge=1)]
     at: InstantText
@@ -119,7 +119,7 @@ class SettingEntry(Document):
     """A setting in use."""
 
     name: str
-    value: Annotated[Any, Meta(description="What is secret is not shown.")]
+    value: Annotated[Any, Meta(description="Secrets are not shown.")]
     is_default: bool
 
 
@@ -148,7 +148,7 @@ class ApplicationEntry(Document):
 
 
 class ListedApplication(ApplicationEntry):
-    """An application among all."""
+    """An application in the list of all."""
 
     is_of_the_page: bool
 
@@ -160,14 +160,14 @@ class ApplicationList(Document):
 
 
 class NewApplication(ApplicationEntry):
-    """An application with its secrets, which are shown this once."""
+    """An application with its secrets, which are shown only once."""
 
     client_secret: str = field(name="client_secret")
     management_token: str = field(name="management_token")
 
 
 class ApplicationCreated(Document):
-    """An application was made."""
+    """The created application."""
 
     data: NewApplication
 
@@ -180,7 +180,7 @@ class IssuedToken(Struct):
 
 
 class ApplicationToken(Document):
-    """A token was issued."""
+    """The issued token."""
 
     data: IssuedToken
 
@@ -221,4 +221,4 @@ ANSWERS: Final = (
     SourceList, SourceRow, UnstartedSource, IssueList, IssuesReplayed, AuditList, SettingList, ApplicationList,
     ApplicationCreated, ApplicationToken, AllConnections, AllWebhooks,
 )  # fmt: skip
-"""The types that routes name as their answers, and those that one of them names."""
+"""The types of answers, to which routes refer by name, and the types in them."""

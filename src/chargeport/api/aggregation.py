@@ -1,6 +1,6 @@
-"""Buckets: what a signal was like in each stretch of time of one length, aligned to 1970 in UTC.
+"""Buckets: aggregates of a signal over intervals of one length, aligned to 1970 in UTC.
 
-Weights are the milliseconds for which a value stood, as `?at=` would have shown it; what was stale or absent weighs nothing.
+Weights are the milliseconds for which a value was valid, as `?at=` would have shown it; stale and absent values have no weight.
 """
 
 import asyncio
@@ -16,12 +16,12 @@ from chargeport.signals.sweep import Content, Span, last_content, step_of
 from chargeport.store.effective_history import EffectiveHistory
 from chargeport.store.retention_policy import HOUR_MS, Horizon, Hour
 
-MAX_BUCKETS: Final = 100_000  # that one request may span: more is a wrong unit, or an export
+MAX_BUCKETS: Final = 100_000  # that one request may span: more indicates a wrong unit, or needs an export
 _HOURS: Final = 1000
 
 
 class Grid(msgspec.Struct, frozen=True):
-    """The stretches of `step_ms` that [from_at, to_at) touches, of each the part that lies in it."""
+    """The intervals of length `step_ms` that overlap [from_at, to_at), each restricted to this range."""
 
     step_ms: int
     from_at: int
@@ -32,9 +32,9 @@ class Grid(msgspec.Struct, frozen=True):
 
 
 class Bucket:
-    """What is known of one stretch: changes to a value that began in it, and for how many milliseconds each value stood.
+    """The values of one interval: the number of changes that began in it, and for how many milliseconds each value was valid.
 
-    Of hours whose runs are no longer stored, only the bounds and means of their numbers and the total of documents are known.
+    For hours whose runs are no longer stored, only the bounds and means of numbers and the total of documents are known.
     """
 
     __slots__ = ("_hours", "changes", "last", "start", "stood_ms")
@@ -47,12 +47,12 @@ class Bucket:
         self._hours: list[Hour] = []
 
     def hold(self, value: Value, stood_ms: int) -> None:
-        """Add a value that stood for `stood_ms`, later than all that was added before."""
+        """Add a value that was valid for `stood_ms`, later than all values added before."""
         self.stood_ms[value] = self.stood_ms.get(value, 0) + stood_ms
         self.last = value
 
     def take(self, hour: Hour, last: Value) -> None:
-        """Add the values of an hour for the times that they stood, later than all that was added before."""
+        """Add the values of an hour with their durations, later than all values added before."""
         for value, stood_ms in hour.shares.items():
             self.hold(value, stood_ms)
         if not hour.shares:
@@ -61,28 +61,28 @@ class Bucket:
 
     @property
     def total_ms(self) -> int:
-        """For how long any value stood."""
+        """The duration for which any value was valid."""
         return sum(self.stood_ms.values()) + sum(hour.held_ms for hour in self._hours)
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """The least and the greatest of the numbers."""
+        """The minimum and the maximum of the numbers."""
         known: Any = [*self.stood_ms, *(bound for hour in self._hours for bound in (hour.least, hour.most))]
         return min(known), max(known)
 
     @property
     def mean(self) -> float:
-        """The mean of the numbers, by time."""
+        """The mean of the numbers, weighted by time."""
         weights: Any = [*self.stood_ms.items(), *((hour.mean, hour.held_ms) for hour in self._hours)]
         if len(weights) == 1:
             return float(weights[0][0])
         least, most = self.bounds
         mean = math.fsum(value * weight for value, weight in weights) / self.total_ms
-        return float(min(max(mean, least), most))  # a mean of equal values is that value, to the last digit
+        return float(min(max(mean, least), most))  # the mean of equal values is exactly that value
 
 
 class Buckets:
-    """Fills up to `size` buckets, in order; those in which no value stood are left out."""
+    """Fill up to `size` buckets, in order; those without a valid value are left out."""
 
     def __init__(self, signal: Signal, grid: Grid, size: int) -> None:
         self.signal = signal
@@ -92,7 +92,7 @@ class Buckets:
         self._changes: Counter[int] = Counter()
         self._last_content: Content | None = None
         self.next_at: int | None = None
-        """Where the next page begins, once there is no room for another bucket."""
+        """The start of the next page, once `size` buckets are full."""
 
     @property
     def found(self) -> list[Bucket]:
@@ -102,7 +102,7 @@ class Buckets:
         return list(self._by_start.values())
 
     def take(self, spans: Sequence[Span], from_at: int) -> None:
-        """Add the values of the spans from `from_at` on, behind all that was taken before. Slow where they are many."""
+        """Add the values of the spans from `from_at` on, after all values added before. Slow for many spans."""
         for span in spans:
             step = step_of(span)
             if span.start < from_at:
@@ -117,7 +117,7 @@ class Buckets:
                 break
 
     def take_hours(self, hours: Sequence[Hour], from_at: int, until: int) -> None:
-        """Add the values of the whole hours of [from_at, until), behind all that was taken before."""
+        """Add the values of the whole hours of [from_at, until), after all values added before."""
         lasts = self.signal.cadence is not Cadence.LIVE
         for hour, following in zip(hours, [*(hour.start for hour in hours[1:]), until], strict=True):
             if hour.start >= from_at and not self._has_room_for_hour(hour):
@@ -131,7 +131,7 @@ class Buckets:
         return at - at % self.grid.step_ms
 
     def _bucket(self, at: int, value: Value) -> Bucket | None:
-        """Return the bucket of an instant; None, with a note of where the next page begins, when there is no room for it."""
+        """Return the bucket of an instant; if the page is full, set `next_at` and return None."""
         start = self._start(at)
         bucket = self._by_start.get(start)
         if bucket is None:
@@ -151,7 +151,7 @@ class Buckets:
         return bucket is not None
 
     def _has_room_for(self, value: Value, at: int, end: int) -> bool:
-        """Spread the time for which a value stood over its buckets; return False when there is no room for one of them."""
+        """Distribute the duration of a value over its buckets; return False if the page is full."""
         while at < end:
             bucket = self._bucket(at, value)
             if bucket is None:
@@ -163,10 +163,10 @@ class Buckets:
 
 
 async def buckets(history: EffectiveHistory, vehicle_id: str, signal: Signal, grid: Grid, size: int) -> Buckets:
-    """Return the first `size` buckets of the grid in which any value stood.
+    """Return the first `size` buckets of the grid that have a valid value.
 
-    Where only hours are stored, buckets of whole hours are computed from them, and an hour that a bound cuts counts whole;
-    shorter ones are left out.
+    Where only hourly aggregates are stored, buckets of whole hours are computed from them, and an hour that is only partly
+    in the range counts in full; shorter buckets are left out.
     """
     while True:
         horizon = await history.horizon(vehicle_id, signal)
@@ -176,7 +176,7 @@ async def buckets(history: EffectiveHistory, vehicle_id: str, signal: Signal, gr
 
 
 def is_hourly(step_ms: int) -> bool:
-    """Return whether stretches of this length are made of whole hours."""
+    """Return whether intervals of this length consist of whole hours."""
     return step_ms % HOUR_MS == 0
 
 

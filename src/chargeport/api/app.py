@@ -1,4 +1,4 @@
-"""The ASGI application: the router, which answers everything, and the fast path that the protocol tries first."""
+"""The ASGI application: the router, which answers all requests, and the fast path, which the protocol tries first."""
 
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -40,8 +40,8 @@ def build_app(
 ) -> "WebApp":
     """Build the application. `pages` are the handlers of routes outside the API, by name; `sockets` websockets, by path.
 
-    `reports` are those of the workers, where there are several. Without `fast_path` the router answers everything: the two must
-    not differ, which a test checks.
+    `reports` are those of the workers, if there are several. Without `fast_path` the router answers all requests: the two must
+    give equal answers, which a test checks.
     """
     links = Links(context.settings.server.base_url, context.settings.server.trusted_proxies)
     limits, counts = context.settings.limits, context.access.counts
@@ -57,7 +57,7 @@ def build_app(
     routes = [
         served for route in ROUTES for served in _routes(route, _handler(route, handlers, context), context, errors, bodies)
     ]
-    # The router tries one route after the other: an eighth of the CPU of a request with one reading. Those come most often.
+    # The router tries the routes in order, which takes an eighth of the CPU of a request with one reading, the most frequent.
     routes.sort(key=lambda route: not route.path.startswith("/ingest/"))
     router = Starlette(
         routes=[*routes, *docs.guide_routes(), *socket_routes(sockets or {}, errors.links)],
@@ -68,7 +68,7 @@ def build_app(
 
 
 class WebApp:
-    """What the web server serves: an ASGI application, and beside it the fast path."""
+    """The application that the web server runs: an ASGI application with a fast path."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class WebApp:
         fast_path: FastPath | None,
         share: Callable[[int], None] = lambda _: None,
     ) -> None:
-        """Keep the parts. `share` is to be called with the number of connections that the server can have."""
+        """Store the parts. `share` is to be called with the number of connections that the server can have."""
         self.share = share
         self.errors = errors
         self.bodies = bodies
@@ -86,7 +86,7 @@ class WebApp:
         self._router = router
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request. A slash at the end of its path is taken off: a redirect would lose the client's token."""
+        """Serve one request. A trailing slash of its path is removed, because clients drop the token on a redirect."""
         if scope["type"] == "http" and len(scope["path"]) > 1 and scope["path"].endswith("/"):
             scope = {**scope, "path": scope["path"][:-1]}
         found = await self.fast_path.later(scope) if scope["type"] == "http" and self.fast_path is not None else None
@@ -97,14 +97,14 @@ class WebApp:
         await self._router(scope, receive, send)
 
     def refusal(self, problem: Problem, scheme: str) -> Response:
-        """Return the answer to what never became a request."""
+        """Return the error response to input that is not a valid request."""
         answer = self.errors.refusal(problem, next(self.errors.request_ids), self.errors.links.base(scheme, None, ()))
         self.errors.answered["other", answer.status] += 1
         return answer
 
 
 def _handler(route: Route, others: Mapping[str, Handler], context: AppContext) -> Handler:
-    """Return the handler of a route; where cars are simulated, one that may meet a fault instead."""
+    """Return the handler of a route; with simulated cars, one to which faults apply."""
     handler, simulation = route.handler or others[route.name], context.simulation
     if simulation is None or not route.v3 or route.open or route.has_own_faults:
         return handler
@@ -121,7 +121,7 @@ def _handler(route: Route, others: Mapping[str, Handler], context: AppContext) -
 def _routes(
     route: Route, handler: Handler, context: AppContext, errors: ErrorBoundary, bodies: BodyBudget
 ) -> list[StarletteRoute]:
-    """Return the router's entries for one route: with the prefix and without where it is Smartcar's."""
+    """Return the router's entries for one route: with and without the prefix for a route of Smartcar's."""
 
     async def endpoint(raw: StarletteRequest) -> StarletteResponse:
         base, request_id = errors.base(raw.scope), next(errors.request_ids)
@@ -144,7 +144,7 @@ def _response(answer: Response) -> StarletteResponse:
 
 
 def _unrouted(errors: ErrorBoundary) -> Callable[[StarletteRequest, Exception], Awaitable[StarletteResponse]]:
-    """Return the handler of requests that no route takes; it answers with the same error body as everything else."""
+    """Return the handler of requests that match no route; its error body is the same as that of the routes."""
 
     async def handle(request: StarletteRequest, error: Exception) -> StarletteResponse:
         path = request.scope["path"][:80]
@@ -161,6 +161,6 @@ def _unrouted(errors: ErrorBoundary) -> Callable[[StarletteRequest, Exception], 
 
 
 def _methods(request: StarletteRequest) -> set[str]:
-    """Return the methods of all routes of the request's path; the router itself knows those of the first one."""
+    """Return the methods of all routes of the request's path; the router itself returns those of the first one only."""
     found = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
     return {method for route in found if route.path == found[0].path for method in route.methods}

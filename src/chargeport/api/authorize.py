@@ -33,11 +33,11 @@ Form = dict[str, list[str]]
 
 HTML: Final[Header] = (b"content-type", b"text/html; charset=utf-8")
 _MEANING: Final = {
-    Permission.READ_CHARGE: "How it charges: power, cable, limits, timers",
+    Permission.READ_CHARGE: "Charging: power, cable, limits, timers",
     Permission.READ_CHARGE_RECORDS: "Past charging sessions",
     Permission.READ_CHARGE_LOCATIONS: "The places named in limits, timers and sessions",
-    Permission.READ_BATTERY: "How full the battery is, and its range",
-    Permission.READ_LOCATION: "Where the vehicle is",
+    Permission.READ_BATTERY: "State of charge and range",
+    Permission.READ_LOCATION: "The vehicle's location",
     Permission.READ_VIN: "The vehicle identification number",
     Permission.CONTROL_CHARGE: "Starting, stopping and limiting its charging",
 }
@@ -55,7 +55,7 @@ async def show(request: Request) -> Response:
 
 
 async def decide(request: Request) -> Response:
-    """Handle the form that the person sent."""
+    """Process the form that the person sent."""
     if is_foreign(request):
         raise Problem(ACCESS_DENIED, "Only the page itself may send this form.")
     try:
@@ -118,7 +118,7 @@ async def _cars(request: Request, requested: ConnectRequest) -> list[Vehicle]:
 async def _decided(
     request: Request, to: Destination, requested: ConnectRequest, *, user: str, cars: Sequence[Vehicle], form: Form
 ) -> Response:
-    """Connect what was chosen, and send the person back. Raises RefusedError where nothing was."""
+    """Connect the chosen vehicles, and redirect the person. Raises RefusedError if none was chosen."""
     if form.get("action") != ["allow"]:
         raise RefusedError("access_denied", "The person did not allow it.")
     chosen = [car for car in cars if car.id in form.get("vehicle", [])]
@@ -164,17 +164,17 @@ def _redirect(request: Request, address: str, *headers: Header) -> Response:
 
 
 def retry_page() -> str:
-    """Return a page that loads itself anew: a browser coming from another site omits the session's cookie at first."""
-    return _document("Connect", '<p><a href="">Go on</a></p>', '<meta http-equiv="refresh" content="0">')
+    """Return a page that reloads itself: after a link from another site, a browser first omits the session's cookie."""
+    return _document("Connect", '<p><a href="">Continue</a></p>', '<meta http-equiv="refresh" content="0">')
 
 
 def failure_page(detail: str) -> str:
-    """Return a page with what is wrong in the application's request, for a person who can only report it to its makers."""
+    """Return a page with the error in the application's request, for a person who can only report it to the developers."""
     return _document("Connect", f"<h1>This application can't be connected</h1>{_alert(detail)}")
 
 
 def sign_in_page(application: str, wrong: str | None = None) -> str:
-    """Return the form to sign in with."""
+    """Return the sign-in form."""
     return _document(
         "Sign in",
         f"<h1>Sign in</h1><p><b>{escape(application)}</b> asks to read your vehicles.</p>{_alert(wrong)}"
@@ -183,14 +183,14 @@ def sign_in_page(application: str, wrong: str | None = None) -> str:
         '<label>Password <input type="password" name="password" autocomplete="current-password" required></label>'
         "<p><button>Sign in</button></p></form>"
         '<p>Without a password: sign in on <a href="../" target="_blank" rel="noopener">the page</a> with a link of'
-        ' <code>chargeport user link</code>, then <a href="">go on here</a>.</p>',
+        ' <code>chargeport user link</code>, then <a href="">continue here</a>.</p>',
     )
 
 
 def choice_page(
     application: str, user: str, requested: ConnectRequest, cars: Sequence[Vehicle], wrong: str | None = None
 ) -> str:
-    """Return the form to choose vehicles and permissions with."""
+    """Return the form for the choice of vehicles and permissions."""
     kind = "radio" if requested.is_single else "checkbox"
     listed = "".join(
         f'<label><input type="{kind}" name="vehicle" value="{escape(car.id)}"> {escape(_called(car))}</label>' for car in cars
@@ -203,7 +203,7 @@ def choice_page(
         f"<h1>{escape(application)}</h1><p>It asks to read your vehicles. You are signed in as {escape(user)}.</p>"
         f"{_alert(wrong)}"
         f'<form method="post"><fieldset><legend>Vehicles</legend>{listed or "<p>There is none of this kind.</p>"}</fieldset>'
-        f"<fieldset><legend>What it may read</legend>{permissions}</fieldset>"
+        f"<fieldset><legend>Permissions</legend>{permissions}</fieldset>"
         '<p><button name="action" value="allow">Allow</button><button name="action" value="deny">Deny</button></p></form>',
     )
 

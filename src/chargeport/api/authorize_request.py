@@ -29,7 +29,7 @@ class RefusedError(Exception):
 
 
 class Destination(NamedTuple):
-    """The application, and where the person is sent back to. Only a registered address ever is."""
+    """The application, and the registered address to which the person is redirected."""
 
     application: Application
     redirect_uri: str
@@ -58,10 +58,10 @@ class ConnectRequest(NamedTuple):
 
 
 async def destination(query: Mapping[str, str], store: Store) -> Destination:
-    """Return where errors and answers go. Raises Problem where that is not known: then nobody is redirected."""
+    """Return where errors and answers are sent. Raises Problem if that is not known: then nobody is redirected."""
     client_id = query.get("client_id") or query.get("application_id")
     if not client_id:
-        raise Problem(MALFORMED, "client_id is missing: the application has to say who it is.")
+        raise Problem(MALFORMED, "client_id is missing: the application has to send its id.")
     found = await store.access.application(client_id)
     if found is None or found[0].revoked_at is not None:
         raise Problem(MALFORMED, "No application has this client_id: chargeport app list shows those there are.")

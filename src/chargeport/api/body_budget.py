@@ -1,4 +1,4 @@
-"""What callers that have shown no token may have in bodies that are being read, together and from one address."""
+"""A limit on the bytes of bodies being read from callers without a token, in total and by address."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ SHARE: Final = 4  # one address may have a quarter of it
 
 
 class BodyBudget:
-    """Counts the bytes that wait in memory until the rest of their body is there."""
+    """Count the bytes in memory of bodies that are not complete yet."""
 
     def __init__(self, most: int) -> None:
         self.used = 0
@@ -21,7 +21,7 @@ class BodyBudget:
 
     @contextmanager
     def held(self, address: str) -> "Iterator[Held]":
-        """Count a body for as long as it is being read."""
+        """Count a body while it is being read."""
         body = Held(self, network(address))
         try:
             yield body
@@ -29,14 +29,14 @@ class BodyBudget:
             self.take(body.address, -body.size)
 
     def take(self, address: str, size: int) -> None:
-        """Count so many bytes more."""
+        """Add `size` bytes to the count."""
         self.used += size
         self._by_address[address] += size
         if not self._by_address[address]:
             del self._by_address[address]
 
     def is_spent(self, address: str) -> bool:
-        """Return whether too much waits, in all or of this address."""
+        """Return whether the limit is exceeded, in total or for this address."""
         return self.used > self._most or self._by_address[address] > self._most // SHARE
 
 
@@ -49,7 +49,7 @@ class Held:
         self._budget = budget
 
     def add(self, size: int) -> None:
-        """Count a part that has come. Raises Problem (503) where too much waits."""
+        """Count a received part. Raises Problem (503) if the limit is exceeded."""
         self.size += size
         self._budget.take(self.address, size)
         if self._budget.is_spent(self.address):

@@ -1,9 +1,10 @@
-"""A client's transport: it can be written to, paused and closed at any time, and nothing on it lasts for ever.
+"""A client's transport: it can be written to, paused and closed at any time, and has a time limit for every state.
 
-Three things differ from the transport of the event loop. `close` lingers: it sends the end of our side, then discards what the
-client still sends, so that a client that is sending its body can read the answer (RFC 9112, 9.6: to close immediately would
-reset the connection). What the client does not take within TAKEN_WITHIN_S ends the connection. A call on a closed transport
-does nothing, where the loop's own raises. `Clients` calls `look` once a second; there is no timer by connection.
+It differs from the transport of the event loop in three ways. `close` lingers: it shuts down our side for writing, then
+discards what the client still sends, so that a client that is sending its body can read the answer (RFC 9112, 9.6: closing
+immediately would reset the connection). If the client does not read data within TAKEN_WITHIN_S, the connection is aborted. A
+call on a closed transport does nothing, where the loop's own raises. `Clients` calls `look` once a second; there is no timer
+for each connection.
 """
 
 import asyncio
@@ -11,31 +12,31 @@ from collections.abc import Callable
 from enum import Enum, auto
 from typing import Any, Final, Protocol
 
-IDLE_S: Final = 2.0  # of a lingering client: nothing comes, nothing more is expected
-LINGER_S: Final = 30.0  # in all, from when the answer was taken
+IDLE_S: Final = 2.0  # without input on a lingering connection: none is expected any more
+LINGER_S: Final = 30.0  # in total, from when the answer was sent
 DISCARD_BYTES: Final = 64 << 20  # eight times the largest body taken by default
 TAKEN_WITHIN_S: Final = 30.0
-UNREAD_S: Final = 5.0  # then a connection that does not read what is sent can be spared
-LEAST_TAKEN: Final = 4096  # bytes within that time: less is no reading
+UNREAD_S: Final = 5.0  # after which a connection that does not read its output may be closed
+LEAST_TAKEN: Final = 4096  # bytes within that time: with less, the client counts as not reading
 
 
 class Watched(Protocol):
-    """The protocol of a connection, as far as its end is concerned."""
+    """The methods of a connection's protocol that end it."""
 
     def look(self, now: float) -> None:
-        """End what has taken too long."""
+        """Close the connection if it has taken too long."""
         ...
 
     def spare(self) -> int | None:
-        """Return how readily the connection can be spared, 1 first; None while it is in use."""
+        """Return the rank in which the connection may be closed, 1 first; None while it is in use."""
         ...
 
 
 class _State(Enum):
     OPENING = auto()  # accepted; over TLS, shaking hands
     OPEN = auto()
-    LINGERING = auto()  # our side has ended
-    CLOSING = auto()  # closed once what was written is sent
+    LINGERING = auto()  # shut down for writing
+    CLOSING = auto()  # closed once the output is sent
     ABORTED = auto()
     LOST = auto()
 
@@ -49,19 +50,19 @@ class ClientTransport(asyncio.Transport):
     )  # fmt: skip
 
     def __init__(self, address: str, now: Callable[[], float], lost: Callable[["ClientTransport"], None]) -> None:
-        """Prepare the transport. `lost` is called once, when the connection is gone."""
+        """Prepare the transport. `lost` is called once, when the connection is lost."""
         super().__init__()
         self.address = address
         self.watched: Watched | None = None
         self.opening: asyncio.Task[Any] | None = None
-        """What makes the connection: over TLS, the handshake."""
+        """The task that establishes the connection: over TLS, the handshake."""
         self.has_ended = False
-        """Whether the client has ended its side."""
+        """Whether the client has shut down its side."""
         self.discarded = 0
-        """How many bytes came while it lingered."""
+        """The number of bytes that were received while lingering."""
         self.is_secure = False
         self._inner: asyncio.Transport = _NOT_YET
-        self._protocol: asyncio.BaseProtocol | None = None  # of a lingering connection: what it had before
+        self._protocol: asyncio.BaseProtocol | None = None  # of a lingering connection: the former one
         self._now = now
         self._lost = lost
         self._state = _State.OPENING
@@ -70,33 +71,33 @@ class ClientTransport(asyncio.Transport):
         self._written = self._taken = 0
 
     def attach(self, inner: asyncio.Transport) -> None:
-        """Attach the transport of the connection, once that is made."""
+        """Attach the transport of the connection, once it is established."""
         self._inner = inner
         self.is_secure = bool(inner.get_extra_info("sslcontext"))
         if self._state is _State.OPENING:
             self._state = _State.OPEN
-        else:  # given up meanwhile
+        else:  # aborted meanwhile
             inner.abort()
 
     def lost(self) -> None:
-        """Note that the connection is gone."""
+        """Record that the connection is lost."""
         if self._state is not _State.LOST:
             self._state = _State.LOST
             self.watched = None
             self._lost(self)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Send this, if anything can be sent."""
+        """Send data, if the connection is open."""
         if self._state is _State.OPEN:
             self._written += len(data)
             self._inner.write(data)
 
     def is_closing(self) -> bool:
-        """Return whether nothing more can be sent."""
+        """Return whether no more data can be sent."""
         return self._state is not _State.OPEN or self._inner.is_closing()
 
     def close(self) -> None:
-        """Send what was written and the end of our side, discard what comes, then close."""
+        """Send the output, shut down our side, discard further input, then close."""
         if self._state is not _State.OPEN:
             return
         if self.has_ended or self._inner.is_closing():
@@ -106,18 +107,18 @@ class ClientTransport(asyncio.Transport):
         self._heard_at = self._now()
         self._protocol = self._inner.get_protocol()
         self._inner.set_protocol(_Discard(self))
-        if self._inner.can_write_eof():  # not over TLS: there the client goes by `Connection: close`
+        if self._inner.can_write_eof():  # not over TLS: there the client uses `Connection: close`
             self._inner.write_eof()
         self._inner.resume_reading()
 
     def close_now(self) -> None:
-        """Send what was written, then close."""
+        """Send the output, then close."""
         if self._state in (_State.OPEN, _State.LINGERING):
             self._state = _State.CLOSING
             self._inner.close()
 
     def abort(self) -> None:
-        """Close without sending anything more."""
+        """Close without sending the output."""
         if self._state is _State.OPENING and self.opening is not None:
             self.opening.cancel()
         elif self._state is not _State.LOST:
@@ -125,7 +126,7 @@ class ClientTransport(asyncio.Transport):
         self._state = _State.LOST if self._state is _State.LOST else _State.ABORTED
 
     def look(self, now: float) -> None:
-        """End what has taken too long: a write that is not taken, a lingering close, whatever the protocol waits for."""
+        """Apply the time limits: of output that is not read, of a lingering close, and those of the protocol."""
         waiting = self._inner.get_write_buffer_size()
         taken = self._written - waiting
         if not waiting or taken - self._taken >= LEAST_TAKEN:
@@ -140,14 +141,14 @@ class ClientTransport(asyncio.Transport):
             self.watched.look(now)
 
     def discard(self, size: int) -> None:
-        """Note that the client of a lingering connection still sends."""
+        """Count the bytes that the client of a lingering connection still sends."""
         self.discarded += size
         self._heard_at = self._now()
         if self.discarded > DISCARD_BYTES:
             self.abort()
 
     def spare(self) -> int | None:
-        """Return how readily the connection can be spared, 0 first; None while it is in use, or ended already."""
+        """Return the rank in which the connection may be closed, 0 first; None while it is in use, or after its end."""
         if self._state in (_State.LINGERING, _State.CLOSING):
             return 0
         if self._state is _State.OPENING:
@@ -159,23 +160,23 @@ class ClientTransport(asyncio.Transport):
         return None if self.watched is None else self.watched.spare()
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        """Pass what comes to another protocol; of a lingering connection, its end alone."""
+        """Pass the input to another protocol; of a lingering connection, only its end."""
         if self._state is _State.LINGERING:
             self._protocol = protocol
         else:
             self._inner.set_protocol(protocol)
 
     def get_protocol(self) -> asyncio.BaseProtocol:
-        """Return the protocol of the connection; of a lingering one, what it had before."""
+        """Return the protocol of the connection; of a lingering one, the former protocol."""
         return self._protocol or self._inner.get_protocol()
 
     def pause_reading(self) -> None:
-        """Let what comes wait."""
+        """Stop reading input."""
         if not self.is_closing():
             self._inner.pause_reading()
 
     def resume_reading(self) -> None:
-        """Take what comes."""
+        """Read input again."""
         if not self.is_closing():
             self._inner.resume_reading()
 
@@ -184,12 +185,12 @@ class ClientTransport(asyncio.Transport):
         return self._inner.get_extra_info(name, default)
 
     def get_write_buffer_size(self) -> int:
-        """Return how many bytes wait to be sent."""
+        """Return the number of bytes that wait to be sent."""
         return self._inner.get_write_buffer_size()
 
 
 class _NotYet(asyncio.Transport):
-    """Replaces the loop's transport until there is one."""
+    """A placeholder until there is a transport of the loop."""
 
     def get_write_buffer_size(self) -> int:
         return 0
@@ -202,7 +203,7 @@ _NOT_YET: Final = _NotYet()
 
 
 class _Discard(asyncio.Protocol):
-    """Receive for a lingering connection: discard its bytes, and report its end to its former protocol."""
+    """The protocol of a lingering connection: discard its input, and report its end to the former protocol."""
 
     def __init__(self, client: ClientTransport) -> None:
         self._client = client

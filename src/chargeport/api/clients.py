@@ -1,8 +1,8 @@
-"""The clients that are connected, in all and by address: limits, and the end of what takes too long.
+"""The connected clients, in total and by address: limits of their number, and time limits.
 
-Where a limit is met, a connection that can be spared makes room: one that lingers after its answer, one without a request, one
-with an unfinished request, the oldest first. Connections in use are never ended for another's sake; when
-there are only such, the newcomer is refused.
+At a limit, an unused connection is closed to make room: one that lingers after its answer, one without a request, or one with
+an unfinished request, the oldest first. Connections in use are never closed for this purpose; if all are in use, the new
+connection is refused.
 """
 
 import logging
@@ -12,8 +12,8 @@ from typing import Final
 from chargeport.api.client_transport import ClientTransport
 from chargeport.attempts import network
 
-SAID_AGAIN_S: Final = 60.0  # how often the log says that a limit is met
-MAX_SPARED: Final = 64  # a full server looks through its connections once for so many newcomers
+SAID_AGAIN_S: Final = 60.0  # between two log messages about the same limit
+MAX_SPARED: Final = 64  # new connections for which a full server searches its connections once
 
 _log = logging.getLogger("chargeport.api")
 
@@ -24,12 +24,12 @@ class Clients:
     def __init__(
         self, most: int, most_by_address: int, now: Callable[[], float], is_exempt: Callable[[str], bool] = lambda _: False
     ) -> None:
-        """Set the limits. `is_exempt` returns whether any number may come from an address: reverse proxies."""
+        """Set the limits. `is_exempt` returns whether an address has no limit: that of a reverse proxy."""
         self.most = most
         self.most_by_address = most_by_address
         self._now = now
         self._is_exempt = is_exempt
-        self._all: dict[ClientTransport, None] = {}  # in the order in which they came
+        self._all: dict[ClientTransport, None] = {}  # in the order of their arrival
         self._by_address: dict[str, dict[ClientTransport, None]] = {}
         self._spared: list[ClientTransport] = []
         self._said_at: dict[str, float] = {}
@@ -38,7 +38,7 @@ class Clients:
         return len(self._all)
 
     def admit(self, address: str) -> ClientTransport | None:
-        """Return the transport of a new connection; None where there is no room for it."""
+        """Return the transport of a new connection; None if it is refused."""
         key = network(address)
         own = self._by_address.get(key, {})
         if len(own) >= self.most_by_address and not self._is_exempt(address):
@@ -56,20 +56,20 @@ class Clients:
 
     @property
     def is_full(self) -> bool:
-        """Whether there are as many as there may be; those that are being ended count still."""
+        """Whether the limit is reached; connections that are being closed still count."""
         return len(self._all) >= self.most
 
     def relieve(self) -> bool:
-        """End a connection that can be spared, for the sake of its descriptor; False where there is none."""
+        """Close an unused connection to free its descriptor; return False if there is none."""
         return self._spare_one()
 
     def sweep(self, now: float) -> None:
-        """End what has taken too long."""
+        """Close the connections that have taken too long."""
         for client in list(self._all):
             client.look(now)
 
     def cut_unread(self) -> None:
-        """End the connections whose client does not read what was sent: the server stops, and waits no longer."""
+        """Close the connections whose client does not read its output: the server is stopping."""
         for client in list(self._all):
             if client.get_write_buffer_size() or client.spare() == 0:
                 client.abort()
@@ -101,13 +101,13 @@ class Clients:
         if len(self._said_at) >= MAX_SPARED:
             self._said_at.clear()
         self._said_at[limit] = now
-        _log.warning("a limit is met: %s; connections that ask nothing are closed, others refused", limit)
+        _log.warning("a limit is met: %s; idle connections are closed, others refused", limit)
 
 
 def _spare(clients: Iterable[ClientTransport], count: int) -> list[ClientTransport]:
-    """Return those that can be spared best, the best one last."""
+    """Return up to `count` unused connections, the one to close first last."""
     ranked = [(rank, client) for client in clients if (rank := client.spare()) is not None]
-    ranked.sort(key=lambda pair: pair[0])  # stable: the longest-standing of each rank first
+    ranked.sort(key=lambda pair: pair[0])  # stable: the oldest of each rank first
     return [client for _, client in reversed(ranked[:count])]
 
 

@@ -1,4 +1,4 @@
-"""Answers after which the connection closes: to what never became a request, and before the end of a body."""
+"""Answers after which the connection is closed: to input that is no valid request, and before the end of a body."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from chargeport.errors import Problem
 
 
 class EarlyAnswer:
-    """Announces with the answer that the connection closes, where the answer comes before the end of the body."""
+    """Add `Connection: close` to an answer that is sent before the end of the body."""
 
     def __init__(self, app: ASGI3Application, cycle: RequestResponseCycle) -> None:
         self._app = app
@@ -19,7 +19,7 @@ class EarlyAnswer:
         self._send: ASGISendCallable = cycle.send
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        """Run the application; look at the begin of its answer."""
+        """Run the application; inspect the start of its answer."""
         self._send = send
         await self._app(scope, receive, self._begin)
 
@@ -32,5 +32,5 @@ class EarlyAnswer:
 def refusal_bytes(
     app: WebApp, problem: Problem, scheme: str = "http", default_headers: Sequence[tuple[bytes, bytes]] = ()
 ) -> bytes:
-    """Return the answer to what never became a request, after which the connection closes."""
+    """Return the answer to input that is no valid request, after which the connection is closed."""
     return written(app.refusal(problem, scheme), [*default_headers, (b"connection", b"close")])

@@ -1,4 +1,4 @@
-"""What the routes of commands and charge schedules answer, as types: the OpenAPI document has their schemas.
+"""The answers of the routes of commands and charge schedules, as types: the OpenAPI document has their schemas.
 
 The answers are written as mappings; a test checks each of them against these types.
 """
@@ -14,13 +14,13 @@ Parameters = Annotated[dict[str, Any], Meta(description="Those of the command, s
 
 
 class CommandOutcome(Document):
-    """What came of a command: SUCCESS, or PENDING where the other side has promised it."""
+    """The outcome of a command: SUCCESS, or PENDING if the other side has only accepted it."""
 
     value: Done
 
 
 class CommandTimes(Document):
-    """When a command was executed, and how long that took."""
+    """When a command was executed, and the duration."""
 
     executed_at: Instant
     completed_at: Instant | UnsetType = UNSET
@@ -28,7 +28,7 @@ class CommandTimes(Document):
 
 
 class CommandAttributes(Document):
-    """A command and what came of it."""
+    """A command and its outcome."""
 
     command_type: str
     status: CommandOutcome
@@ -46,13 +46,13 @@ class CommandExecution(Document):
 
 
 class CommandDocument(Document):
-    """What came of a command."""
+    """The outcome of a command."""
 
     data: CommandExecution
 
 
 class CommandError(Document):
-    """Why a command was not obeyed."""
+    """The reason why a command failed."""
 
     type: str
     code: str
@@ -60,14 +60,14 @@ class CommandError(Document):
 
 
 class KnownOutcome(Document):
-    """What is known of a command's outcome."""
+    """The known outcome of a command."""
 
     value: Literal["SUCCESS", "PENDING", "ERROR", "IN_PROGRESS", "UNKNOWN"]
     error: CommandError | UnsetType = UNSET
 
 
 class LoggedAttributes(Document):
-    """A command and what is known of its outcome."""
+    """A command of the log and its known outcome."""
 
     command_type: str
     status: KnownOutcome
@@ -76,7 +76,7 @@ class LoggedAttributes(Document):
 
 
 class LoggedTimes(CommandTimes, kw_only=True):
-    """When a command was executed, which source took it, and which application gave it."""
+    """When a command was executed, by which source, and for which application."""
 
     source: str | None
     client_id: str
@@ -100,7 +100,7 @@ class CommandList(Document):
 
 
 class ScheduleAttributes(Document, kw_only=True):
-    """What became of a schedule. `parameters` are those of one that was made."""
+    """The outcome of a change of a schedule. `parameters` are those of a created schedule."""
 
     action: Literal["create", "delete"]
     schedule_id: str
@@ -110,7 +110,7 @@ class ScheduleAttributes(Document, kw_only=True):
 
 
 class ScheduleLinks(Document):
-    """Where the schedule is removed."""
+    """The URL at which the schedule can be deleted."""
 
     schedule: str
 
@@ -126,10 +126,10 @@ class ScheduleExecution(Document):
 
 
 class ScheduleDocument(Document):
-    """What came of a change of a schedule."""
+    """The outcome of a change of a schedule."""
 
     data: ScheduleExecution
 
 
 ANSWERS: Final = (CommandDocument, CommandList, ScheduleDocument)
-"""The types that routes name as their answers."""
+"""The types of answers, to which routes refer by name."""

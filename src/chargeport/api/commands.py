@@ -1,6 +1,6 @@
-"""`/vehicles/{id}/commands/…` and `/vehicles/{id}/charge-schedules/…`: what a car is to do, and what came of it.
+"""`/vehicles/{id}/commands/…` and `/vehicles/{id}/charge-schedules/…`: commands to a car, and their outcomes.
 
-Smartcar's forms. The outcome is in the body: 202 says that the other side has promised it, no more.
+The bodies have Smartcar's form and contain the outcome. 202 means only that the other side has accepted the command.
 """
 
 import uuid
@@ -41,21 +41,21 @@ class Limit(Attributes, frozen=True):
 
 
 class Location(Attributes, frozen=True):
-    """Where a schedule holds."""
+    """The place to which a schedule applies."""
 
     latitude: Annotated[float, Meta(ge=-90, le=90)]
     longitude: Annotated[float, Meta(ge=-180, le=180)]
 
 
 class Window(Attributes, frozen=True):
-    """From when to when, by the car's clock; past midnight where the end is earlier."""
+    """Start and end, by the car's clock; past midnight if the end is earlier."""
 
     start_time: _LocalTime
     stop_time: _LocalTime
 
 
 class Daily(Window, frozen=True):
-    """A schedule of every day."""
+    """A daily schedule."""
 
     location: Location
 
@@ -119,7 +119,7 @@ async def delete_schedule(request: Request) -> Response:
 
 
 async def list_commands(request: Request) -> Response:
-    """Return a page of an application's commands to a vehicle, newest first; of all applications' for who may manage."""
+    """Return a page of an application's commands to a vehicle, newest first; with `manage`, those of all applications."""
     grant, allowed = await request.grant(), await permissions(request)
     if allowed.isdisjoint(_MAY_LIST):
         raise Problem(PERMISSION, f"This needs the permission {' or '.join(_MAY_LIST)}, which was not given.")
@@ -158,7 +158,7 @@ async def _command(request: Request, kind: str, parameters: Mapping[str, Any]) -
 
 
 def execution(done: StoredCommand, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a command that was taken as a resource."""
+    """Return an accepted command as a resource."""
     executed = {
         "commandType": done.kind, "status": {"value": done.outcome}, "executionMode": "sync", "parameters": parameters,
     }  # fmt: skip
@@ -166,7 +166,7 @@ def execution(done: StoredCommand, parameters: Mapping[str, Any]) -> dict[str, A
 
 
 def _logged(command: StoredCommand, *, is_under_way: bool) -> dict[str, Any]:
-    """Return a command of the log as a resource. One that a crash cut short has an unknown outcome."""
+    """Return a command of the log as a resource. One that a crash interrupted has an unknown outcome."""
     status: dict[str, Any] = {"value": command.outcome or ("IN_PROGRESS" if is_under_way else "UNKNOWN")}
     if command.detail is not None:
         type_, _, code = status["value"].partition("/")
@@ -200,7 +200,7 @@ async def _executed(request: Request, kind: str, parameters: Mapping[str, Any]) 
         return await request.context.commands.execute(await request.grant(), vehicle, kind, parameters)
     except CommandError as error:
         raise Problem(SMARTCAR_KINDS[error.type, error.code], str(error)) from None
-    except NotFoundError as error:  # erased in this very moment
+    except NotFoundError as error:  # erased meanwhile
         raise Problem(VEHICLE_NOT_FOUND, str(error)) from None
 
 

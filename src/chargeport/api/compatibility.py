@@ -1,4 +1,4 @@
-"""`GET /v3/compatible-vehicles`: which signals the built-in dialects can give of which cars. It needs no token."""
+"""`GET /v3/compatible-vehicles`: the signals that the built-in dialects support, by model. It needs no token."""
 
 import re
 import unicodedata
@@ -20,7 +20,7 @@ _WORD: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 async def list_compatible_vehicles(request: Request) -> Response:
-    """Return every model and region that the filters leave, on one page. Unknown filters are ignored."""
+    """Return every model and region that matches the filters, on one page. Unknown filters are ignored."""
     query = dict(request.query)
     region, powertrain = _one_of(query, REGION, REGIONS), _one_of(query, POWERTRAIN, POWERTRAINS)
     name = None if MAKE not in query else _plain(query[MAKE])
@@ -75,5 +75,5 @@ def _capability(signal: Signal) -> dict[str, str]:
 
 
 def _plain(name: str) -> str:
-    """Return a make without regard to case and accents: clients write SKODA."""
+    """Return a make in lower case without accents, for comparison: clients write SKODA."""
     return unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().casefold()

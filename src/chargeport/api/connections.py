@@ -28,7 +28,7 @@ async def list_connections(request: Request) -> Response:
     found, total = await request.context.store.access.connections(
         page,
         grant.client_id,
-        user_uuid=user_uuid if grant.user_uuid in (None, user_uuid) else "",  # of another user there are none
+        user_uuid=user_uuid if grant.user_uuid in (None, user_uuid) else "",  # "" matches no user
         vehicle_id=parameters.get("vehicle"),
         mode=parameters["mode"].lower() if "mode" in parameters else None,
         every=None if grant.connected_only else grant.permissions,
@@ -45,7 +45,7 @@ async def read_connection(request: Request) -> Response:
 
 
 async def delete_connection(request: Request) -> Response:
-    """End a connection: the application no longer reads this user's vehicle."""
+    """Delete a connection: the application no longer has access to this user's vehicle."""
     await request.client()
     connection = await _owned(request)
     await _end(request, [connection])
@@ -53,7 +53,7 @@ async def delete_connection(request: Request) -> Response:
 
 
 async def delete_user(request: Request) -> Response:
-    """End all connections of a user with the application."""
+    """Delete all connections of a user with the application."""
     grant = await request.client()
     user, access = user_uuid_of(request.path("user_id")), request.context.store.access
     ended = 0
@@ -84,7 +84,7 @@ async def _owned(request: Request) -> Connection:
     connection = await access.connection_by_id(connection_id, grant.client_id, grant.user_uuid)
     if connection is not None:
         return connection
-    if not grant.connected_only:  # of its own, such a connection has the vehicle's id
+    if not grant.connected_only:  # the connection of an application with access to all vehicles has the vehicle's id
         found, _ = await access.connections(Page(), grant.client_id, vehicle_id=connection_id, every=grant.permissions)
         if found and found[0].id == connection_id:
             return found[0]

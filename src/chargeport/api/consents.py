@@ -1,4 +1,4 @@
-"""Codes and refresh tokens: what a person's consent is exchanged for (RFC 6749 and 7636, as OAuth 2.1 narrows them)."""
+"""Authorization codes and refresh tokens after a person's consent (RFC 6749 and 7636, with the restrictions of OAuth 2.1)."""
 
 import base64
 import hashlib
@@ -22,11 +22,11 @@ CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}")  # of S256, the only method
 
 
 class ConsentError(Exception):
-    """A code or refresh token is not taken: why, in a sentence."""
+    """A code or refresh token is not valid; the text is the reason."""
 
 
 class Consents:
-    """Gives codes, and exchanges them."""
+    """Issue codes, and exchange them for tokens."""
 
     def __init__(self, store: Store, access: Access, clock: Clock) -> None:
         self._store = store
@@ -34,7 +34,7 @@ class Consents:
         self._clock = clock
 
     async def code(self, client_id: str, redirect_uri: str, challenge: str | None, user_uuid: str) -> str:
-        """Issue a code that is good once, for ten minutes, and leads to this user's vehicles alone."""
+        """Issue a code for this user's vehicles that can be used once, within ten minutes."""
         secret, now = new_secret("cpc_"), self._clock.now()
         consent = Consent(
             family=str(uuid.uuid4()),
@@ -85,7 +85,7 @@ class Consents:
 
 
 def _check_verifier(challenge: str | None, verifier: str | None) -> None:
-    """Raise ConsentError unless the verifier is the one that the challenge was made of."""
+    """Raise ConsentError unless the challenge is the hash of the verifier."""
     if challenge is None:
         if verifier is not None:
             raise ConsentError("code_verifier was sent, but the code was asked for without code_challenge.")

@@ -1,4 +1,4 @@
-"""The routes by which something is done rather than read: part of the table in `api.routes`."""
+"""The routes of commands and of the simulator: part of the table in `api.routes`."""
 
 from typing import Final
 
@@ -24,7 +24,7 @@ _COMMAND: Final = (
     SMARTCAR_KINDS["VEHICLE_STATE", "UNREACHABLE"], SMARTCAR_KINDS["COMPATIBILITY", "VEHICLE_NOT_CAPABLE"],
     SMARTCAR_KINDS["UPSTREAM", "NO_RESPONSE"], TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA,
 )  # fmt: skip
-_OUTCOME: Final = "The outcome stands in `status.value`: SUCCESS, or with 202 PENDING, where the other side has promised it."
+_OUTCOME: Final = "The outcome is in `status.value`: SUCCESS, or with 202 PENDING, if the other side has only accepted it."
 
 
 def _command(path: str, name: str, handler: Handler, summary: str, body: tuple[str, str] | None = None) -> Route:
@@ -42,9 +42,9 @@ _WINDOW: Final = '{"startTime": "22:00", "stopTime": "06:00"}'
 _COMMANDS: Final = (
     Route(
         method="GET", path="/vehicles/{vehicle_id}/commands", name="listCommands", tag="Commands",
-        handler=commands.list_commands, v3=True, summary="Commands that were given to a vehicle",
-        detail="The application's own, newest first, with `status.value` SUCCESS, PENDING, ERROR, IN_PROGRESS, or UNKNOWN where"
-        " the server was stopped before it knew. Those of all applications with the permission manage."
+        handler=commands.list_commands, v3=True, summary="List the commands to a vehicle",
+        detail="Those of the application, newest first, with `status.value` SUCCESS, PENDING, ERROR, IN_PROGRESS, or UNKNOWN if"
+        " the server was stopped before the outcome. Those of all applications with the permission manage."
         " Needs control_charge or read_charge.",
         answer="CommandList", errors=(MALFORMED, PERMISSION, VEHICLE_NOT_FOUND),
         parameters=(USER, *pages(paging.MAX_SIZE)),
@@ -79,66 +79,66 @@ CONTROL_ROUTES: Final = (
     *_COMMANDS,
     Route(
         method="GET", path="/simulator", name="getSimulator", tag="Simulator", handler=simulator.read_simulator,
-        summary="Read the clock, the simulated cars, and what can be done to them", answer="SimulatorState", errors=_SIMULATOR,
-        detail="Only where a simulator runs, and with the permission control_simulator; so are all paths below it.",
+        summary="Read the clock, the simulated cars, and the actions on them", answer="SimulatorState", errors=_SIMULATOR,
+        detail="Only if a simulator runs, and with the permission control_simulator; this also applies to all paths below it.",
     ),
     Route(
         method="POST", path="/simulator/clock", name="setSimulatorClock", tag="Simulator", handler=simulator.set_clock,
         summary="Set the clock forward, stop it, or let it run", answer="ClockState", body="ClockWish",
-        detail='`{"advanceSeconds": 3600}` or `{"at": "2026-05-01T06:00:00Z"}` lives through all that happens until then,'
-        ' instant by instant, and is answered when it is stored. `{"speed": 60}` runs that fast from then on, 0 or'
-        ' `{"isFrozen": true}` stands still: nothing happens then but by requests.',
+        detail='`{"advanceSeconds": 3600}` or `{"at": "2026-05-01T06:00:00Z"}` simulates all events until then,'
+        ' instant by instant, and is answered when they are stored. `{"speed": 60}` sets the speed from then on; 0 or'
+        ' `{"isFrozen": true}` stops the clock: then only requests have effects.',
         errors=(*_SIMULATOR, MALFORMED),
     ),
     Route(
         method="GET", path="/simulator/vehicles/{vehicle_id}", name="getSimulatedVehicle", tag="Simulator",
-        handler=simulator.read_simulated_vehicle, summary="Read how a simulated car is, apart from what it reports",
+        handler=simulator.read_simulated_vehicle, summary="Read the true state of a simulated car",
         answer="SimulatedVehicle", errors=_CAR,
     ),
     Route(
         method="POST", path="/simulator/vehicles/{vehicle_id}/{action}", name="controlSimulatedVehicle", tag="Simulator",
-        handler=simulator.control_vehicle, summary="Do something to a simulated car", answer="SimulatedVehicle",
+        handler=simulator.control_vehicle, summary="Apply an action to a simulated car", answer="SimulatedVehicle",
         body="SimulatorAction",
-        detail="Answered when what the car reports of it is stored. The members of the body, all optional unless said"
-        " otherwise, are on the page about the simulator; an empty body will do for most: "
+        detail="Answered when the car's report of it is stored. The members of the body, all optional unless noted"
+        " otherwise, are on the page about the simulator; most actions accept an empty body: "
         + ", ".join(ACTIONS) + ".",
         errors=(*_CAR, MALFORMED),
     ),
     Route(
         method="GET", path="/simulator/faults", name="listFaults", tag="Simulator", handler=simulator.list_faults,
-        summary="List the faults, with how often each happened", answer="FaultList", errors=_SIMULATOR,
+        summary="List the faults, with their counts", answer="FaultList", errors=_SIMULATOR,
     ),
     Route(
         method="POST", path="/simulator/faults", name="addFault", tag="Simulator", handler=simulator.add_fault,
-        summary="Let something go wrong", answer="FaultEntry", body="NewFault", status=201,
-        detail='`{"type": "VEHICLE_STATE", "code": "ASLEEP", "vehicle": …, "signal": …, "rate": 0.5, "times": 1}` makes answers'
-        ' errors, `{"latencySeconds": 20}` makes them late by the real clock (60 at the most), `{"webhook": "DROP"}` lets'
-        " events of webhooks get lost; REPEAT, DELAY and REORDER do what they say. It holds"
-        " until it has happened so many times, or is taken back.",
+        summary="Add a fault", answer="FaultEntry", body="NewFault", status=201,
+        detail='`{"type": "VEHICLE_STATE", "code": "ASLEEP", "vehicle": …, "signal": …, "rate": 0.5, "times": 1}` answers with'
+        ' errors, `{"latencySeconds": 20}` delays answers by the real clock (at most 60), `{"webhook": "DROP"}` drops'
+        " events of webhooks; REPEAT, DELAY and REORDER repeat, delay and reorder them. A fault is active"
+        " until it has happened `times` times, or is removed.",
         errors=(*_SIMULATOR, MALFORMED),
     ),
     Route(
         method="DELETE", path="/simulator/faults", name="clearFaults", tag="Simulator", handler=simulator.clear_faults,
-        summary="Take all faults back", status=204, errors=_SIMULATOR,
+        summary="Remove all faults", status=204, errors=_SIMULATOR,
     ),
     Route(
         method="DELETE", path="/simulator/faults/{fault_id}", name="removeFault", tag="Simulator",
-        handler=simulator.remove_fault, summary="Take a fault back", status=204, errors=_SIMULATOR,
+        handler=simulator.remove_fault, summary="Remove a fault", status=204, errors=_SIMULATOR,
     ),
     Route(
         method="GET", path="/simulator/scenarios", name="listScenarios", tag="Simulator", handler=simulator.list_scenarios,
-        summary="List the ready scenarios", answer="ScenarioList", errors=_SIMULATOR,
+        summary="List the built-in scenarios", answer="ScenarioList", errors=_SIMULATOR,
     ),
     Route(
         method="POST", path="/simulator/scenarios", name="playScenario", tag="Simulator", handler=simulator.play_scenario,
         summary="Begin a scenario", answer="ScenarioBegun", body="ScenarioWish", status=201,
-        detail='`{"name": "night-at-home"}` of the ready ones, or `{"toml": …}`. Its cars join those there are; a clock that is'
-        " set for it to begin is set forward.",
+        detail='`{"name": "night-at-home"}` for a built-in one, or `{"toml": …}`. Its cars are added to the present ones; if'
+        " the scenario has a start, the clock is set forward to it.",
         errors=(*_SIMULATOR, MALFORMED),
     ),
     Route(
         method="POST", path="/simulator/tokens/expire", name="expireTokens", tag="Simulator", handler=simulator.expire_tokens,
-        summary="Let tokens expire now", answer="TokensExpired", body="ExpiryWish",
-        detail='Those of `{"clientId": …}`, or all there are: the caller\'s too.', errors=(*_SIMULATOR, MALFORMED),
+        summary="Expire tokens now", answer="TokensExpired", body="ExpiryWish",
+        detail='Those of `{"clientId": …}`, or all tokens, including the caller\'s.', errors=(*_SIMULATOR, MALFORMED),
     ),
 )  # fmt: skip

@@ -1,9 +1,9 @@
-"""Cursors, where a page of a list ended, as opaque texts; and positions of the feed, sealed for one application.
+"""Cursors (the end of a page of a list, as an opaque text), and positions of the feed, sealed for one application.
 
 Cursors stay valid whatever is stored in the meantime. The feed numbers the changes of all cars. As plain numbers, two positions
-would reveal how much happened in between. Sealed, the same position looks different each time, and only the application that it
-was sent to can send it back. The key is made once for a database and stored there: streams resume after a restart, and at every
-process.
+would reveal the number of changes in between. Sealing encrypts a position: the same position has a different text each time,
+and only the application to which it was sent can use it. The key is generated once for a database and stored there, so that
+streams can resume after a restart, and at every process.
 """
 
 import re
@@ -24,7 +24,7 @@ NAME: Final = "page[cursor]"
 
 _MAX: Final = 112
 PATTERN: Final = f"^[A-Za-z0-9_-]{{2,{_MAX}}}$"
-"""What a cursor looks like; which are good only the server knows."""
+"""The format of a cursor. Only the server can check whether one is valid."""
 _CHANGE: Final = re.compile(r"c([0-9]{1,15})\.([0-9]{1,18})")
 _SEALED: Final = re.compile(r"s([0-9]{1,15})\.([\w=-]{1,48})")
 _BUCKET: Final = re.compile(r"b([0-9]{1,15})")
@@ -41,14 +41,14 @@ _LENGTH: Final = 32  # characters of 24 bytes
 
 
 class Begun(NamedTuple):
-    """The session behind which a page continues, of sessions sorted by vehicle and begin."""
+    """The session after which a page continues, of sessions sorted by vehicle and start."""
 
     vehicle_id: str
     started_at: int
 
 
 def of_change(run: RunStart) -> str:
-    """Return the cursor behind a change.
+    """Return the cursor after a change.
 
     >>> of_change(RunStart(1777629598000, 7))
     'YzE3Nzc2Mjk1OTgwMDAuNw'
@@ -57,22 +57,22 @@ def of_change(run: RunStart) -> str:
 
 
 def change(cursor: str) -> RunStart:
-    """Return the change that the cursor is behind. Raises Problem (400)."""
+    """Return the change of a cursor. Raises Problem (400)."""
     found = _matched(_CHANGE, cursor)
     return RunStart(int(found[1]), int(found[2]))
 
 
 def sealed(cursor: str, seal: Callable[[int], str]) -> str:
-    """Return the cursor as clients get it: with the position of a change sealed, which is internal to the server."""
+    """Return the cursor as it is sent to clients: the position of a change, which is internal to the server, is sealed."""
     found = _CHANGE.fullmatch(_unpacked(cursor))
     return cursor if found is None else _packed(f"s{found[1]}.{seal(int(found[2]))}")
 
 
 def opened(cursor: str, unseal: Callable[[str], int | None]) -> str:
-    """Return the cursor that was sealed so. Raises Problem (400)."""
+    """Return the cursor that `sealed` was called with. Raises Problem (400)."""
     found = _SEALED.fullmatch(_unpacked(cursor))
     if found is None:
-        bucket(cursor)  # which has no position, or is no cursor
+        bucket(cursor)  # has no position; raises for an invalid cursor
         return cursor
     position = unseal(found[2])
     if position is None:
@@ -81,40 +81,40 @@ def opened(cursor: str, unseal: Callable[[str], int | None]) -> str:
 
 
 def of_bucket(start: int) -> str:
-    """Return the cursor in front of the bucket that begins at an instant."""
+    """Return the cursor before the bucket that begins at an instant."""
     return _packed(f"b{start}")
 
 
 def bucket(cursor: str) -> int:
-    """Return the instant at which the bucket begins that the cursor is in front of. Raises Problem (400)."""
+    """Return the start of the bucket of a cursor. Raises Problem (400)."""
     return int(_matched(_BUCKET, cursor)[1])
 
 
 def of_vehicle(vehicle_id: str) -> str:
-    """Return the cursor behind a vehicle in the order of ids."""
+    """Return the cursor after a vehicle in the order of ids."""
     return _packed(f"v{vehicle_id}")
 
 
 def vehicle(cursor: str) -> str:
-    """Return the id that the cursor is behind. Raises Problem (400)."""
+    """Return the vehicle's id of a cursor. Raises Problem (400)."""
     return _matched(_VEHICLE, cursor)[1]
 
 
 def of_begun(last: Begun) -> str:
-    """Return the cursor behind the sessions of a vehicle that began at an instant or before."""
+    """Return the cursor after the sessions of a vehicle that began at an instant or before."""
     return _packed(f"r{last.started_at}.{last.vehicle_id}")
 
 
 def begun(cursor: str) -> Begun:
-    """Return the session that the cursor is behind. Raises Problem (400)."""
+    """Return the session of a cursor. Raises Problem (400)."""
     found = _matched(_BEGUN, cursor)
     return Begun(found[2], int(found[1]))
 
 
 def unknown(cursor: str) -> Problem:
-    """Return the refusal of what is no cursor of a list."""
+    """Return the error for an invalid cursor of a list."""
     return Problem(
-        MALFORMED, f"{NAME}: {cursor[:40]!r} is no cursor of this list: follow links.next, or leave it out to begin anew."
+        MALFORMED, f"{NAME}: {cursor[:40]!r} is no cursor of this list: follow links.next, or leave it out to begin again."
     )
 
 
@@ -140,15 +140,15 @@ def _unpacked(cursor: str) -> str:
 
 
 class Positions:
-    """Seals and opens positions. `load` comes first."""
+    """Seal and open positions. Call `load` first."""
 
     def __init__(self, notes: KeyValue) -> None:
         self._notes = notes
         self._key = b""
-        self._alike = lru_cache(_MAX_ALIKE)(self._sealed_alike)  # each stream of an application sends the newest
+        self._alike = lru_cache(_MAX_ALIKE)(self._sealed_alike)  # all streams of an application send the newest position
 
     async def load(self) -> None:
-        """Load the key, or make one if there is none. Raises StoreError."""
+        """Load the key, or generate one if there is none. Raises StoreError."""
         if not self._key:
             stored = await self._notes.recall(_OWNER, _KEY)
             self._key = bytes.fromhex(stored or await self._notes.remember_first(_OWNER, _KEY, secrets.token_hex(32)))
@@ -156,9 +156,10 @@ class Positions:
     def seal(self, position: int, client_id: str, *, always_alike: bool = False) -> str:
         """Seal a position for this application.
 
-        `always_alike` is for an answer with an ETag, and for the event of a change, which is the same on each stream of the
-        application: of two positions it reveals whether they are the same, and no more. A heartbeat needs another text each
-        time: else it would show whether anything happened to vehicles that the application may not see.
+        `always_alike` returns the same text for the same position. It is used for an answer with an ETag, and for the event of
+        a change, which is the same on each stream of the application: it reveals only whether two positions are equal. A
+        heartbeat needs a different text each time: else it would show whether vehicles changed that the application may
+        not see.
         """
         return (
             self._alike(position, client_id) if always_alike else self._sealed(position, client_id, secrets.token_bytes(_NONCE))
@@ -174,7 +175,7 @@ class Positions:
         return urlsafe_b64encode(nonce + hidden + self._tag(mask, hidden)).decode()
 
     def open(self, text: str, client_id: str) -> int | None:
-        """Return the position that was sealed for this application; None where none was."""
+        """Return the position that was sealed for this application; None for any other text."""
         if len(text) != _LENGTH:
             return None
         try:

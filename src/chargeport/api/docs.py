@@ -1,4 +1,4 @@
-"""The API's description, as JSON and as pages that fetch nothing from other hosts; and the built site (`make site`)."""
+"""The API's description, as JSON and as pages that load nothing from other hosts; and the built site (`make site`)."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ from chargeport.wire import errors
 from chargeport.wire.encoding import encode
 
 HTML: Final[Header] = (b"content-type", b"text/html; charset=utf-8")
-# A page runs and shows only what it brings along: no script, style, font or frame from elsewhere.
+# A page uses only its own content: no script, style, font or frame of another host.
 _POLICY: Final[Header] = (
     b"content-security-policy",
     (
@@ -41,7 +41,7 @@ _TRIED_AS: Final = (
 
 GUIDE_FOLDER: Final = Path(__file__).parent.parent / "site"
 GUIDE_PATH: Final = "/docs/guide"
-# The site's own scripts and styles are in its pages; nothing is fetched from another host.
+# The site's own scripts and styles are in its pages; nothing is loaded from another host.
 GUIDE_POLICY: Final = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; worker-src 'self' blob:; style-src 'self' 'unsafe-inline';"
     " img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
@@ -49,7 +49,7 @@ GUIDE_POLICY: Final = (
 
 
 def handlers(describe: Callable[[], dict[str, Any]]) -> Mapping[str, Handler]:
-    """Return the handlers of the documentation's routes. Their pages are made once, at the first request."""
+    """Return the handlers of the documentation's routes. Their pages are generated once, at the first request."""
 
     @cache
     def described() -> tuple[bytes, bytes]:
@@ -150,7 +150,7 @@ class Site(StaticFiles):
     """The files of the site, with the security headers of all answers."""
 
     async def get_response(self, path: str, scope: Scope) -> StarletteResponse:
-        """Return a file, for browsers to keep as long as it stays the same."""
+        """Return a file, which browsers may cache until it changes."""
         answer = await super().get_response(path, scope)
         answer.headers.update(
             {"content-security-policy": GUIDE_POLICY, "x-content-type-options": "nosniff", "cache-control": "no-cache",
@@ -160,7 +160,7 @@ class Site(StaticFiles):
 
 
 def is_guide_built(folder: Path = GUIDE_FOLDER) -> bool:
-    """Return whether there is a site to show."""
+    """Return whether the site was built."""
     return (folder / "index.html").exists()
 
 

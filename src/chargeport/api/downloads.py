@@ -1,7 +1,7 @@
-"""Files that are made while they are sent, and how many at the same time: each keeps a snapshot of the database.
+"""Files that are generated while they are sent, and a limit of their number: each holds a snapshot of the database.
 
-A snapshot is a connection of the pool on PostgreSQL, and on SQLite a log that can't begin anew. So there are few, one
-application has half of them at most, and a client that lets the server wait for too long in all loses its file.
+A snapshot occupies a connection of the pool on PostgreSQL; on SQLite it prevents the reset of the log. So their number is
+limited, one application may have at most half of them, and the answer to a client that is too slow in total is ended.
 """
 
 import io
@@ -15,19 +15,19 @@ from chargeport.errors import OVERLOADED, RATE_LIMITED, Problem
 
 MAX_OPEN: Final = 8  # of a process: half of the connections to PostgreSQL that it has
 MAX_OF_APPLICATION: Final = MAX_OPEN // 2
-AWAITED_S: Final = 600.0  # for the client, in all: a megabit a second takes 75 MB
+AWAITED_S: Final = 600.0  # for the client, in total: at a megabit a second this is 75 MB
 AGAIN_S: Final = 30
 
 
 class Downloads:
-    """The files that are being made. Belongs to one event loop."""
+    """The files that are being generated. Belongs to one event loop."""
 
     def __init__(self, now_s: Callable[[], float] = loop_time) -> None:
         self._now_s = now_s
         self._by_application: Counter[str] = Counter()
 
     def begin(self, client_id: str) -> "Download":
-        """Return a place for a file. Raises Problem (429, 503) where there is none."""
+        """Reserve a place for a file. Raises Problem (429, 503) if there is none."""
         own, all_ = self._by_application[client_id], self._by_application.total()
         if own >= MAX_OF_APPLICATION:
             raise Problem(RATE_LIMITED, f"The application has {own} exports open, as many as it may.", retry_after_s=AGAIN_S)
@@ -38,7 +38,7 @@ class Downloads:
 
     def _end(self, client_id: str) -> None:
         self._by_application[client_id] -= 1
-        self._by_application += Counter()  # without those that have none
+        self._by_application += Counter()  # removes zero counts
 
 
 class Download:
@@ -50,15 +50,15 @@ class Download:
         self._is_open = True
 
     def end(self) -> None:
-        """Give the place back."""
+        """Release the place."""
         if self._is_open:
             self._is_open = False
             self._end()
 
-    __del__ = end  # of an answer that nobody began to send
+    __del__ = end  # of an answer that was never sent
 
     async def sent(self, parts: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-        """Yield the parts, and give the place back. Raises TimeoutError, which ends the answer, for a client that is slow."""
+        """Yield the parts, then release the place. Raises TimeoutError, which ends the answer, for a slow client."""
         awaited_s = 0.0
         try:
             async with aclosing(parts):
@@ -81,7 +81,7 @@ class GrowingFile(io.RawIOBase):
         self._position = 0
 
     def writable(self) -> bool:
-        """Return that it can be written."""
+        """Return True."""
         return True
 
     def write(self, data: "bytes | bytearray | memoryview", /) -> int:  # type: ignore[override]
@@ -91,10 +91,10 @@ class GrowingFile(io.RawIOBase):
         return len(data)
 
     def tell(self) -> int:
-        """Return how long the file is so far."""
+        """Return the present length of the file."""
         return self._position
 
     def taken(self) -> bytes:
-        """Take out what was written since."""
+        """Return and remove what was written since the last call."""
         data, self._written = bytes(self._written), bytearray()
         return data

@@ -1,4 +1,4 @@
-"""What every request passes, on the fast path and in the router: its id, its base URL, its errors, its count."""
+"""The common processing of requests, on the fast path and in the router: id, base URL, errors, counts."""
 
 import logging
 from collections import Counter
@@ -18,12 +18,12 @@ _log = logging.getLogger("chargeport.api")
 
 
 class ErrorBoundary:
-    """Shared by the fast path and the router, so that both turn errors into the same answers."""
+    """The processing that the fast path and the router share, so that both answer errors equally."""
 
     def __init__(self, links: Links, guesses: Guesses, rate_limits: RateLimits) -> None:
         self.request_ids = request_ids()
         self.answered: Counter[tuple[str, int]] = Counter()
-        """How many answers, by route and status."""
+        """The number of answers, by route and status."""
         self.links = links
         self.guesses = guesses
         self.rate_limits = rate_limits
@@ -34,7 +34,7 @@ class ErrorBoundary:
         return self.links.base(scope["scheme"], client[0] if client else None, scope["headers"])
 
     def address(self, scope: Scope) -> str:
-        """Return the client's address, behind a trusted proxy too."""
+        """Return the client's address, also behind a trusted proxy."""
         client = scope.get("client")
         return self.links.client(client[0] if client else None, scope["headers"])
 
@@ -48,9 +48,9 @@ class ErrorBoundary:
         *,
         allowance: Allowance,
     ) -> Response:
-        """Return the answer of `work`, or the answer to the error that it ends in; `address` returns whose error it is.
+        """Return the answer of `work`, or the answer to its error; `address` returns the client's address.
 
-        `allowance` is what the work takes of its application's rate limit.
+        `allowance` is the share of the application's rate limit that the work uses.
         """
         try:
             answer = await work
@@ -63,7 +63,7 @@ class ErrorBoundary:
         return answer
 
     async def _counted(self, wrong: WrongCredentialError, address: str) -> Problem:
-        """Count a wrong token; where there were too many, that is the answer."""
+        """Count a wrong token; return the error, or that of the limit if there were too many."""
         try:
             await self.guesses.failed(wrong.credential, address, wrong.identity)
         except Problem as too_many:

@@ -1,7 +1,7 @@
-"""Server-sent events: how a change, an expiry, a heartbeat and the end of a stream are written.
+"""Server-sent events: the format of a change, an expiry, a heartbeat and the end of a stream.
 
-A client resumes from the last position (`id:`) that it received. A block with an id and no data sets that position and is no
-event for the client (HTML, 9.2.6), so that a stream of rare changes does not read much of the feed again when it resumes.
+A client resumes from the last position (`id:`) that it received. A block with an id and no data sets that position without
+an event for the client (HTML, 9.2.6), so that a stream of rare changes need not read much of the feed again when it resumes.
 """
 
 from functools import lru_cache
@@ -24,7 +24,7 @@ HEARTBEAT: Final = b": heartbeat\n"
 SIGNAL, ENDED, VEHICLES = "signal", "ended", "vehicles"
 """The kinds of events: a signal changed; a value expired; the list of vehicles changed."""
 
-_SMALL_TEXT: Final = 2048  # characters of a value: so many events of small ones are remembered, and few of large ones
+_SMALL_TEXT: Final = 2048  # characters of a value: many events of small values are cached, and few of large ones
 _SMALL_EVENTS, _LARGE_EVENTS = 1024, 4
 
 _EVERYTHING: Final = frozenset(Permission)
@@ -32,7 +32,7 @@ _NO_PLACES: Final = _EVERYTHING - {Permission.READ_CHARGE_LOCATIONS}
 
 
 def signal_event(change: Change, base: str, freshness: Freshness, *, places: bool) -> bytes:
-    """Return a change as an event without its id, for a reader of its signal; with `places` the places in it are shown."""
+    """Return a change as an event without its id, for a reader of its signal; with `places`, its places are included."""
     is_large = isinstance(change.value, str) and len(change.value) > _SMALL_TEXT
     write = _large_event if is_large else _small_event
     return write(change, base, places, freshness.of(change.source, change.signal))
@@ -40,17 +40,17 @@ def signal_event(change: Change, base: str, freshness: Freshness, *, places: boo
 
 def data(change: Change, base: str, live_for_ms: int, *, places: bool) -> str:
     """Return a change as JSON on one line, as it was reported. A live value is valid for `live_for_ms`."""
-    # As of its own instant: when a value's time has run out since, that is an event of its own.
+    # As of its own instant: the later expiry of a value is a separate event.
     return _as_json(change.vehicle_id, _of_change(change, live_for_ms), base, places=places)
 
 
 def ending_event(ending: Expiry, base: str, *, places: bool) -> bytes:
-    """Return a live value whose time has run out, or that is valid again unchanged, as an event."""
+    """Return the expiry of a live value, or its renewed validity, as an event."""
     return block(SIGNAL if ending.has_returned else ENDED, ending_data(ending, base, places=places))
 
 
 def ending_data(ending: Expiry, base: str, *, places: bool) -> str:
-    """Return the same as JSON on one line: the vehicle's id, and the signal as the envelope has it at that moment."""
+    """Return the same as JSON on one line: the vehicle's id, and the signal as a resource at that instant."""
     return _as_json(ending.vehicle_id, ending.effective, base, places=places)
 
 
@@ -68,7 +68,7 @@ _large_event: Final = lru_cache(_LARGE_EVENTS)(_event)
 
 
 def _of_change(change: Change, live_for_ms: int) -> Effective:
-    """Return what was known of the signal at the moment of the change, and nothing else."""
+    """Return the state of the signal at the instant of the change, without other series."""
     if change.absence is None:
         state = State(
             change.signal, change.value, change.observed_at, change.observed_at, change.received_at, change.source,
@@ -83,12 +83,12 @@ def _of_change(change: Change, live_for_ms: int) -> Effective:
 
 
 def block(kind: str, data_line: str) -> bytes:
-    """Return an event, to be sent after its position. An expiry has none, as it is no change of the feed."""
+    """Return an event, to be sent after its position. An expiry has none, as it is not a change of the feed."""
     return f"event: {kind}\ndata: {data_line}\n\n".encode()
 
 
 def reached(position: str) -> bytes:
-    """Return a position without an event: how far the feed was read."""
+    """Return a position without an event: up to where the feed was read."""
     return identified(position) + b"\n"
 
 

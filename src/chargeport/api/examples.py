@@ -1,4 +1,4 @@
-"""Examples in the OpenAPI document: whole documents around the catalogue's own examples."""
+"""Examples in the OpenAPI document: complete documents with the catalogue's examples."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -29,14 +29,14 @@ def _state(signal: Signal) -> State:
 
 
 def _document(*states: State) -> dict[str, Any]:
-    """Return the document of the first state's signal, with all of them known."""
+    """Return the document of the first state's signal, given all the states."""
     found = effective(states[0].signal, {state.signal.key: (state,) for state in states}, Ranks(), AT + 5_000)
     assert found is not None  # noqa: S101  (a state is given)
     return msgspec.json.decode(View(VEHICLE, _EVERYTHING, BASE, PROVENANCE).single(found))  # type: ignore[no-any-return]
 
 
 def _single_examples() -> dict[str, Any]:
-    """Return an example of each signal, then of signals that have no value to show as true."""
+    """Return an example of each signal, then of signals without a valid value."""
     examples = {signal.code: {"value": _document(_state(signal))} for signal in CATALOGUE}
     port = BY_CODE["charge-chargeportstatuscolor"]
     absent = State(port, absence=AbsenceReason.NOT_CAPABLE, absence_at=AT, absence_received_at=AT, absence_source="http")
@@ -58,7 +58,7 @@ def _list_example() -> dict[str, Any]:
 
 
 def _fleet_example() -> dict[str, Any]:
-    """Return a page of one vehicle, of two signals."""
+    """Return a page of one vehicle with two signals."""
     documents = [_document(_state(BY_CODE[code])) for code in ("charge-ischarging", "charge-wattage")]
     path = f"{BASE}/v3/signals?filter%5Bcode%5D=charge-ischarging%2Ccharge-wattage"
     relation = {"relationships": {"vehicle": {"data": {"id": VEHICLE.id, "type": "vehicle"}}}}
@@ -71,7 +71,7 @@ def _fleet_example() -> dict[str, Any]:
 
 
 def _history_examples() -> dict[str, Any]:
-    """Return changes of a number, one of them an absence; then buckets of a number and of a flag."""
+    """Return changes of a number, one of which is an absence; then buckets of a number and of a flag."""
     power, charging = BY_CODE["charge-wattage"], BY_CODE["charge-ischarging"]
     gone_at, reason = AT + 120_000, AbsenceReason.UNREADABLE
     gone = State(power, source="http", position=9, absence=reason, absence_at=gone_at, absence_received_at=gone_at + 3_250)
@@ -82,8 +82,8 @@ def _history_examples() -> dict[str, Any]:
     grid = [_bucket(power, {7200: 600_000, 3600: 300_000}), _bucket(charging, {True: 675_000, False: 225_000})]
     return {
         "changes": _history(changes, path, "", f"?page%5Bcursor%5D={cursor}"),
-        "stretches of a number": _history(grid[:1], path, "?resolution=PT15M", None),
-        "stretches of a flag": _history(grid[1:], path.replace(power.code, charging.code), "?resolution=PT15M", None),
+        "intervals of a number": _history(grid[:1], path, "?resolution=PT15M", None),
+        "intervals of a flag": _history(grid[1:], path.replace(power.code, charging.code), "?resolution=PT15M", None),
     }
 
 
@@ -138,7 +138,7 @@ _OF: Final[dict[str, Callable[[], dict[str, Any]]]] = {
 
 
 def of(name: str) -> dict[str, Any]:
-    """Return the examples of a schema, by name; none for many."""
+    """Return the examples of a schema, by name; many have none."""
     if name in OF:
         return {
             example_name: {"value": msgspec.json.decode(msgspec.json.encode(value))}

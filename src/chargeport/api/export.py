@@ -1,7 +1,7 @@
-"""`GET /export`: what was reported of the vehicles that an application may see, as a file, made while it is sent.
+"""`GET /export`: the reported readings of an application's vehicles, as a file that is generated while it is sent.
 
-In memory are a portion of the vehicles and a stretch of their sightings, however much there is. A client that reads slowly
-keeps open the snapshot of the portion that it reads.
+Only a portion of the vehicles and of their sightings is in memory. A slow client holds open the snapshot of the portion that it
+reads.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ Allowed = dict[str, frozenset[Permission]]
 
 
 async def export_readings(request: Request) -> Response:
-    """Send every change of the signals that the caller may see."""
+    """Return a file of every change of the signals that the caller may see."""
     await request.grant()
     form, selection, named = _selection_of(request)
     for vehicle_id in sorted(named or ()):
@@ -55,14 +55,14 @@ async def export_readings(request: Request) -> Response:
 
 
 def _selection_of(request: Request) -> tuple[str, Selection, frozenset[str] | None]:
-    """Return the form, what is selected but for the vehicles, and these. Raises Problem (400)."""
+    """Return the format, the selection without the vehicles, and the vehicles. Raises Problem (400)."""
     parameters = dict(request.query)
     for name, values in ((FORM, tuple(KINDS)), (SIGHTINGS, ("true", "false"))):
         if name in parameters and parameters[name] not in values:
             raise Problem(MALFORMED, f"{name} is one of {', '.join(values)}, not {parameters[name][:40]!r}.")
     start, end = (instants.instant(name, parameters[name]) if name in parameters else None for name in (FROM, TO))
     if start is not None and end is not None and start >= end:
-        raise Problem(MALFORMED, f"{FROM} must lie before {TO}: {FROM} is inclusive, {TO} is exclusive.")
+        raise Problem(MALFORMED, f"{FROM} must be before {TO}: {FROM} is inclusive, {TO} is exclusive.")
     codes = _named(request, SIGNAL)
     for code in codes or ():
         if code not in BY_CODE:
@@ -73,13 +73,13 @@ def _selection_of(request: Request) -> tuple[str, Selection, frozenset[str] | No
 
 
 def _named(request: Request, parameter: str) -> frozenset[str] | None:
-    """Return what a parameter lists, repeated or with commas; None where it is not there."""
+    """Return the values of a parameter that is repeated or has commas; None if it is missing."""
     values = [value for name, value in request.query if name == parameter]
     return frozenset(name.strip() for value in values for name in value.split(",")) if values else None
 
 
 class _Export(NamedTuple):
-    """A file in one of the forms, as far as it is written."""
+    """A partly written file in one of the formats."""
 
     sink: export_forms.Sink
     output: GrowingFile
@@ -87,7 +87,7 @@ class _Export(NamedTuple):
 
     @classmethod
     def begun(cls, form: str) -> Self:
-        """Begin a file. Raises ChargeportError where its form needs a package that is missing."""
+        """Begin a file. Raises ChargeportError if its format needs a package that is missing."""
         output, stack = GrowingFile(), ExitStack()
         return cls(stack.enter_context(export_forms.opened(form, cast("BinaryIO", output))), output, stack)
 
@@ -95,7 +95,7 @@ class _Export(NamedTuple):
 async def _parts(
     request: Request, selection: Selection, named: frozenset[str] | None, export: "_Export"
 ) -> AsyncGenerator[bytes, None]:
-    """Give the file, a stretch of sightings at a time."""
+    """Yield the file, a portion of sightings at a time."""
     async with aclosing(_portions(request, named)) as portions:
         async for allowed in portions:
             readable = msgspec.structs.replace(selection, vehicle_ids=frozenset(allowed))
@@ -110,7 +110,7 @@ async def _parts(
 
 
 async def _portions(request: Request, named: frozenset[str] | None) -> AsyncGenerator[Allowed, None]:
-    """Give the wanted vehicles that the caller may see, a portion at a time, each with what he may do with it."""
+    """Yield the selected vehicles that the caller may see, in portions, each with the caller's permissions."""
     portion: Allowed = {}
     async with aclosing(visible_vehicles(request)) as vehicles:
         async for few in vehicles:
@@ -123,7 +123,7 @@ async def _portions(request: Request, named: frozenset[str] | None) -> AsyncGene
 
 
 def _shown(seen: Sighting, allowed: frozenset[Permission]) -> Sighting | None:
-    """Return a sighting as a reader with these permissions may see it; None where he may not."""
+    """Return a sighting as a reader with these permissions may see it; None if the reader may not see it."""
     if seen.signal.permission not in allowed:
         return None
     if seen.signal.has_places and seen.value is not None and Permission.READ_CHARGE_LOCATIONS not in allowed:

@@ -1,10 +1,9 @@
-"""The fast path: plain signal reads, answered by the protocol as soon as their head is known.
+"""The fast path: plain signal reads, answered by the protocol as soon as their head is parsed.
 
-It takes exactly the plain requests (GET, no query) for `[/v3]/vehicles/{id}/signals[/{code}]`. The router has the same routes
-and answers them from the same functions; `tests/api/test_fast_path_equals_router.py` checks that the two are equal, byte for
-byte. The most frequent read (one signal, for a reader of every vehicle whose token was looked up a moment ago) is answered
-without a coroutine, and its head is one template. It is the most frequent request by far: a microsecond here is a twentieth of
-a read.
+It handles exactly the plain requests (GET, no query) for `[/v3]/vehicles/{id}/signals[/{code}]`. The router has the same routes
+and answers them with the same functions; `tests/api/test_fast_path_equals_router.py` checks that the two are equal, byte for
+byte. The most frequent read (one signal, for a reader of every vehicle whose token is cached) is answered without a coroutine,
+and its head is one template. It is the most frequent request by far: a microsecond here is a twentieth of a read.
 """
 
 import re
@@ -29,17 +28,17 @@ ALL: Final = "/vehicles/{vehicle_id}/signals"
 _ONE: Final = (ONE, 200)
 _ALL: Final = (ALL, 200)
 _LINE: Final = b": ".join  # name and value of a header
-_MARK: Final = b"\0"  # in no header
+_MARK: Final = b"\0"  # occurs in no header
 
 T = TypeVar("T")
 
-_REPEATED_LINE: Final = re.compile(rb"GET (/[!-\"$&->@-~]*) HTTP/1\.1")  # a path that has nothing to decode and no query
+_REPEATED_LINE: Final = re.compile(rb"GET (/[!-\"$&->@-~]*) HTTP/1\.1")  # a path without percent-encoding and query
 _HEAD_END: Final = b"\r\n\r\n"
-_NOTHING_REPEATED: Final = b""  # follows no line that begins a request
+_NOTHING_REPEATED: Final = b""  # never follows the first line of a request
 
 
 class Head(NamedTuple):
-    """What matters of the head of a request besides its path."""
+    """The relevant parts of the head of a request besides its path."""
 
     base: str
     authorization: bytes | None
@@ -57,17 +56,17 @@ class Head(NamedTuple):
 
 
 class FastPath:
-    """Answers plain signal reads: without waiting for anything where the store can, else without the router."""
+    """Answer plain signal reads: without waiting if the store supports it, else without the router."""
 
     def __init__(self, reads: Reads, errors: ErrorBoundary) -> None:
         self._reads = reads
         self._errors = errors
-        self._is_usual = not errors.rate_limits.has(REQUESTS)  # else each answer has the remaining quota, which no template has
+        self._is_usual = not errors.rate_limits.has(REQUESTS)  # else answers need the remaining quota
         self._defaults: Sequence[Header] = ()
         self._template = _template(())
 
     def answer(self, path: str, head: Head, defaults: Sequence[Header] = ()) -> bytes | None:
-        """Return the whole answer to a GET of a path without a query; None where the router has to give it.
+        """Return the whole answer to a GET of a path without a query; None if the router has to answer it.
 
         `defaults` are the headers that the web server puts before ours.
         """
@@ -92,9 +91,9 @@ class FastPath:
         return None if given is None else written(given, defaults)
 
     async def later(self, scope: Scope) -> Response | None:
-        """Return the answer of a store that has to be waited for to a request that the protocol handed on; None as `answer`.
+        """Return the answer to a request that the protocol passed on, for a store that has to be awaited; None as `answer`.
 
-        What the router does beside costs as much as the read.
+        The other work of the router takes as long as the read.
         """
         if not self._reads.have_to_wait or scope["method"] != "GET" or scope["query_string"] or b"%" in scope["raw_path"]:
             return None
@@ -108,7 +107,7 @@ class FastPath:
         return await self._guarded(read, head)
 
     def _plain(self, vehicle_id: str, signal: Signal | None, head: Head) -> bytes | None:
-        """Return the body of the usual read; None where anything is out of the ordinary, errors included."""
+        """Return the body of the most frequent read; None for any other read and for errors."""
         try:
             return self._reads.usual(vehicle_id, signal, head.base, head.authorization)
         except Exception:  # noqa: BLE001  (the complete path meets it again, and answers it)
@@ -141,20 +140,20 @@ def target(path: str) -> tuple[str, str | None] | None:
 
 
 def written(answer: Response, defaults: Sequence[Header]) -> bytes:
-    """Return an answer as bytes on the wire, just as uvicorn would write it."""
+    """Return an answer as bytes on the wire, exactly as uvicorn would write it."""
     lines = b"\r\n".join(map(_LINE, (*defaults, *answer.headers)))
     return b"%b%b\r\n\r\n%b" % (STATUS_LINE[answer.status], lines, answer.body)
 
 
 def _template(defaults: Sequence[Header]) -> bytes:
-    """Return the template of an answer, with room for the length of its body, the request's id, the ETag and the body."""
+    """Return the template of an answer, with placeholders for the length of its body, the request's id, ETag and body."""
     mark = _MARK.decode()
     whole = written(answer(200, b"", mark, (b"etag", _MARK)), defaults).replace(b"%", b"%%")
     return whole.replace(b"content-length: 0", b"content-length: %d").replace(_MARK, b"%b") + b"%b"
 
 
 def _without_waiting(work: Coroutine[Any, Any, T]) -> T | None:
-    """Return the result of a coroutine that need not wait for anything; None if it does."""
+    """Return the result of a coroutine that does not have to wait; None if it does."""
     try:
         work.send(None)
     except StopIteration as done:
@@ -164,9 +163,9 @@ def _without_waiting(work: Coroutine[Any, Any, T]) -> T | None:
 
 
 class RepeatedHead:
-    """Remembers the head of the last plain read on a connection, so that its headers need no parsing again.
+    """The head of the last plain read on a connection, stored so that its headers need not be parsed again.
 
-    The parser has no state between two requests, so it need not know of those that are answered from here.
+    The parser has no state between two requests, so requests that are answered from here can bypass it.
     """
 
     __slots__ = ("_begun", "_head", "_rest")
@@ -175,21 +174,21 @@ class RepeatedHead:
         self.forget()
 
     def forget(self) -> None:
-        """Forget the head: something else is parsed now."""
+        """Discard the head: another request is parsed now."""
         self._head: Head | None = None
         self._rest = _NOTHING_REPEATED
         self._begun = 0
 
     def begins(self) -> None:
-        """Count another request that begins in what is parsed."""
+        """Count another request that begins in the parsed data."""
         self._begun += 1
 
     def was_answered(self, head: Head) -> None:
-        """Note that a plain read with this head was answered."""
+        """Store the head of a plain read that was answered."""
         self._head = head
 
     def note(self, data: bytes) -> None:
-        """Record the head, if what was parsed is the whole of one plain read that was answered, and no more."""
+        """Store the text of the head, if the parsed data is exactly one plain read that was answered."""
         line, _, rest = data.partition(b"\r\n")
         if (
             self._head is not None
@@ -200,7 +199,7 @@ class RepeatedHead:
             self._rest = rest
 
     def found(self, data: bytes) -> tuple[str, Head] | None:
-        """Return the path and head of a request whose head repeats the last one but for the path; None for any other."""
+        """Return the path and head of a request whose head equals the last one except for the path; None for any other."""
         line, _, rest = data.partition(b"\r\n")
         path = _REPEATED_LINE.fullmatch(line) if rest == self._rest else None
         return None if path is None or self._head is None else (path[1].decode(), self._head)

@@ -1,4 +1,4 @@
-"""All vehicles that an application may see, with what an overview shows of them. Slow results are cached for a while."""
+"""All vehicles that an application may see, with the signals of an overview. Slow results are cached for a while."""
 
 import asyncio
 import logging
@@ -21,11 +21,11 @@ CODES: Final = (
 )  # fmt: skip
 STATES: Final = ("charging", "scheduled", "full", "plugged", "idle", "error", "silent", "unknown")
 SORTS: Final = ("name", "state", "soc", "power", "finish", "heard")
-QUICK_S: Final = 0.05  # what is made as fast is made each time
-KEPT_FOR: Final = 20  # times as long as it took to make
+QUICK_S: Final = 0.05  # results that take less are not cached
+KEPT_FOR: Final = 20  # times the duration of the computation
 KEPT_LISTS: Final = 8
 PORTION: Final = 1000
-_PART: Final = 50  # vehicles that are looked at before others have their turn
+_PART: Final = 50  # vehicles that are processed before other tasks run
 
 _SORTED_BY: Final = ("tractionbattery-stateofcharge", "charge-wattage", "charge-timetocomplete")
 """The signals of the members of a `Summary`, in their order."""
@@ -36,7 +36,7 @@ _log = logging.getLogger("chargeport.api")
 
 
 class Row(NamedTuple):
-    """A vehicle with what counts of its signals now, by code, as far as the application is `allowed` to see it."""
+    """A vehicle with the effective states of its signals, by code, as far as the application is `allowed` to see them."""
 
     vehicle: Vehicle
     found: dict[str, Effective]
@@ -66,12 +66,12 @@ class Row(NamedTuple):
 
     @property
     def heard_at(self) -> int:
-        """When the newest value was observed; 0 where none was."""
+        """When the newest value was observed; 0 without a value."""
         return max((each.state.observed_at or 0 for each in self.found.values()), default=0)
 
 
 class Summary(NamedTuple):
-    """What a list of all vehicles is filtered and ordered by: the rest of a row is too much to keep of each."""
+    """The members by which a list of all vehicles is filtered and ordered: whole rows would take too much memory."""
 
     vehicle: Vehicle
     state: str
@@ -82,7 +82,7 @@ class Summary(NamedTuple):
 
     @classmethod
     def of(cls, row: Row) -> Self:
-        """Return what counts of a row."""
+        """Return the summary of a row."""
         soc, power, finish = (row.value(code) for code in _SORTED_BY)
         return cls(row.vehicle, row.state, soc, power, finish, row.heard_at or None)
 
@@ -99,14 +99,14 @@ class _List(NamedTuple):
 
 
 _Scope = tuple[str, str | None, bool, bool]
-"""Whose vehicles: of an application, of one of its users; of its connections alone; but for those that it ended."""
+"""An application, one of its users, whether only its connections count, and whether it has ended connections."""
 
 
 class Fleet:
-    """The lists that were made last, for filters and orders. None is older than some times as long as it took to make it.
+    """A cache of lists of vehicles, for filters and orders. A list expires after a multiple of the time of its computation.
 
-    All are made anew immediately where anybody may see other vehicles, or something else of them, than before: what was taken
-    away or erased must not show, nor be found, counted or sorted by.
+    Lists are computed again immediately after a change of permissions or vehicles: data that was erased, or that the
+    application may not see any more, must not be shown, found, counted or sorted by.
     """
 
     def __init__(self, store: Store, access: Access) -> None:
@@ -118,11 +118,11 @@ class Fleet:
         self._preparing: asyncio.Task[None] | None = None
 
     async def vehicles(self, grant: Grant) -> list[Vehicle]:
-        """Return all vehicles that a token shows, by name."""
+        """Return all vehicles that a token may see, by name."""
         return await self._listed(grant, await self._store.vehicles.visibility())
 
     async def _listed(self, grant: Grant, visibility: int) -> list[Vehicle]:
-        """Return the vehicles as they are at this count of changes or later."""
+        """Return the vehicles as of this value of the store's `visibility`, or later."""
         scope = None if grant.sees_all else _scope(grant)
         known = self._vehicles.get(scope)
         if known is not None and known.visibility == visibility:
@@ -153,9 +153,9 @@ class Fleet:
         )
 
     def prepare(self, grant: Grant, now: int) -> None:
-        """Begin to make the summaries of all vehicles, where none are cached: whoever has opened the list may filter it next.
+        """Begin to compute the summaries of all vehicles, unless they are cached: a list that was opened may be filtered next.
 
-        It takes a few percent of the time at most, for a list is cached for much longer than it took.
+        This takes at most a few percent of the time, because a list is cached for much longer than its computation takes.
         """
         known = self._lists.get(_key(grant))
         is_good = known is not None and known.good_until > asyncio.get_running_loop().time()
@@ -169,7 +169,7 @@ class Fleet:
             _log.debug("the list of all vehicles was not prepared: %s", error)
 
     async def close(self) -> None:
-        """Stop what is being prepared."""
+        """Cancel the computation of `prepare`."""
         if self._preparing is not None:
             await tasks.end(self._preparing)
 
@@ -202,7 +202,7 @@ class Fleet:
             rows = list[Row]()
             for vehicle in few:
                 found, may = series.get(vehicle.id), allowed.get(vehicle.id)
-                if may is not None:  # else it was taken away since it was listed
+                if may is not None:  # else access was withdrawn since it was listed
                     unknown = Row(vehicle, {}, may)
                     rows.append(unknown if found is None else row_of(found, may, self._store.readings.ranks, now))
             yield rows
@@ -213,12 +213,12 @@ def _scope(grant: Grant) -> _Scope:
 
 
 def _key(grant: Grant) -> tuple[_Scope, frozenset[Permission]]:
-    """Return what a list of summaries depends on."""
+    """Return the key of a list of summaries in the cache."""
     return _scope(grant), grant.permissions
 
 
 def row_of(found: VehicleSeries, allowed: frozenset[Permission], ranks: Ranks, now: int) -> Row:
-    """Return a vehicle with the effective signals that an overview shows and a reader with these permissions may see."""
+    """Return a vehicle with the effective signals of an overview that a reader with these permissions may see."""
     wanted = [each for each in _SIGNALS if each.permission in allowed]
     counts = effective_of(wanted, found.series, ranks, now)
     return Row(found.vehicle, {each.state.signal.code: each for each in counts}, allowed)
@@ -230,13 +230,13 @@ def _good_until(began: float, ended: float) -> float:
 
 
 def name_of(vehicle: Vehicle) -> str:
-    """Return the name by which a person knows a vehicle: the first that somebody gave it, else make and model."""
+    """Return the display name of a vehicle: its first alias that a person gave, else make and model."""
     given = [alias for alias in vehicle.aliases if ":" not in alias]
     return given[0] if given else " ".join(filter(None, (vehicle.make, vehicle.model))) or "Unnamed car"
 
 
 def _by_name(vehicle: Vehicle) -> str:
-    """Return a key for an order by name, then id; one text, for texts are compared fastest and nobody is served meanwhile."""
+    """Return a sort key by name, then id: one text, because texts are compared fastest."""
     return f"{name_of(vehicle).casefold()}\0{vehicle.id}"
 
 

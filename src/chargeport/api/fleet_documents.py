@@ -1,4 +1,4 @@
-"""What `GET /fleet` and `GET /v3/compatible-vehicles` answer, as types: the OpenAPI document has their schemas.
+"""The answers of `GET /fleet` and `GET /v3/compatible-vehicles`, as types: the OpenAPI document has their schemas.
 
 Both are written as mappings; a test checks every answer against these types.
 """
@@ -13,12 +13,12 @@ from chargeport.signals.definition import Permission
 from chargeport.signals.reading import AbsenceReason
 from chargeport.wire.documents import Body, Code, Counts, Document, Instant, PageLinks, SelfLink
 
-VehicleState = Annotated[str, Meta(extra_json_schema={"enum": list(STATES)}, description="What the vehicle does now.")]
+VehicleState = Annotated[str, Meta(extra_json_schema={"enum": list(STATES)}, description="The present state of the vehicle.")]
 Count = Annotated[int, Meta(ge=0)]
 
 
 class FleetValue(Document, kw_only=True):
-    """A signal of a vehicle in an overview. `status` is there where the body does not hold."""
+    """A signal of a vehicle in an overview. `status` is present if the body is not valid."""
 
     status: AbsenceReason | UnsetType = UNSET
     body: Body | UnsetType = UNSET
@@ -31,7 +31,7 @@ class FleetVehicle(Document):
     """A vehicle in an overview."""
 
     id: str
-    name: Annotated[str, Meta(description="The first name that somebody gave it, else make and model.")]
+    name: Annotated[str, Meta(description="The first alias that a person gave, else make and model.")]
     make: str | None
     model: str | None
     year: int | None
@@ -45,14 +45,14 @@ class FleetVehicle(Document):
 
 
 class FleetMeta(Counts):
-    """How long the list is, when it was made, and how many vehicles are in which state."""
+    """The length of the list, when it was computed, and the number of vehicles by state."""
 
     as_of: Instant
-    states: Annotated[dict[VehicleState, Count] | None, Meta(description="Null where not all vehicles were looked at.")]
+    states: Annotated[dict[VehicleState, Count] | None, Meta(description="Null if not all vehicles were evaluated.")]
 
 
 class FleetList(Document):
-    """A page of the vehicles with what an overview shows."""
+    """A page of the vehicles with the signals of an overview."""
 
     data: list[FleetVehicle]
     meta: FleetMeta
@@ -65,7 +65,7 @@ class Capability(Document):
     type: Literal["signal"]
     name: str
     group: str
-    code: Annotated[str, Meta(description="The signal's name, as Smartcar writes it here.")]
+    code: Annotated[str, Meta(description="The signal's name in Smartcar's form.")]
     capability: Code
     permission: Permission
 
@@ -89,7 +89,7 @@ class CompatibleModel(Document):
 
 
 class ModelCounts(Document):
-    """How long the list is."""
+    """The length of the list."""
 
     page: Literal[1]
     page_size: Count
@@ -97,7 +97,7 @@ class ModelCounts(Document):
 
 
 class CompatibleVehicles(Document):
-    """Models with the signals that can be read of them."""
+    """Models with their signals."""
 
     data: list[CompatibleModel]
     meta: ModelCounts
@@ -105,4 +105,4 @@ class CompatibleVehicles(Document):
 
 
 ANSWERS: Final = (FleetList, CompatibleVehicles)
-"""The types that routes name as their answers."""
+"""The types of answers, to which routes refer by name."""

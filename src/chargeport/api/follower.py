@@ -1,4 +1,4 @@
-"""One live stream's place in the feed, and its sleep until there may be something for it."""
+"""The position of one live stream in the feed, and its wait for new events."""
 
 import asyncio
 
@@ -7,9 +7,9 @@ from chargeport.store.records import Grant
 
 
 class Follower:
-    """Has a position and no data, so a slow reader costs nothing but the wait.
+    """The position of a stream, without data: a slow reader takes no memory.
 
-    Whoever is `idle` has seen all that it wants of what the tail has read so far. Belongs to one event loop.
+    While `idle`, it has processed everything that the tail has read so far. Belongs to one event loop.
     """
 
     __slots__ = (
@@ -21,30 +21,30 @@ class Follower:
         self.grant = grant
         self.authorization = authorization
         self.vehicles = vehicles
-        """Whose changes it wants; None for those of all."""
+        """The vehicles whose changes are selected; None for all."""
         self.position = position
-        """All that it wants up to here was handed to its client."""
+        """All selected changes up to here were sent to the client."""
         self.vehicle_lists: int | None = None
-        """The number of the list of vehicles that its client knows of; None where it does not follow the list."""
+        """The number of the list of vehicles that the client was last notified of; None if it does not follow the list."""
         self.joined_at = 0
-        """Since when it listens; what ended before is none of its business."""
+        """The start of the stream; earlier expiries are not sent."""
         self.noticed = 0
-        """Of the tail's notices it has all that it wants up to this number."""
+        """All selected notices of the tail up to this number were sent to the client."""
         self.sent_at = 0
-        """When its client was sent something last, in milliseconds."""
+        """When data was last sent to the client, in milliseconds."""
         self.ended: Problem | None = None
-        """Why it must end."""
+        """The reason for its end."""
         self.idle = False
         self._woken = asyncio.Event()
 
     async def wait(self) -> None:
-        """Sleep until woken. Whoever calls this must have looked at `Tail.has_more` in the same breath."""
+        """Wait until woken. Call `Tail.has_more` before, without an `await` in between."""
         self._woken.clear()
         self.idle = True
         await self._woken.wait()
 
     def wake(self, seen: int, noticed: int) -> None:
-        """Wake the reader, unless it runs: up to `seen` and `noticed` there is nothing for it that it does not have."""
+        """Wake the reader, unless it runs: it has processed everything up to `seen` and `noticed`."""
         if self.idle:
             self.idle = False
             self.position = max(self.position, seen)

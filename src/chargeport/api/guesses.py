@@ -1,9 +1,9 @@
-"""Wrong tokens and secrets: counted, logged once, and slowed by who is named and where it comes from.
+"""Wrong tokens and secrets: counted, logged once, and limited by identity and address.
 
-A wrong secret is counted for the application at the address, for the address and for the application. Once one of these is used
-up, nothing is checked for the rest of the minute: the answer is 429. An application is not counted as a whole where it signed
-in before, so that nobody can shut it out from elsewhere. Tokens, links and signatures name nobody: they are counted for the
-address alone. A token or signature that is good is always taken, whatever else its address sends.
+A wrong secret is counted for the application at the address, for the address and for the application. Once one of these limits
+is reached, no secret is checked for the rest of the minute: the answer is 429. The limit of an application as a whole does not
+apply at addresses from which it signed in before, so that other addresses can't lock it out. Tokens, links and signatures
+contain no identity: they are counted for the address only. A valid token or signature is always accepted.
 """
 
 import logging
@@ -31,11 +31,11 @@ SECRET: Final = "secret"  # noqa: S105
 SIGNATURE: Final = "signature"
 LINK: Final = "link"
 PASSWORD: Final = "password"  # noqa: S105
-MANY: Final = 5  # times as many are taken of one address, or of one application
+MANY: Final = 5  # the factor by which the limits of an address, and of an application, are higher
 MAX_NAME: Final = 80
 TOLD_S: Final = 3600
 
-_NAMELESS: Final = (TOKEN, SIGNATURE, LINK)  # too long to be guessed: a count for all addresses would shut out everybody
+_NAMELESS: Final = (TOKEN, SIGNATURE, LINK)  # too long to be guessed; a count over all addresses would lock out every client
 
 _log = logging.getLogger("chargeport.api")
 
@@ -43,7 +43,7 @@ T = TypeVar("T")
 
 
 class WrongCredentialError(Problem):
-    """A token or secret that is nobody's: an answer that has to be counted. `identity` is logged; it is no secret."""
+    """A wrong token or secret, which has to be counted. `identity` is logged; it is not a secret."""
 
     def __init__(self, detail: str, credential: str, identity: str) -> None:
         super().__init__(UNAUTHORIZED, detail)
@@ -52,7 +52,7 @@ class WrongCredentialError(Problem):
 
 
 class Guesses:
-    """Counts wrong credentials. The time is the event loop's: a wall clock that leaps would shut somebody out for years."""
+    """Count wrong credentials. The time is the event loop's: a leap of the wall clock could lock out a client for years."""
 
     def __init__(
         self,
@@ -61,13 +61,13 @@ class Guesses:
         refused: Callable[[str, str, str], None] = lambda *_: None,
         attempts: FailedAttempts | None = None,
     ) -> None:
-        """Set the limits. `refused` is called with the sort of credential, the address and the identity of each wrong one.
+        """Set the limits. `refused` is called with the type, the address and the identity of each wrong credential.
 
-        `attempts` counts them; without it this process does, for itself.
+        `attempts` counts them; by default they are counted in this process.
         """
         self._refused = refused
         self.failures: Counter[str] = Counter()
-        """How many there were, by the sort of credential."""
+        """The number of wrong credentials, by type."""
         self._attempts = attempts or LocalAttempts(now)
         self._tokens: TTLCache[str, None] = TTLCache(MAX_KEYS, WINDOW_S, timer=now)
         self._logged: TTLCache[str, None] = TTLCache(MAX_KEYS, TOLD_S, timer=now)
@@ -75,10 +75,10 @@ class Guesses:
         self._known: LRUCache[tuple[str, str], None] = LRUCache(MAX_KEYS)
 
     async def attempt(self, credential: str, address: str, identity: str, proof: Callable[[], Awaitable[T]]) -> T:
-        """Return what a proof leads to; it raises Problem (401) where it is wrong. Raises Problem (401, 429).
+        """Return the result of `proof`, which raises Problem (401) for a wrong credential. Raises Problem (401, 429).
 
-        It is counted whether there were too many once the proof is done, too: of a thousand that are sent at the same time no
-        more are answered than of a thousand in turn.
+        The limit is checked again after the proof: otherwise more of a thousand concurrent attempts would be answered than
+        of a thousand consecutive ones.
         """
         await self.check(credential, address, identity)
         try:
@@ -93,12 +93,12 @@ class Guesses:
         return found
 
     async def check(self, credential: str, address: str, identity: str) -> None:
-        """Let a try through. Raises Problem (429) where there were too many."""
+        """Check the limits before an attempt. Raises Problem (429) if there were too many."""
         limits = self._limits(credential, address, identity)
         _refuse(credential, limits, await self._attempts.count(limits))
 
     async def failed(self, credential: str, address: str, identity: str) -> None:
-        """Count a wrong one; log it, once an hour, when there are too many. Raises Problem (429) where there were before."""
+        """Count a wrong credential; log it at the limit, once an hour. Raises Problem (429) if the limit was reached before."""
         self.failures[credential] += 1
         self._refused(credential, address, identity)
         limits = self._limits(credential, address, identity)
@@ -117,7 +117,7 @@ class Guesses:
         self._known[identity[:MAX_NAME], network(address)] = None
 
     def _limits(self, credential: str, address: str, identity: str) -> list[Limit]:
-        """Return what a try counts against. One wrong token, however often it is sent, is one guess."""
+        """Return the limits of an attempt. A wrong token that is sent repeatedly counts once."""
         if identity in self._tokens:
             return []
         name, place = identity[:MAX_NAME], network(address)
@@ -130,7 +130,7 @@ class Guesses:
 
 
 def _refuse(credential: str, limits: Sequence[Limit], standings: Sequence[Standing]) -> None:
-    """Raise Problem (429) where a limit is used up."""
+    """Raise Problem (429) if a limit is reached."""
     left_s = used_up_s(limits, standings)
     if left_s is not None:
         detail = f"Too many wrong {credential}s came from this address or for this name: try again later."

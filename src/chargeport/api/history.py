@@ -1,4 +1,4 @@
-"""The history of one signal: its changes page by page, or what it was like in stretches of time of one length."""
+"""The history of one signal: its changes in pages, or aggregates over intervals of one length."""
 
 from typing import Any, Final
 from urllib.parse import quote
@@ -29,7 +29,7 @@ MAX_SIZE: Final = 1000
 
 
 class HistorySelection(msgspec.Struct, frozen=True):
-    """What of a signal's history is asked for; `step_ms` is None for its changes."""
+    """The requested part of a signal's history; `step_ms` is None for its changes."""
 
     from_at: int | None
     to_at: int | None
@@ -46,7 +46,7 @@ class HistorySelection(msgspec.Struct, frozen=True):
             raise Problem(MALFORMED, f"{paging.NUMBER}: history has no numbered pages: follow links.next.")
         from_at, to_at = (instants.instant(name, parameters[name]) if name in parameters else None for name in (FROM, TO))
         if from_at is not None and to_at is not None and from_at >= to_at:
-            raise Problem(MALFORMED, f"{FROM} must lie before {TO}: {FROM} is inclusive, {TO} is exclusive.")
+            raise Problem(MALFORMED, f"{FROM} must be before {TO}: {FROM} is inclusive, {TO} is exclusive.")
         resolution = parameters.get(RESOLUTION, RAW)
         step_ms = None if resolution == RAW else instants.duration_ms(RESOLUTION, resolution)
         size = paging.requested_page(query, default_size=DEFAULT_SIZE, max_size=MAX_SIZE).size
@@ -56,7 +56,7 @@ class HistorySelection(msgspec.Struct, frozen=True):
 class Page(msgspec.Struct, frozen=True):
     """A page of elements as JSON text, and the cursor of the next one.
 
-    `raw_from`: what is asked for begins before that, where nothing finer than hours is stored.
+    `raw_from`: the request begins before this instant, where only hourly aggregates are stored.
     """
 
     elements: list[str]
@@ -65,7 +65,7 @@ class Page(msgspec.Struct, frozen=True):
 
 
 def document(page: Page, signal: Signal, selection: HistorySelection, path: str, query: paging.Query) -> str:
-    """Return the page as it is on the wire."""
+    """Return the page in the form of the wire."""
     meta: dict[str, Any] = {"count": len(page.elements), "pageSize": selection.size}
     if selection.step_ms is not None and signal.unit is not None and signal.kind is not Kind.DOCUMENT:
         meta["unit"] = signal.unit
@@ -80,7 +80,7 @@ def document(page: Page, signal: Signal, selection: HistorySelection, path: str,
 
 
 def url(path: str, query: paging.Query, cursor: str | None = None) -> str:
-    """Return the address of a list with this query; with a cursor, of its next page."""
+    """Return the URL of a list with this query; with a cursor, that of its next page."""
     parameters = [(name, value) for name, value in query if cursor is None or name != cursors.NAME]
     if cursor is not None:
         parameters.append((cursors.NAME, cursor))
@@ -96,12 +96,12 @@ async def page_of(
     allowed: frozenset[Permission],
     now: int,
 ) -> Page:
-    """Return the page that is asked for, as a reader with these permissions sees it. Raises Problem (400)."""
+    """Return the requested page, as a reader with these permissions may see it. Raises Problem (400)."""
     if selection.step_ms is None:
         page = await _changes(history, vehicle_id, signal, selection, allowed)
     else:
         page = await _stretches(history, vehicle_id, signal, selection, allowed, now=now)
-    horizon = await history.horizon(vehicle_id, signal)  # last, so that what was folded meanwhile is included
+    horizon = await history.horizon(vehicle_id, signal)  # last, to include what was folded meanwhile
     if horizon is not None and (selection.from_at is None or selection.from_at < horizon.raw_from):
         page = msgspec.structs.replace(page, raw_from=horizon.raw_from)
     return page
@@ -140,9 +140,9 @@ async def _changes(
 
 
 async def grid_of(history: EffectiveHistory, vehicle_id: str, signal: Signal, selection: HistorySelection, *, now: int) -> Grid:
-    """Return the stretches that are asked for: by default from the first change there is, until now.
+    """Return the requested intervals: by default from the first stored change until now.
 
-    Buckets after the present are left out. Raises Problem (400) when they are too many.
+    Intervals after the present are left out. Raises Problem (400) if there are too many.
     """
     from_at, until = selection.from_at, now + 1
     assert selection.step_ms is not None  # noqa: S101  (who calls knows that stretches are asked for)
@@ -152,14 +152,14 @@ async def grid_of(history: EffectiveHistory, vehicle_id: str, signal: Signal, se
     if count > MAX_BUCKETS:
         raise Problem(
             MALFORMED,
-            f"{RESOLUTION}: {count} stretches between {FROM} and {TO} are more than {MAX_BUCKETS}: "
+            f"{RESOLUTION}: {count} intervals between {FROM} and {TO} are more than {MAX_BUCKETS}: "
             f"ask for longer ones, or for less time.",
         )
     return Grid(selection.step_ms, from_at, until if selection.to_at is None else min(selection.to_at, until))
 
 
 async def _first_at(history: EffectiveHistory, vehicle_id: str, signal: Signal, step_ms: int, until: int) -> int:
-    """Return the instant from which stretches of this length are known, in ms; `until` when there are none."""
+    """Return the instant from which intervals of this length have data, in ms; `until` if there are none."""
     horizon = await history.horizon(vehicle_id, signal)
     found = await history.first_at(vehicle_id, signal)
     first_at = until if found is None else found
@@ -172,7 +172,7 @@ async def _first_at(history: EffectiveHistory, vehicle_id: str, signal: Signal, 
 
 
 def change_json(signal: Signal, step: Step, permissions: frozenset[Permission]) -> str:
-    """Return a change: from when on the value was so, or there was none."""
+    """Return a change: the instant, and the value or absence from then on."""
     state = step.state
     if step.absence is not None:
         content, received_at = f'"status":{ERROR_STATUSES_JSON[step.absence]}', state.absence_received_at or 0
@@ -184,7 +184,7 @@ def change_json(signal: Signal, step: Step, permissions: frozenset[Permission]) 
 
 
 def bucket_json(signal: Signal, filled: Bucket, step_ms: int, permissions: frozenset[Permission]) -> str:
-    """Return a bucket: its bounds, how many changes began in it, for how long a value stood, and what that was."""
+    """Return a bucket: bounds, number of changes that began in it, duration with a valid value, and aggregates."""
     bounds = f'"from":"{iso(filled.start)}","to":"{iso(filled.start + step_ms)}"'
     counted = f'"count":{filled.changes},"heldSeconds":{wire.number(filled.total_ms / 1000)}'
     last = place_free(signal, wire.text(signal, filled.last), permissions)
@@ -193,7 +193,7 @@ def bucket_json(signal: Signal, filled: Bucket, step_ms: int, permissions: froze
 
 
 def _aggregates(signal: Signal, filled: Bucket) -> list[str]:
-    """Return the aggregates: of numbers the extremes and the mean, of flags and texts the fraction of time of each."""
+    """Return the aggregates: of numbers the extremes and the mean, of flags and texts the share of time of each value."""
     match signal.kind:
         case Kind.DOCUMENT:
             return []

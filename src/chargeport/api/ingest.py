@@ -1,4 +1,4 @@
-"""`POST /ingest/readings` and `POST /ingest/{dialect}`: readings in, an answer once they are on disk."""
+"""`POST /ingest/readings` and `POST /ingest/{dialect}`: store readings, and answer once they are on disk."""
 
 import asyncio
 from typing import Any, Final
@@ -19,12 +19,12 @@ from chargeport.wire.errors import body as problem_body
 SOURCE: Final = "http"  # `meta.source` of these readings
 LINES: Final = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
 
-VEHICLE: Final = "vehicle"  # the query's parameter
+VEHICLE: Final = "vehicle"  # the query parameter
 MAX_NAME: Final = 128
 
 
 async def ingest_readings(request: Request) -> Response:
-    """Store readings: 200 when anything was stored, 422 when nothing was."""
+    """Store readings: answer 200 if any was stored, else 422."""
     grant = await request.allowed(Permission.WRITE_READINGS)
     body = await read_body(request, request.context.settings.ingest.max_bytes)
     batch = request.context.pipeline.batch(grant)
@@ -55,9 +55,9 @@ async def _check(request: Request, body: bytes, batch: Batch) -> None:
 
 
 def answer(request: Request, batch: Batch, is_accepted: bool) -> Response:
-    """Return what became of a batch: 200 where it is accepted, else 422, which names the first rejection.
+    """Return the outcome of a batch: 200 if it is accepted, else 422 with the first rejection.
 
-    `index` counts the items of the body, or its messages as its dialect takes it apart.
+    `index` counts the items of the body, or the messages into which its dialect divides it.
     """
     rejections = sorted(batch.rejections, key=lambda rejection: rejection.index)
     result: dict[str, Any] = {outcome.value: batch.outcomes[outcome] for outcome in STORED} | {"rejected": rejections}
@@ -71,7 +71,7 @@ def answer(request: Request, batch: Batch, is_accepted: bool) -> Response:
 
 
 async def ingest_dialect(request: Request) -> Response:
-    """Store a payload of a dialect: 200 when nothing was wrong or anything was stored, 422 when nothing was."""
+    """Store a payload of a dialect: answer 200 if there was no error or anything was stored, else 422."""
     grant = await request.allowed(Permission.WRITE_READINGS)
     pipeline, dialect = request.context.pipeline, request.path("dialect")
     if (known := pipeline.dialects.get(dialect)) is None or known.read is None:
@@ -79,7 +79,7 @@ async def ingest_dialect(request: Request) -> Response:
         raise Problem(INVALID_PATH, f"{dialect[:40]!r} is no dialect: use readings, smartcar or one of {names}.")
     body = await read_body(request, request.context.settings.ingest.max_bytes)
     if not body.strip():
-        raise Problem(MALFORMED, f"The body is empty: send what {dialect} says.")
+        raise Problem(MALFORMED, f"The body is empty: send a message of {dialect}.")
     vehicle = request.raw.query_params.get(VEHICLE)
     if vehicle is not None and not 0 < len(vehicle) <= MAX_NAME:
         raise Problem(MALFORMED, f"vehicle: an id, a VIN or an alias of 1 to {MAX_NAME} characters is wanted.")
@@ -89,7 +89,7 @@ async def ingest_dialect(request: Request) -> Response:
 
 
 def delivery(request: Request, dialect: str, body: bytes, vehicle: str | None = None) -> Delivery:
-    """Return the request as a transport would deliver it; the source has the dialect's name."""
+    """Return the request as a `Delivery`; the source has the dialect's name."""
     kind = (request.header(b"content-type") or b"").decode("latin-1")
     return Delivery(
         source=dialect, dialect=dialect, payload=body, received_at=request.context.clock.now(), vehicle=vehicle,

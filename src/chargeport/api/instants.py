@@ -1,4 +1,4 @@
-"""Instants and durations in a query: ISO 8601 or epoch milliseconds, in; milliseconds, out. An error names the parameter."""
+"""Parse instants and durations of a query: ISO 8601 or epoch milliseconds to milliseconds. An error names the parameter."""
 
 import re
 from typing import Final
@@ -20,9 +20,9 @@ _CLOCK: Final = "([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.,][0-9]{1,9})?)?"
 _OFFSET: Final = "([Zz]|[+ -]([01][0-9]|2[0-3]):?[0-5][0-9])"
 _EPOCH_MS: Final = "0|9[4-9][0-9]{10}|[1-9][0-9]{12,13}|1[0-9]{14}|2[0-4][0-9]{13}|25[0-2][0-9]{12}"
 INSTANT_PATTERN: Final = f"^({_EPOCH_MS}|{_DATE}([Tt]{_CLOCK}{_OFFSET})?)$"
-"""What `instant` takes, as far as a pattern can express it: not the length of months."""
+"""The texts that `instant` accepts, as far as a pattern can express it: not the length of months."""
 STAMP_PATTERN: Final = f"^{_DATE}[Tt]{_CLOCK}([Zz]|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])$"
-"""What an item's `observedAt` may be as text, as far as a pattern can express it."""
+"""The texts of an item's `observedAt`, as far as a pattern can express it."""
 _YEAR: Final = "(19[7-9][0-9]|[2-9][0-9]{3})"
 _LEAP: Final = "(19(7[26]|8[048]|9[26])|[2-9][0-9](0[48]|[2468][048]|[13579][26])|(2[048]|[3579][26]|[468][048])00)"
 _DAYS: Final = "(0[1-9]|1[0-9]|2[0-8])"
@@ -31,24 +31,24 @@ RFC3339_PATTERN: Final = (
     f"^({_YEAR}-{_MONTHS}|{_LEAP}-02-29)[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{{1,6}})?"
     "([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
 )
-"""What bodies have for instants; without the rule that the zone may not move one out of the calendar."""
+"""Instants in bodies; without the rule that the zone may not move an instant out of the calendar."""
 MILLISECONDS: Final = {"anyOf": [{"const": 0}, {"minimum": OLDEST_AT, "maximum": LATEST_AT}]}
-"""What a number has to be, so that `instant` takes it for milliseconds."""
+"""The numbers that `instant` accepts as milliseconds."""
 DURATION_PATTERN: Final = "^(P[0-9]{1,4}W|P[0-9]+D|P([0-9]+D)?T([0-9]+H)?([0-9]+M)?([0-9]+S)?)$"
-"""What `duration_ms` takes, but for the bounds."""
+"""The texts that `duration_ms` accepts, without the bounds."""
 
 _DIGITS: Final = re.compile(r"[0-9]{1,15}")
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def instant(name: str, text: str) -> int:
-    """Return the instant that a parameter names (a day: its beginning, UTC), in ms since the epoch. Raises Problem (400)."""
+    """Return the instant of a parameter (of a day: its beginning, UTC), in ms since the epoch. Raises Problem (400)."""
     if _DIGITS.fullmatch(text):
         at = int(text)
         if 0 < at < OLDEST_AT:
             raise Problem(MALFORMED, f"{name}: {text!r} looks like seconds: write milliseconds since 1970, or ISO 8601.")
         return _in_range(name, text, at)
-    complete = f"{text}T00:00Z" if _DAY.fullmatch(text) else text.replace(" ", "+")  # an unescaped plus arrives as a blank
+    complete = f"{text}T00:00Z" if _DAY.fullmatch(text) else text.replace(" ", "+")  # an unescaped plus is received as a space
     return _in_range(name, text, instants.instant_ms(complete))
 
 
@@ -62,18 +62,18 @@ def _in_range(name: str, text: str, at: int | None) -> int:
 
 
 def requested_at(query: Query, now: int) -> int | None:
-    """Return the instant as of which a query reads; None for now. Raises Problem (400)."""
+    """Return the instant that a query requests (`?at=`); None for now. Raises Problem (400)."""
     text = dict(query).get(AT)
     if text is None:
         return None
     at = instant(AT, text)
     if at > now:
-        raise Problem(MALFORMED, f"{AT}: {text[:40]!r} lies in the future: leave it out to read what is so now.")
+        raise Problem(MALFORMED, f"{AT}: {text[:40]!r} is in the future: leave it out to read what is so now.")
     return at
 
 
 def duration_ms(name: str, text: str) -> int:
-    """Return the duration in ms that a parameter names, in ISO 8601, from a minute to 31 days. Raises Problem (400)."""
+    """Return the duration of a parameter in ms; it is in ISO 8601, from a minute to 31 days. Raises Problem (400)."""
     length_ms = instants.duration_ms(text)
     if length_ms is None or not SHORTEST_MS <= length_ms <= LONGEST_MS:
         raise Problem(

@@ -1,4 +1,4 @@
-"""What links start with: the setting, or what the request names, behind a proxy too if it is a trusted one."""
+"""The base URL of links: the setting, or the address in the request, also as forwarded by a trusted proxy."""
 
 import ipaddress
 import logging
@@ -10,17 +10,17 @@ from typing import Final
 from chargeport.errors import SettingError
 
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]{1,253}(?::\d{1,5})?|\[[0-9a-fA-F:.]{2,45}\](?::\d{1,5})?")
-_MAX_HOST: Final = 300  # bytes that are looked at, and remembered: more than any host has
+_MAX_HOST: Final = 300  # bytes that are read and cached: more than any host has
 _FALLBACK_HOST: Final = "localhost"
 _log = logging.getLogger("chargeport.api")
 
-_PLAIN_NAMES: Final = {b"http": "http", b"https": "https", b"ws": "http", b"wss": "https"}  # some proxies name websockets so
+_PLAIN_NAMES: Final = {b"http": "http", b"https": "https", b"ws": "http", b"wss": "https"}  # as proxies report them
 
 Headers = Sequence[tuple[bytes, bytes]]
 
 
 class Links:
-    """Works out the base URL of a request. A host that is no host is never put into an answer."""
+    """Compute the base URL of a request. An invalid host is never included in an answer."""
 
     def __init__(self, base_url: str | None, trusted_proxies: Sequence[str]) -> None:
         self._fixed = _checked(base_url)
@@ -30,7 +30,7 @@ class Links:
         self._has_warned = False
 
     def base(self, scheme: str, client: str | None, headers: Headers) -> str:
-        """Return the URL, without a slash at its end, that paths are put behind."""
+        """Return the base URL, without a trailing slash."""
         if self._fixed is not None:
             return self._fixed
         host = dict(headers).get(b"host", b"")
@@ -43,7 +43,7 @@ class Links:
         return bool(self._networks) and self._is_trusted(client)
 
     def client(self, client: str | None, headers: Headers) -> str:
-        """Return the address of the client: of those that proxies name, the last one that is not a trusted proxy itself."""
+        """Return the address of the client: of those that proxies report, the last one that is not a trusted proxy itself."""
         if client is None or not self.trusts(client):
             return client or ""
         named = b",".join(value for name, value in headers if name == b"x-forwarded-for").decode("latin-1").split(",")
@@ -57,7 +57,7 @@ class Links:
         return scheme
 
     def quick(self, scheme: str, host: bytes) -> str | None:
-        """Return the base URL where the host header alone decides it; None where a proxy may change it."""
+        """Return the base URL if it depends on the host header only; None if a proxy may change it."""
         return self._fixed or (None if self._networks else self._from_host(scheme, host[:_MAX_HOST]))
 
     def _trusts(self, client: str) -> bool:
@@ -65,7 +65,7 @@ class Links:
             address = ipaddress.ip_address(client)
         except ValueError:
             return False
-        plain = getattr(address, "ipv4_mapped", None) or address  # how a socket for both families names an IPv4 client
+        plain = getattr(address, "ipv4_mapped", None) or address  # the form of an IPv4 address on a dual-stack socket
         return any(plain in network for network in self._networks)
 
     def _base(self, scheme: str, host: bytes) -> str:
@@ -77,13 +77,13 @@ class Links:
 
 
 def _is_name(host: str) -> bool:
-    """Return whether a host is a name that others could have put there, not an address or this machine itself."""
+    """Return whether a host is a name, which a client may have chosen, and not an address or this machine itself."""
     has_letter = not host.startswith("[") and any(character.isalpha() for character in host)
     return has_letter and host.partition(":")[0] != _FALLBACK_HOST and _HOST.fullmatch(host) is not None
 
 
 def _forwarded(scheme: str, host: bytes, headers: Headers) -> tuple[str, bytes]:
-    """Return the scheme and host that the client asked for as the proxy reports them; of several proxies, the first."""
+    """Return the scheme and host of the client's request as the proxy reports them; of several proxies, the first."""
     for name, value in headers:
         first = value.split(b",")[0].strip()
         if name == b"x-forwarded-proto" and first in _PLAIN_NAMES:

@@ -1,4 +1,4 @@
-"""Accepts connections, as many as the limits allow, and continues when the system has no room for one."""
+"""Accept connections within the limits, and continue after the system has run out of resources."""
 
 import asyncio
 import errno
@@ -11,17 +11,17 @@ from typing import Any, Final
 from chargeport.api.client_transport import TAKEN_WITHIN_S, ClientTransport
 from chargeport.api.clients import SAID_AGAIN_S, Clients
 
-MAX_ACCEPTED: Final = 64  # then others have their turn
-ACCEPT_AGAIN_S: Final = 0.2  # where the system had no descriptor, or no memory
+MAX_ACCEPTED: Final = 64  # connections before other tasks run
+ACCEPT_AGAIN_S: Final = 0.2  # after the system had no descriptor or memory
 
-# Errors of `accept` where there is no descriptor or no memory for a connection that waits.
+# Errors of `accept` if there is no descriptor or no memory for a waiting connection.
 _EXHAUSTED: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 _log = logging.getLogger("chargeport.api")
 
 
 class Listener:
-    """Accepts connections, as many as the limits allow."""
+    """Accept connections within the limits."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class Listener:
         connect: Callable[[socket.socket, ClientTransport, bytes], Awaitable[Any]],
         refusal: bytes,
     ) -> None:
-        """Accept on a socket. `connect` takes an accepted socket and what was read of it; others are sent the `refusal`."""
+        """Prepare. `connect` serves an accepted socket with the data read from it; the `refusal` is sent to refused clients."""
         self._listening = listening
         self._clients = clients
         self._connect = connect
@@ -41,12 +41,12 @@ class Listener:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def start(self) -> None:
-        """Accept from now on."""
+        """Start to accept connections."""
         self._listening.setblocking(False)
         self._loop.add_reader(self._listening, self._accept)
 
     def stop(self) -> None:
-        """Accept no more."""
+        """Stop accepting connections."""
         self._loop.remove_reader(self._listening)
         if self._again is not None:
             self._again.cancel()
@@ -63,29 +63,29 @@ class Listener:
                 if error.errno in _EXHAUSTED:
                     self._relieve(error)
                     return
-                continue  # the connection was gone before it was taken
+                continue  # the connection was closed before it was accepted
             self.take(accepted, str(address[0]))
             if self._clients.is_full:
-                return  # what was closed to make room is gone in the next turn
+                return  # connections that were closed to make room are removed in the next turn of the loop
 
     def _relieve(self, error: OSError) -> None:
-        """Make room where the system has none, and try again in a moment."""
+        """Close an unused connection after the system ran out of resources, and try again soon."""
         freed = self._clients.relieve()
         if self._loop.time() - self._said_at >= SAID_AGAIN_S:
             self._said_at = self._loop.time()
-            done = "one that asks nothing was closed" if freed else "none can be spared"
+            done = "an idle one was closed" if freed else "none is idle"
             _log.error("no connection can be accepted: %s; %d are open, %s", error.strerror, len(self._clients), done)
         self._loop.remove_reader(self._listening)
         self._again = self._loop.call_later(ACCEPT_AGAIN_S, self.start)
 
     def take(self, accepted: socket.socket, address: str, already: bytes = b"") -> None:
-        """Make a connection of an accepted socket, if there is room, with what was read of it."""
+        """Serve an accepted socket, if the limits allow it; `already` is the data read from it."""
         accepted.setblocking(False)
         client = self._clients.admit(address)
         if client is None:
             _turn_away(accepted, self._refusal)
             return
-        if hasattr(socket, "TCP_USER_TIMEOUT"):  # also what is in the kernel and the client does not take
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # also for data in the kernel that the client does not acknowledge
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(TAKEN_WITHIN_S * 1000))
         task = self._loop.create_task(self._open(accepted, client, already))
         client.opening = task
@@ -95,7 +95,7 @@ class Listener:
     async def _open(self, accepted: socket.socket, client: ClientTransport, already: bytes) -> None:
         try:
             await self._connect(accepted, client, already)
-        except (OSError, asyncio.CancelledError):  # no TLS handshake, or not in time
+        except (OSError, asyncio.CancelledError):  # the TLS handshake failed or was too slow
             accepted.close()
             client.lost()
         finally:
@@ -107,5 +107,5 @@ def _turn_away(accepted: socket.socket, refusal: bytes) -> None:
         if refusal:
             accepted.send(refusal)
             accepted.shutdown(socket.SHUT_WR)
-            accepted.recv(65_536)  # what was asked: unread, it would reset the connection before the answer is read
+            accepted.recv(65_536)  # unread input would reset the connection before the client reads the answer
     accepted.close()

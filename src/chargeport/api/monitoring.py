@@ -1,4 +1,4 @@
-"""`/healthz`, `/readyz` and `/metrics`: whether the server runs, whether it can do its work, and how much it does."""
+"""`/healthz`, `/readyz` and `/metrics`: liveness, readiness and counters of the server."""
 
 import asyncio
 from collections import Counter
@@ -34,7 +34,7 @@ class Readiness:
     """Whether the store can be read and written: read for each answer, written once a second at most."""
 
     def __init__(self, reports: WorkerReports | None = None) -> None:
-        self._reports = reports  # of the workers, where there are several
+        self._reports = reports  # of the workers, if there are several
         self._writing: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[None] | None = None
         self._written_at = 0
@@ -56,14 +56,14 @@ class Readiness:
 
 
 def _begun(ping: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-    """Begin a check that concurrent requests share."""
+    """Start a check that concurrent requests share."""
     trying = asyncio.create_task(ping, name="readiness")
     trying.add_done_callback(_discard_result)
     return trying
 
 
 def _discard_result(tried: asyncio.Task[None]) -> None:
-    """Read the outcome: the client may be gone by then."""
+    """Retrieve the exception: the client may have disconnected."""
     if not tried.cancelled():
         tried.exception()
 
@@ -80,7 +80,7 @@ class _Found(Collector):
 
 
 def tally(gate: ErrorBoundary, context: AppContext) -> Tally:
-    """Return what this process has counted."""
+    """Return the counts of this process."""
     attempts, waiting = Counter(context.webhooks.counts), context.derivation.waiting
     return Tally(Counter(gate.answered), Counter(gate.guesses.failures), attempts, waiting)
 
@@ -125,7 +125,9 @@ def _requests(counted: Tally) -> Iterator[Metric]:
     wrong = CounterMetricFamily("chargeport_wrong_credentials", "Wrong tokens and secrets.", labels=["credential"])
     for credential, count in sorted(counted.wrong.items()):
         wrong.add_metric([credential], count)
-    tasks = GaugeMetricFamily("chargeport_tasks", "What the process has under way: a number that keeps growing is a fault.")
+    tasks = GaugeMetricFamily(
+        "chargeport_tasks", "Tasks in progress in the process: a constantly growing number indicates a fault."
+    )
     tasks.add_metric([], len(asyncio.all_tasks()))
     yield from (family, wrong, tasks)
 
@@ -133,15 +135,15 @@ def _requests(counted: Tally) -> Iterator[Metric]:
 async def _webhooks(context: AppContext, counted: Tally) -> list[Metric]:
     attempts = CounterMetricFamily(
         "chargeport_webhook_attempts",
-        "Attempts to deliver an event since the start: delivered, failed (made again later), dead (the last one).",
+        "Attempts to deliver an event since the start: delivered, failed (retried later), dead (the last one).",
         labels=["outcome"],
     )
     for outcome in ("delivered", "failed", "dead"):
         attempts.add_metric([outcome], counted.attempts[outcome])
-    pending = GaugeMetricFamily("chargeport_webhook_pending", "Events that wait for their delivery.", labels=["webhook"])
-    lag = GaugeMetricFamily("chargeport_webhook_lag_seconds", "Age of the oldest event that waits.", labels=["webhook"])
+    pending = GaugeMetricFamily("chargeport_webhook_pending", "Events that wait for delivery.", labels=["webhook"])
+    lag = GaugeMetricFamily("chargeport_webhook_lag_seconds", "Age of the oldest waiting event.", labels=["webhook"])
     failing = GaugeMetricFamily(
-        "chargeport_webhook_failing_seconds", "For how long no delivery has succeeded.", labels=["webhook"]
+        "chargeport_webhook_failing_seconds", "Time since which no delivery has succeeded.", labels=["webhook"]
     )
     disabled = GaugeMetricFamily(
         "chargeport_webhook_disabled", "1 where a webhook was disabled because its receiver failed.", labels=["webhook"]
@@ -157,7 +159,7 @@ async def _webhooks(context: AppContext, counted: Tally) -> list[Metric]:
 
 
 async def _values(context: AppContext) -> Metric:
-    """Return the effective numbers and flags. A signal without a value to show as true has no sample."""
+    """Return the effective numbers and flags. A signal without a valid value has no sample."""
     family = GaugeMetricFamily(
         "chargeport_signal_value", "A signal's value in its unit; of a flag 0 or 1.", labels=["vehicle", "signal", "unit"]
     )

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made from the routes and the catalogue."""
+"""The OpenAPI 3.1 document, generated from the routes and the catalogue."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -56,19 +56,23 @@ _PATH_PARAMETERS: Final[dict[str, Schema]] = {
 _SHOWN: Final = frozenset({MALFORMED, UNAUTHORIZED, RATE_LIMITED})
 """Errors that a page shows to a person whose request or password is wrong."""
 _REDIRECT: Final = {
-    "description": "The person is sent back, or to the page again.",
+    "description": "The person is redirected to the application, or to the page.",
     "headers": {"Location": {"description": "Where to.", "schema": {"type": "string", "format": "uri"}}},
 }
 _OPTIONAL: Final = frozenset({"ClockWish", "ExpiryWish", "SimulatorAction", "TokenWish"})
-"""Bodies that may be left out: an empty one is an object without members."""
+"""Bodies that may be empty: an empty body is an object without members."""
 _FORM: Final = "application/x-www-form-urlencoded"
 _LINES: Final = "application/x-ndjson"
 _RATE_HEADERS: Final = {
     name: {"description": summary, "schema": {"type": kind}}
     for name, summary, kind in (
         ("Retry-After", "After how many seconds to ask again.", "integer"),
-        ("RateLimit-Policy", "The application's limit, where it is one: `q` requests within `w` seconds.", "string"),
-        ("RateLimit", "How many requests are left now (`r`), and in how many seconds all are again (`t`).", "string"),
+        ("RateLimit-Policy", "The application's limit, if there is one: `q` requests within `w` seconds.", "string"),
+        (
+            "RateLimit",
+            "The number of requests left now (`r`), and in how many seconds all are available (`t`).",
+            "string",
+        ),
     )
 }
 
@@ -87,7 +91,7 @@ def document(routes: Sequence[Route]) -> dict[str, Any]:
         "info": {
             "title": "Chargeport",
             "version": __version__,
-            "summary": "Charge signals of any car, from your own server, in the form that Smartcar's clients speak.",
+            "summary": "Charge signals of any car, from your own server, in the form of Smartcar's API.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "security": [{"bearer": []}],
@@ -166,9 +170,9 @@ def _responses(route: Route) -> dict[str, Any]:
     if route.redirects:
         responses["303"] = _REDIRECT
     if any(parameter.name == "if-none-match" for parameter in route.parameters):
-        responses["304"] = {"description": "What the client has still holds."}
+        responses["304"] = {"description": "The client's copy is still valid."}
     by_status: dict[int, list[ErrorKind]] = {}
-    # A token or secret that is wrong may be one too many; a body without a token counts against the budget of such.
+    # A wrong token or secret may exceed the limit; a body without a token counts against the budget of such bodies.
     token = () if route.open else (UNAUTHORIZED,)
     body = (TOO_SLOW, TOO_LARGE, UNSUPPORTED_MEDIA) if route.body is not None else ()
     guessed = (RATE_LIMITED,) if UNAUTHORIZED in (*token, *route.errors) else ()
@@ -196,7 +200,7 @@ def _error_bodies(kinds: list[ErrorKind], route: Route) -> list[str]:
         return ["NothingAccepted"]
     if route.answer != "Token" or INTERNAL in kinds:
         return ["Error"]
-    # What is refused before the credentials are looked at may be refused by the server at large, too.
+    # Errors that are detected before the credentials are checked may also come from outside the route.
     return ["OAuthError"] if kinds[0].status in (400, 401) else ["OAuthError", "Error"]
 
 

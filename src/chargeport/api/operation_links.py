@@ -1,4 +1,4 @@
-"""Which operation names what another one needs: the links of the OpenAPI document, from a table of where ids come from."""
+"""The links of the OpenAPI document, from a table of the operations whose answers contain the ids that others need."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -9,13 +9,13 @@ from chargeport.api.route import Route
 _FIRST: Final = "$response.body#/data/0"
 _MADE: Final = "$response.body#/data"
 _CHOSEN: Final = frozenset({"action", "code", "dialect", "module"})
-"""Parameters of paths that name nothing that was made: their values are in the document, or are files."""
+"""Parameters of paths that are not ids of created resources: their values are in the document, or are files."""
 
 
 class Giver(NamedTuple):
-    """An operation whose answer has, at `where`, what other operations take as the parameter `name` of their paths.
+    """An operation whose answer has, at `where`, the value of the parameter `name` of other operations' paths.
 
-    `among` limits them to those whose path begins so.
+    `among` is a prefix of their paths.
     """
 
     operation: str
@@ -25,7 +25,7 @@ class Giver(NamedTuple):
 
 
 class Follower(NamedTuple):
-    """An operation that takes what another one's answer has in its body, and maybe in its path."""
+    """An operation whose body, and possibly path, contains values of another operation's answer."""
 
     operation: str
     after: str
@@ -67,7 +67,7 @@ _FOLLOWERS: Final = (
 
 
 def links_of(route: Route, routes: Iterable[Route], suffix: str) -> dict[str, Any]:
-    """Return the links of a route's success, by name, to operations that answer with a prefix or without as it does."""
+    """Return the links of a route's successful answer, by name, to operations with the same prefix."""
     by_name = {route.name: route for route in routes}
     found = {}
     for giver in _GIVERS:
@@ -88,7 +88,7 @@ def _link(target: Route, suffix: str, parameters: Mapping[str, str]) -> dict[str
 
 
 def _parameters(giver: Giver, source: Route, target: Route) -> dict[str, str] | None:
-    """Return what a target's path is filled with behind a source; None where it does not take what is given, or more."""
+    """Return the parameters of a target's path after a source; None if it does not use the given id, or needs others."""
     needed, known = (set(re.findall(r"{(\w+)}", operation.path)) - _CHOSEN for operation in (target, source))
     if giver.name not in needed or not target.path.startswith(giver.among) or not needed <= known | {giver.name}:
         return None

@@ -1,7 +1,7 @@
 """`GET /fleet`: all vehicles that an application may see, a page at a time: searched, filtered by state and sorted.
 
-A page that is sorted by name reads the signals of its own vehicles only. One that is filtered or sorted by what vehicles do
-needs a summary of all of them, which is cached for a while; what is shown is read again.
+A page that is sorted by name reads the signals of its own vehicles only. One that is filtered or sorted by state or signals
+needs a summary of all vehicles, which is cached for a while; the shown values are read again.
 """
 
 import asyncio
@@ -27,13 +27,13 @@ from chargeport.wire.envelope import iso
 from chargeport.wire.provenance import shown
 
 TEXT, STATE, ID, SORT = "filter[text]", "filter[state]", "filter[id]", "sort"
-MAX_TEXT: Final = 200  # characters: each word is looked for in each vehicle
+MAX_TEXT: Final = 200  # characters: each word is searched in each vehicle
 MAX_SIZE: Final = 200
-PREPARED_FROM: Final = 5000  # vehicles: what counts of fewer is found in a moment
+PREPARED_FROM: Final = 5000  # vehicles: the summaries of fewer are computed quickly
 
 
 async def list_fleet(request: Request) -> Response:
-    """Return a page of the vehicles, each with the signals that an overview shows."""
+    """Return a page of the vehicles, each with the signals of an overview."""
     grant = await request.grant()
     fleet, now = request.context.fleet, request.context.clock.now()
     paging.only_filters(request.query, TEXT, STATE, ID)
@@ -42,7 +42,7 @@ async def list_fleet(request: Request) -> Response:
     if len(parameters.get(TEXT, "")) > MAX_TEXT:
         raise Problem(MALFORMED, f"{TEXT}: at most {MAX_TEXT} characters are looked for.")
     page = paging.requested_page(request.query, default_size=50, max_size=MAX_SIZE)
-    # Of a hundred thousand vehicles these take half a second, in which others are served.
+    # For a hundred thousand vehicles these take half a second, in which other requests are served.
     vehicles = await fleet.vehicles(grant)
     with_vin = await _with_vin(vehicles, grant, request.context.access) if parameters.get(TEXT) else frozenset()
     vehicles = await asyncio.to_thread(_matching, vehicles, parameters, with_vin)
@@ -91,7 +91,7 @@ async def _with_vin(vehicles: list[Vehicle], grant: Grant, access: Access) -> fr
 
 
 def _matching(vehicles: list[Vehicle], parameters: dict[str, str], with_vin: frozenset[str]) -> list[Vehicle]:
-    """Return the vehicles with these ids, and all of these words in their names; the VIN is one for who may read it."""
+    """Return the vehicles with these ids and with all of these words in their names, or in a VIN that the caller may read."""
     ids, words = parameters.get(ID), parameters.get(TEXT, "").casefold().split()
     if ids is not None:
         selected_ids = set(ids.split(","))
@@ -110,7 +110,7 @@ def _text(vehicle: Vehicle, *, vin: str | None) -> str:
 def _chosen(
     summaries: list[Summary], vehicles: list[Vehicle], states: set[str], sort: str
 ) -> tuple[Counter[str], list[Vehicle]]:
-    """Return how many of these vehicles are in each state, and those that are in one of `states` in their order."""
+    """Return the number of these vehicles in each state, and those in one of `states`, sorted."""
     selected_ids = {vehicle.id for vehicle in vehicles}
     known = [summary for summary in summaries if summary.vehicle.id in selected_ids]
     counts = Counter(summary.state for summary in known)
@@ -119,7 +119,7 @@ def _chosen(
 
 
 def _sorted(summaries: list[Summary], sort: str) -> list[Summary]:
-    """Return the summaries in this order, those without a value last in both directions."""
+    """Return the summaries in this order, those without a value last in either direction."""
     name, is_reverse = sort.removeprefix("-"), sort.startswith("-")
     if name == "name":
         return summaries[::-1] if is_reverse else summaries
@@ -145,7 +145,7 @@ def _shown(row: Row) -> dict[str, Any]:
 
 
 def _brief(found: Effective, permissions: frozenset[Permission]) -> dict[str, Any]:
-    """Return the few members of a signal that an overview needs."""
+    """Return the members of a signal that an overview needs."""
     state, members = found.state, dict[str, Any]()
     if found.unavailability is not None:
         members["status"] = found.unavailability.reason

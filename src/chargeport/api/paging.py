@@ -1,4 +1,4 @@
-"""Pages of a list, as Smartcar's collections have them: `page[number]` from 1, `page[size]`, five links, three counts."""
+"""Pages of a list, as in Smartcar's collections: `page[number]` from 1, `page[size]`, five links, three counts."""
 
 from typing import Any, Final
 from urllib.parse import quote
@@ -21,14 +21,14 @@ def names_page(query: Query) -> bool:
 
 
 def requested_page(query: Query, *, default_size: int = 10, max_size: int = MAX_SIZE) -> Page:
-    """Return the page that the request names; one that is larger than allowed is cut to what is. Raises Problem (400)."""
+    """Return the page that the request names; its size is limited to `max_size`. Raises Problem (400)."""
     parameters = dict(query)
     number = _positive(NUMBER, parameters.get(NUMBER, "1"))
     return Page(number, min(_positive(SIZE, parameters[SIZE]), max_size) if SIZE in parameters else default_size)
 
 
 def only_filters(query: Query, *known: str) -> None:
-    """Refuse an unknown filter: if it were ignored, the answer would look filtered and not be. Raises Problem (400)."""
+    """Reject an unknown filter: if it were ignored, the answer would look filtered. Raises Problem (400)."""
     for name, _ in query:
         if name.startswith("filter[") and name not in known:
             these = f"use {', '.join(known)}" if known else "this list has none"
@@ -42,7 +42,7 @@ def _positive(name: str, text: str) -> int:
 
 
 def single_page(total: int) -> dict[str, int]:
-    """Return the counts of a list that is all on one page."""
+    """Return the counts of a list with a single page."""
     return {"totalCount": total, "pageSize": total, "pageNumber": 1}
 
 
@@ -52,7 +52,7 @@ def meta(page: Page, total: int) -> dict[str, int]:
 
 
 def links(path: str, page: Page, total: int, query: Query) -> dict[str, Any]:
-    """Return links to this page and its neighbours; null where there is none. Other parameters stay."""
+    """Return links to this page and its neighbours; null where there is none. Other parameters are retained."""
     last = max(1, -(-total // page.size))
 
     def to(number: int) -> str:

@@ -1,7 +1,7 @@
-"""The most frequent reads, from rows of the database to text with little between.
+"""The most frequent reads, converted from database rows to text with few steps.
 
-A signal is plain where one source alone reported it, nothing can be against its value, and the reader may see all of it. Most
-are. What is not plain, and whatever ends in an error, is answered by `Reads`, which gives the same answers:
+A signal is plain if only one source reported it, its value is certainly valid, and the reader may see all of it. Most signals
+are. Other signals, and all errors, are answered by `Reads`, which gives the same answers:
 `tests/api/test_fast_path_equals_router.py` checks that the two are equal, byte for byte.
 """
 
@@ -25,7 +25,7 @@ Chosen = Callable[[VehicleSeries, Selection, frozenset[Permission], int], Sequen
 
 
 class _Series(NamedTuple):
-    """What stays the same of a series from read to read. `named` are the members of meta that name its source alone."""
+    """The constant properties of a series. `named` are the members of meta for its source."""
 
     signal_key: int
     source_key: int
@@ -37,7 +37,7 @@ class _Series(NamedTuple):
 
 
 class PlainReads:
-    """Writes documents of signals. `chosen` computes what is effective of signals that are not plain."""
+    """Write documents of signals. `chosen` computes the effective states of signals that are not plain."""
 
     def __init__(self, readings: Immediate, chosen: Chosen) -> None:
         self._readings = readings
@@ -46,7 +46,7 @@ class PlainReads:
         self._known: dict[int, _Series] = {}
 
     def one(self, vehicle_id: str, signal: Signal, permissions: frozenset[Permission], base: str, now: int) -> str | None:
-        """Return the document of a plain signal; None where it is not plain, or there is none."""
+        """Return the document of a plain signal; None if it is not plain or does not exist."""
         found = self._readings.sole(vehicle_id, signal)
         if found is None or signal.key not in envelope.fully_visible(permissions):
             return None
@@ -64,14 +64,14 @@ class PlainReads:
         )
 
     def every(self, vehicle_id: str, permissions: frozenset[Permission], base: str, now: int) -> str | None:
-        """Return the document of all signals of a vehicle, those that are not plain included; None where there is none."""
+        """Return the document of all signals of a vehicle, also those that are not plain; None if there are none."""
         found = self._readings.rows_of(vehicle_id)
         if found is None:
             return None
         vehicle, rows, flag_reporter = found
         path = envelope.signals_path(vehicle, base)
         elements = self._plain(rows, flag_reporter, envelope.fully_visible(permissions), path, now)
-        if vehicle.vin is not None:  # a fact, which counts beside what is reported
+        if vehicle.vin is not None:  # a fact, which is effective in addition to reported values
             elements[VIN.key] = None
         rest = {key for key, element in elements.items() if element is None}
         if rest:
@@ -108,7 +108,7 @@ class PlainReads:
         return elements
 
     def _forget(self) -> None:
-        """Look up again for how long values are valid."""
+        """Discard the cached properties: the validity of values has changed."""
         self._freshness, self._known = self._readings.freshness, {}
 
     def _note(self, number: int) -> _Series:

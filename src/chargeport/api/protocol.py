@@ -1,13 +1,13 @@
-"""HTTP on one connection: uvicorn's protocol, with the fast path for plain signal reads and with an end to everything.
+"""HTTP on one connection: uvicorn's protocol, with the fast path for plain signal reads and with limits for all input.
 
-What ASGI adds to a request (a scope, a task, two messages) costs more than a read itself. Where the parser has just finished
-the head of a plain read on an idle connection, the fast path's answer is written immediately. Every other request is passed to
-the router.
+The overhead of ASGI for a request (a scope, a task, two messages) is larger than that of a read itself. When the parser has
+finished the head of a plain read on an idle connection, the fast path's answer is written immediately. Every other request is
+passed to the router.
 
-uvicorn trusts its clients. Here a head is bounded in bytes and time, trailers are counted and never merged into the headers, a
-request that names two hosts or two tokens is refused, requests sent ahead of their answers wait as bytes, and whatever is wrong
-gets one answer of ours before the connection closes. The base class is not part of uvicorn's documented interface:
-pyproject.toml bounds its version above.
+uvicorn does not limit its input. Here the head has a maximum size and time, trailers are counted and never merged into the
+headers, a request with two hosts or two tokens is rejected, pipelined requests wait as bytes, and invalid input is answered
+with one error before the connection is closed. The base class is not part of uvicorn's documented interface: pyproject.toml
+has an upper bound of its version.
 """
 
 import asyncio
@@ -30,8 +30,8 @@ from chargeport.tls import set_client_names
 from chargeport.wire.errors import as_problem
 
 HEAD_WITHIN_S: Final = 10
-PORTION: Final = 8_192  # bytes parsed at a time: so few requests can be sent ahead of their answers as objects
-MAX_WAITING_BYTES: Final = 262_144  # sent ahead and not parsed: one read of the loop
+PORTION: Final = 8_192  # bytes parsed at a time: limits the number of pipelined requests that exist as objects
+MAX_WAITING_BYTES: Final = 262_144  # pipelined and not parsed: one read of the loop
 
 _SPECIAL: Final = re.compile(rb"[%?#]")
 _CODING: Final = b"transfer-encoding"
@@ -39,14 +39,14 @@ _FRAMING: Final = (b"content-length", _CODING)
 
 
 class FastPathProtocol(HttpToolsProtocol):
-    """One connection. Needs an WebApp."""
+    """One connection. Needs a WebApp."""
 
     transport: ClientTransport
 
     def __init__(
         self, *args: Any, client: ClientTransport, handover: Handover | None = None, already: bytes = b"", **more: Any
     ) -> None:
-        """Prepare the protocol. `handover` takes what this process does not answer; `already` was read elsewhere."""
+        """Prepare the protocol. `handover` passes connections to another process; `already` is the data read by another one."""
         super().__init__(*args, **more)
         self._client = client
         self._handover = handover
@@ -56,12 +56,12 @@ class FastPathProtocol(HttpToolsProtocol):
         self._in_head = True
         self._head_bytes = 0
         self._since = self.loop.time()  # when the last answer was given, or the head began
-        self._framing = 0  # bytes of a body in chunks that are not the body, since its last piece
+        self._framing = 0  # bytes of chunk framing since the last piece of the body
         self._trailer = 0
         self._waiting = b""
         self._repeated = RepeatedHead()
-        self._wrong: Problem | None = None  # what is answered last; nothing more is parsed
-        self._framed_by = b""  # the framing headers of a body behind an upgrade that is not made
+        self._wrong: Problem | None = None  # the last answer; nothing more is parsed
+        self._framed_by = b""  # the framing headers of a body after a refused upgrade
         self._is_resuming = False
         self._running: RequestResponseCycle | None = None
 
@@ -76,7 +76,7 @@ class FastPathProtocol(HttpToolsProtocol):
             self.data_received(self._already)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End a connection, and whatever still answers on it."""
+        """End a connection and the requests in progress on it."""
         if self._running is not None and not self._running.response_complete:
             self._running.disconnected = True
             self._running.message_event.set()
@@ -86,26 +86,26 @@ class FastPathProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """Handle the end of the client's side: what it asked for is answered still, as far as it can take it."""
+        """Process the end of the client's side: its requests are still answered, as far as it can read the answers."""
         self._client.has_ended = True
-        if self._client.is_secure or self._is_idle():  # TLS knows no half of a connection
+        if self._client.is_secure or self._is_idle():  # TLS has no half-closed connections
             return False
         running = self._running
         if running is not None and running.response_started and running.chunked_encoding:
-            return False  # a stream: who has gone looks the same as who only listens
+            return False  # a stream: a client that has gone can't be distinguished from one that only reads
         if self._in_head is False:
             self._refuse(Problem(MALFORMED, "The connection ended before the body did."))
         return not self.transport.is_closing()
 
     def shutdown(self) -> None:
-        """Close the connection immediately if it is idle, since the server stops; else after the answer."""
+        """Close the connection, because the server stops: immediately if it is idle, else after the answer."""
         if self._is_idle():
             self.transport.close_now()
         else:
             self.cycle.keep_alive = False
 
     def look(self, now: float) -> None:
-        """Close a connection that sends no request, or takes too long to send one."""
+        """Close the connection if the client sends no request, or takes too long to send one."""
         if not self._in_head or not self._is_idle():
             return
         if self._head_bytes and now - self._since >= HEAD_WITHIN_S:
@@ -114,17 +114,17 @@ class FastPathProtocol(HttpToolsProtocol):
             self.transport.close_now()
 
     def spare(self) -> int | None:
-        """Return how readily the connection can be spared: first an idle one, then one within a head, then within a body."""
+        """Return the rank in which the connection may be closed: first an idle one, then one in a head, then one in a body."""
         if self._in_head and self._is_idle():
             return 2 if self._head_bytes else 1
         return None if self._in_head or self.cycle.response_started else 3
 
-    # What comes
+    # Input
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came, in portions; what is sent ahead of an answer waits."""
+        """Parse the input in portions; pipelined requests wait."""
         if self._wrong is not None:
-            self.flow.pause_reading()  # the application that still answers resumed it
+            self.flow.pause_reading()  # the application in progress has resumed it
         elif self._waiting:
             self._keep_waiting(data)
         elif self._handover is not None and self._handover.takes(data) and self._is_given_away(self._handover, data):
@@ -136,17 +136,17 @@ class FastPathProtocol(HttpToolsProtocol):
             self._parse_waiting()
 
     def _is_given_away(self, handover: Handover, data: bytes) -> bool:
-        """Give the connection away where a request begins here and all before it are answered; whether it is gone."""
+        """Pass the connection on if a request begins here and all earlier ones are answered; return whether that succeeded."""
         if not self._in_head or self._head_bytes or not self._is_idle() or self._client.get_write_buffer_size():
             return False  # an answer that is not sent yet would be lost
         connection = self.transport.get_extra_info("socket")
         if self._client.is_secure or connection is None or not handover.give(connection.fileno(), data):
             return False
-        self._client.abort()  # the other process has the connection open still: nothing is sent
+        self._client.abort()  # the connection stays open in the other process: nothing is sent
         return True
 
     def _take(self, data: bytes) -> None:
-        """Answer a plain read with the head of the one before; parse everything else."""
+        """Answer a plain read whose head equals that of the previous one; parse everything else."""
         is_begin = self._in_head and not self._head_bytes
         known = self._repeated.found(data) if is_begin else None
         if known is not None and self._answered(*known):
@@ -165,10 +165,10 @@ class FastPathProtocol(HttpToolsProtocol):
         self.flow.pause_reading()
 
     def _parse_waiting(self) -> None:
-        """Parse what waits, up to where a request begins whose turn has not come.
+        """Parse the waiting input, up to the first request that has to wait for an earlier answer.
 
-        After a portion with requests that were answered, other connections have their turn: the loop would read several
-        megabytes of such requests before.
+        After a portion with answered requests, other connections are served first: the loop would read several megabytes of
+        such requests otherwise.
         """
         data, at, answered = self._waiting, 0, self.server_state.total_requests
         while at < len(data) and (self._is_idle() or not self._in_head):
@@ -185,7 +185,7 @@ class FastPathProtocol(HttpToolsProtocol):
             self.flow.pause_reading()
 
     def _go_on(self) -> None:
-        """Parse the next of what waits."""
+        """Parse the next portion of the waiting input."""
         if self._wrong is None and self._is_idle() and not self.transport.is_closing():
             self.flow.resume_reading()
             self._parse_waiting()
@@ -211,9 +211,9 @@ class FastPathProtocol(HttpToolsProtocol):
                 self._check_length(data)
 
     def _pass_over_upgrade(self, rest: bytes) -> None:
-        """Go on in HTTP/1.1 behind a request for a protocol that is not spoken here (h2c, of Java's client and curl).
+        """Continue in HTTP/1.1 after a request for a protocol that is not supported (h2c, by Java's client and curl).
 
-        The parser takes what follows for that protocol: it skips the body. A new parser learns how the body is framed.
+        The parser treats the following data as that protocol and skips the body. A new parser is given the framing of the body.
         """
         if self._framed_by:
             framing, self._framed_by = self._framed_by, b""
@@ -226,7 +226,7 @@ class FastPathProtocol(HttpToolsProtocol):
             self._parse(rest)
 
     def _check_length(self, data: bytes) -> None:
-        """Refuse what is too long before it fills the memory."""
+        """Reject a head or trailers that are too long before they fill the memory."""
         try:
             if not self._in_head:
                 check_trailer(b"", self._framing)
@@ -238,7 +238,7 @@ class FastPathProtocol(HttpToolsProtocol):
             self._refuse(problem)
 
     def on_message_begin(self) -> None:
-        """Begin a request; the scope that a plain read does without is made in `_hand_on`."""
+        """Begin a request; the scope, which a plain read does not need, is created in `_hand_on`."""
         self._repeated.begins()
         self.url = b""
         self.expect_100_continue = False
@@ -246,7 +246,7 @@ class FastPathProtocol(HttpToolsProtocol):
         self._has_more = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Note a header, and whether it makes the request more than a plain read. Trailers are counted, no more."""
+        """Store a header, and whether the request is not a plain read because of it. Trailers are only counted."""
         if not self._in_head:
             self._trailer += len(name) + len(value) + 4  # colon, space and the end of the line
             check_trailer(name, self._trailer)
@@ -279,7 +279,7 @@ class FastPathProtocol(HttpToolsProtocol):
             self._hand_on()
 
     def _answered(self, path: str, head: Head) -> bool:
-        """Write the fast path's answer to a GET, if nothing else is under way, and the fast path has one."""
+        """Write the fast path's answer to a GET, if it has one and no other request is in progress."""
         app = self.app
         if not self._is_idle() or self.flow.write_paused or not isinstance(app, WebApp) or app.fast_path is None:
             return False
@@ -292,10 +292,10 @@ class FastPathProtocol(HttpToolsProtocol):
         return True
 
     def _hand_on(self) -> None:
-        """Let uvicorn have the request, in the state in which it would have it."""
+        """Pass the request to uvicorn, in the state that uvicorn expects."""
         framing = [each for each in self.headers if each[0] in _FRAMING]
         if any(name == _CODING and value.lower() != b"chunked" for name, value in framing):
-            raise Problem(MALFORMED, "Transfer-Encoding can only be chunked; a body in gzip says so by Content-Encoding.")
+            raise Problem(MALFORMED, "Transfer-Encoding can only be chunked; a body in gzip needs Content-Encoding.")
         if self.parser.should_upgrade():
             if not self._should_upgrade():
                 self._framed_by = b"".join(b"%b: %b\r\n" % each for each in framing)
@@ -310,30 +310,30 @@ class FastPathProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Note a piece of the body."""
+        """Receive a piece of the body."""
         self._framing = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Expect the head of the next request."""
         if self._framed_by:
-            return  # the body was skipped: it follows
+            return  # the skipped body follows
         self._in_head, self._head_bytes = True, 0
         super().on_message_complete()
 
     def handle_websocket_upgrade(self) -> None:
-        """Pass the connection on: silence is no reason any more to close it."""
+        """Pass the connection to the websocket protocol: the time limits of HTTP no longer apply."""
         self._client.watched = None
         super().handle_websocket_upgrade()
 
-    # What is answered
+    # Output
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
         super()._start_asgi_task(cycle, EarlyAnswer(app, cycle))
 
     def on_response_complete(self) -> None:
-        """Go on with what waits, once the answer of the router is given."""
+        """Continue with the waiting input after an answer of the router."""
         self.server_state.total_requests += 1
         self._since = self.loop.time()
         if self.transport.is_closing():
@@ -356,7 +356,7 @@ class FastPathProtocol(HttpToolsProtocol):
         return cycle is None or cycle.response_complete
 
     def _refuse(self, problem: Problem) -> None:
-        """Answer what is no request with an error of ours, after the requests before it, and close."""
+        """Answer invalid input with an error, after the earlier requests, and close the connection."""
         if self._wrong is not None or self.transport.is_closing():
             return
         self._wrong, self._waiting = problem, b""
@@ -383,16 +383,16 @@ class FastPathProtocol(HttpToolsProtocol):
         self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is not HTTP at all."""
+        """Answer input that is not HTTP."""
         self._refuse(Problem(MALFORMED, msg))
 
 
-# What uvicorn looks at of a request that is over, when the next one or the end of the connection comes.
+# The attributes of a finished request that uvicorn reads at the next request or the end of the connection.
 _ANSWERED: Final = cast("RequestResponseCycle", SimpleNamespace(response_complete=True, message_event=asyncio.Event()))
 
 
 def _problem_of(error: httptools.HttpParserError) -> Problem:
-    """Return what is wrong with the request; where one of our callbacks failed, what it raised decides."""
+    """Return the error of the request: that of our callback, if one has raised it."""
     found = error.__context__
     if isinstance(found, Problem | MemoryError):
         return as_problem(found)

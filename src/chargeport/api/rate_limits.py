@@ -1,8 +1,7 @@
-"""How many requests an application may make: a bucket of tokens for each application and sort of request.
+"""Rate limits of applications: a token bucket for each application and type of request.
 
-A bucket is full at first and is refilled evenly, by a clock that only goes forward. Each process counts for itself. Answers
-carry the headers of draft-ietf-httpapi-ratelimit-headers: `q` requests within `w` seconds, `r` left now, all again in `t`
-seconds.
+A bucket is full at first and is refilled evenly, by a monotonic clock. Each process counts for itself. Answers have the headers
+of draft-ietf-httpapi-ratelimit-headers: `q` requests within `w` seconds, `r` left now, all available again in `t` seconds.
 """
 
 import math
@@ -16,7 +15,7 @@ from chargeport.errors import RATE_LIMITED, Problem
 from chargeport.settings import LimitSettings
 
 Sort = Literal["requests", "ingest", "streams"]
-REQUESTS: Final = "requests"  # all that is neither of the others
+REQUESTS: Final = "requests"  # all other requests
 INGEST: Final = "ingest"
 STREAMS: Final = "streams"
 
@@ -30,12 +29,12 @@ class TokenBuckets:
         self._throttled = Throttled(
             using=RateLimiterType.GCRA.value,  # a token bucket that keeps one number, when the bucket is full again
             quota=per_min(quota, burst=quota),
-            store=MemoryStore(options={"MAX_SIZE": MAX_KEYS}),  # who was forgotten has a full one
+            store=MemoryStore(options={"MAX_SIZE": MAX_KEYS}),  # a removed application gets a full bucket
         )
         self._policy: Header = (b"ratelimit-policy", f'"{sort}";q={quota};w={WINDOW_S}'.encode())
 
     def take(self, client_id: str, headers: list[Header]) -> None:
-        """Take a token, and add to the headers what is left. Raises Problem (429) where there is none."""
+        """Take a token, and add the headers with the remaining ones. Raises Problem (429) if there is none."""
         result = self._throttled.limit(client_id)
         state = result.state
         left = f'"{self._sort}";r={state.remaining};t={math.ceil(state.reset_after)}'
@@ -47,7 +46,7 @@ class TokenBuckets:
 
 
 class Allowance:
-    """What one request takes of its application's bucket, and the headers of its answer about it."""
+    """The share of one request in its application's bucket, and the headers of its answer about it."""
 
     __slots__ = ("_buckets", "headers")
 
@@ -56,7 +55,7 @@ class Allowance:
         self.headers: list[Header] = []
 
     def take(self, client_id: str) -> None:
-        """Take a token where there is a limit. Raises Problem (429)."""
+        """Take a token if there is a limit. Raises Problem (429)."""
         if self._buckets is not None:
             self._buckets.take(client_id, self.headers)
 
@@ -71,9 +70,9 @@ class RateLimits:
         self._buckets = {sort: TokenBuckets(sort, quota) for sort, quota in quotas.items() if quota}
 
     def has(self, sort: Sort) -> bool:
-        """Return whether there is a limit for this sort of request."""
+        """Return whether there is a limit for this type of request."""
         return sort in self._buckets
 
     def allowance(self, sort: Sort) -> Allowance:
-        """Return what a request of this sort may take."""
+        """Return the allowance of a request of this type."""
         return Allowance(self._buckets.get(sort))

@@ -1,4 +1,4 @@
-"""The schema of what `POST /ingest/readings` takes: made from what the checks go by: catalogue, units, reasons."""
+"""The schema of the body of `POST /ingest/readings`, generated from the data of the checks: catalogue, units, reasons."""
 
 import math
 from typing import Any, Final
@@ -90,7 +90,7 @@ def _in_unit(signal: Signal, factor: float, names: tuple[str, ...]) -> Schema:
     """Return the schema of a body in one unit, by any of its names; the wire's may be left out."""
     assert signal.minimum is not None and signal.maximum is not None  # noqa: S101, PT018  (of every quantity)
     minimum, maximum = signal.minimum / factor, signal.maximum / factor
-    if factor < units.ROUNDED_TO:  # one joule more or less is lost in the rounding
+    if factor < units.ROUNDED_TO:  # the difference of one joule disappears in the rounding
         slack = units.ROUNDED_TO / 2 / factor
         minimum, maximum = math.ceil(minimum - slack), math.floor(maximum + slack)
     value = {"type": "number", "minimum": minimum, "maximum": maximum}

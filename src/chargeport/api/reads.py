@@ -1,4 +1,4 @@
-"""The two signal reads: one function each computes status, headers and body, for the fast path and for the router alike."""
+"""The two signal reads: one function each computes status, headers and body, both for the fast path and for the router."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -31,7 +31,7 @@ _NO_USER: Final = "The header sc-user-id is missing: name a user of the applicat
 
 
 class ReadRequest(msgspec.Struct, frozen=True):
-    """What a read needs of its request."""
+    """The data of a request that a read needs."""
 
     vehicle_id: str
     code: str | None
@@ -44,7 +44,7 @@ class ReadRequest(msgspec.Struct, frozen=True):
 
 
 class Reads:
-    """Answers reads of signals from the store."""
+    """Answer reads of signals from the store."""
 
     def __init__(
         self, store: Store, access: Access, clock: Clock, *, strict: bool = False, faults: Faults | None = None
@@ -54,16 +54,16 @@ class Reads:
         self._requests = access.counts.requests
         self._clock = clock
         self._faults = faults  # of a simulator
-        self._strict = strict  # as Smartcar: without a user there is no answer
+        self._strict = strict  # as Smartcar: a read has to name a user
         immediate = store.readings if isinstance(store.readings, Immediate) else None
-        self.are_immediate = immediate is not None and faults is None  # which may let an answer be late
+        self.are_immediate = immediate is not None and faults is None  # which may delay an answer
         self.have_to_wait = immediate is None and faults is None
         self._plain = None if strict or immediate is None else PlainReads(immediate, self.chosen)
 
     async def answer(self, read: ReadRequest, allowance: Allowance | None = None) -> Response:
         """Return the answer to a read of one signal or of all. Raises Problem.
 
-        With `allowance` the request is counted, also against its application's limit; without, its grant was counted before.
+        With `allowance` the request counts against its application's limit; without it, it was counted before.
         """
         now = self._clock.now()
         grant = self._access.remembered(read.authorization, now) or await self._access.grant(read.authorization)
@@ -82,10 +82,10 @@ class Reads:
         return conditional((await self._document(read, permissions, now)).encode(), read)
 
     def usual(self, vehicle_id: str, signal: Signal | None, base: str, authorization: bytes | None) -> bytes | None:
-        """Return the body of the most frequent reads; None where it is another one, or ends in an error: see `answer`.
+        """Return the body of the most frequent reads; None for other reads and for errors: see `answer`.
 
-        One signal or all (None), as they are now, for an application that sees every vehicle and whose token was looked up a
-        moment ago; of a store that answers without waiting.
+        They read the present values of one signal or all (None), for an application that sees every vehicle and whose token
+        is cached, from a store that answers without waiting.
         """
         plain = self._plain
         if plain is None:
@@ -105,7 +105,7 @@ class Reads:
         return found.encode()
 
     async def document(self, read: ReadRequest, permissions: frozenset[Permission]) -> str:
-        """Return the body alone, for a reader with these permissions. Raises Problem."""
+        """Return only the body, for a reader with these permissions. Raises Problem."""
         return await self._document(read, permissions, self._clock.now())
 
     async def _document(self, read: ReadRequest, permissions: frozenset[Permission], now: int) -> str:
@@ -116,7 +116,7 @@ class Reads:
         return View(vehicle, permissions, read.base, PROVENANCE).single(found)
 
     async def known(self, read: ReadRequest, permissions: frozenset[Permission]) -> tuple[Vehicle, Effective]:
-        """Return the vehicle and the effective value of the signal that is asked for. Raises Problem (403, 404)."""
+        """Return the vehicle and the effective state of the requested signal. Raises Problem (403, 404)."""
         return await self._known(read, permissions, None, self._clock.now())
 
     async def _known(
@@ -164,12 +164,12 @@ class Reads:
     def chosen(
         self, found: VehicleSeries, selection: Selection, permissions: frozenset[Permission], at: int
     ) -> list[Effective]:
-        """Return what is effective at an instant of the selected signals, by code."""
+        """Return the effective states of the selected signals at an instant, by code."""
         series = found.known if selection.source is None else of_source(found.series, selection.source)
         counts = effective_of(selection.signals, series, self._store.readings.ranks, at)
         if found.vehicle.vin is None or VIN.permission in permissions:
             return counts
-        return [each for each in counts if each.state.source is not None]  # facts: for who may read them
+        return [each for each in counts if each.state.source is not None]  # facts, for readers with the permission
 
     def elements(self, view: View, vehicle_id: str, found: Sequence[Effective]) -> list[str]:
         """Return signals as elements of a list."""
@@ -179,7 +179,7 @@ class Reads:
         return [view.element(each, fault) for each, fault in zip(found, faults, strict=True)]
 
     def check_user(self, user_id: str | bytes | None) -> None:
-        """Refuse a read that names no user, where the settings require one. Raises Problem (400)."""
+        """Reject a read without a user if the settings require one. Raises Problem (400)."""
         if self._strict and not user_id:
             raise Problem(MISSING_PARAMETER, _NO_USER)
 
@@ -211,7 +211,7 @@ def _matches(wanted: bytes, tag: bytes) -> bool:
 
 
 def _of_then(query: paging.Query, at: int | None) -> str:
-    """Return the part of a link that keeps the instant and the source that were asked for."""
+    """Return the part of a link with the requested instant and source."""
     source = dict(query).get(SOURCE)
     asked = [] if at is None else [f"{AT}={at}"]
     asked += [] if source is None else [f"{SOURCE}={quote(source)}"]

@@ -1,6 +1,6 @@
-"""What the routes of charging sessions answer, as types: the OpenAPI document has their schemas.
+"""The answers of the routes of charging sessions, as types: the OpenAPI document has their schemas.
 
-The rows are those of files and commands, too, with the same names; a test checks every answer against these types.
+Files and commands have the same rows, with the same names; a test checks every answer against these types.
 """
 
 from typing import Annotated, Final
@@ -25,28 +25,28 @@ class Amount(Struct):
 
 
 class RecordFact(Struct, kw_only=True):
-    """Where a fact of a session is known from."""
+    """The evidence for a fact of a session."""
 
     fact: str
     signals: list[str]
     from_: Instant = field(name="from")
     to: Instant
-    sightings: Annotated[int, Meta(description="How many reports of the signals there were.")]
+    sightings: Annotated[int, Meta(description="The number of reports of the signals.")]
 
 
 class Record(Struct, kw_only=True):
-    """A charging session. What is not known is null; a figure of energy in kWh has two decimals."""
+    """A charging session. Unknown members are null; energies in kWh have two decimals."""
 
     id: str
     vehicle_id: str
     started_at: Instant
-    ended_at: Annotated[Instant | None, Meta(description="Null while it may still go on.")]
+    ended_at: Annotated[Instant | None, Meta(description="Null while it may continue.")]
     is_open: bool
     duration_s: Count
     energy_added_kwh: Energy | None
     energy_drawn_kwh: Energy | None
     energy_method: EnergyMethod | None
-    is_estimated: Annotated[bool, Meta(description="Whether an end or the energy was concluded, not reported.")]
+    is_estimated: Annotated[bool, Meta(description="Whether an end or the energy was inferred, not reported.")]
     energy_low_kwh: Energy | None
     energy_high_kwh: Energy | None
     start_soc_percent: float | None
@@ -61,13 +61,13 @@ class Record(Struct, kw_only=True):
     cost: Amount | None
     sources: list[str]
     note: str | None
-    made_of: Annotated[list[str], Meta(description="The ids of the records that a change made this one of.")]
-    rules: Annotated[str, Meta(description="The version of the rules that made it.")]
+    made_of: Annotated[list[str], Meta(description="The ids of the records from which an edit created this one.")]
+    rules: Annotated[str, Meta(description="The version of the rules by which it was computed.")]
     evidence: list[RecordFact]
 
 
 class RecordSums(Struct, kw_only=True):
-    """Sums of sessions. Unknown figures are in no sum, and are counted."""
+    """Sums of sessions. Unknown values are not in the sums, and are counted."""
 
     sessions: Count
     duration_s: Count
@@ -87,7 +87,7 @@ class RecordGroup(RecordSums, kw_only=True):
 
 
 class RecordTotals(Document):
-    """Sums of all sessions that fit, not only of this page."""
+    """Sums of all matching sessions, not only of this page."""
 
     all: RecordSums
     by_month: list[RecordGroup]
@@ -96,7 +96,7 @@ class RecordTotals(Document):
 
 
 class RecordCounts(Counts):
-    """How long the list is, with totals."""
+    """The length of the list, with totals."""
 
     totals: RecordTotals
 
@@ -110,7 +110,7 @@ class RecordList(Document):
 
 
 class RecordsByVehicle(Document):
-    """A page of the sessions by vehicle and begin, with `order=vehicle`."""
+    """A page of the sessions by vehicle and start, with `order=vehicle`."""
 
     data: list[Record]
     meta: CursorMeta
@@ -118,7 +118,7 @@ class RecordsByVehicle(Document):
 
 
 class RecordEdit(Document):
-    """A change of a vehicle's sessions, as it is kept. Its instants are milliseconds since 1970."""
+    """A stored change of a vehicle's sessions. Its instants are milliseconds since 1970."""
 
     number: Annotated[int, Meta(ge=1)]
     made_at: Instant
@@ -132,16 +132,16 @@ class RecordEdits(Document):
 
 
 class EditNumber(Document):
-    """The number of a change, to take it back by."""
+    """The number of a change, with which it can be undone."""
 
     number: Annotated[int, Meta(ge=1)]
 
 
 class RecordChanged(Document):
-    """A change was kept."""
+    """The stored change."""
 
     data: EditNumber
 
 
 ANSWERS: Final = (RecordList, RecordsByVehicle, RecordEdits, RecordChanged)
-"""The types that routes name as their answers."""
+"""The types of answers, to which routes refer by name."""

@@ -1,4 +1,4 @@
-"""Charging sessions as rows, as far as the caller may see them and they fit the filters; and as CSV and Parquet files."""
+"""Charging sessions as rows, for those that match the filters and that the caller may see; and as CSV and Parquet files."""
 
 import csv
 import io
@@ -42,11 +42,11 @@ COLUMNS: Final = {
     "place_name": TEXT, "place_address": TEXT, "place_latitude": NUMBER, "place_longitude": NUMBER,
     "cost_amount": NUMBER, "cost_currency": TEXT, "sources": TEXT, "made_of": TEXT,
 }  # fmt: skip
-"""What `flat` makes of a row, with the type that Parquet keeps it in."""
+"""The members of a row that `flat` returns, with their types in Parquet."""
 
 
 def parameters_of(request: Request) -> dict[str, str]:
-    """Return the query, with its instants as the wire writes them. Raises Problem (400)."""
+    """Return the query, with its instants in the format of the wire. Raises Problem (400)."""
     paging.only_filters(request.query, VEHICLE, FROM, TO, PLACE, TYPE)
     parameters = dict(request.query)
     for name, values in ((FORM, FORMS), (TYPE, TYPES), (ORDER, ORDERS)):
@@ -56,9 +56,9 @@ def parameters_of(request: Request) -> dict[str, str]:
 
 
 async def rows_of(request: Request, vehicle_ids: Sequence[str], parameters: dict[str, str]) -> list[Row]:
-    """Return the sessions of these vehicles that fit, in the order of the vehicles and of their begin.
+    """Return the sessions of these vehicles that match, in the order of the vehicles and of the sessions' start.
 
-    Places are there if the caller may see them.
+    Places are included if the caller may see them.
     """
     allowed = await request.context.access.permissions_on(await request.grant(), vehicle_ids, request.user_id)
     readable = [vehicle_id for vehicle_id in vehicle_ids if Permission.READ_CHARGE_RECORDS in allowed.get(vehicle_id, ())]
@@ -85,7 +85,7 @@ def _fits(row: Row, parameters: dict[str, str]) -> bool:
 
 @contextmanager
 def opened_file(form: str, output: BinaryIO) -> Iterator[Sink]:
-    """Open a sink that writes rows of records. Raises Problem (400) where the form needs a package that is missing."""
+    """Open a sink that writes rows of records. Raises Problem (400) if the format needs a package that is missing."""
     if form == "parquet":
         try:
             table = ParquetFile(output, COLUMNS, GROUP)

@@ -1,4 +1,4 @@
-"""Charging sessions over the API: all that is known of each, totals, files, and what people change about them."""
+"""Charging sessions over the API: sessions with all details, totals, files, and people's edits."""
 
 import io
 from collections.abc import Iterable
@@ -34,7 +34,7 @@ MAX_BYTES: Final = 65_536
 
 
 async def list_records(request: Request) -> Response:
-    """Return the sessions of the application's vehicles, newest first, with totals of all that fit."""
+    """Return the sessions of the application's vehicles, newest first, with totals of all that match."""
     grant = await request.allowed(Permission.READ_CHARGE_RECORDS)
     parameters, page = parameters_of(request), paging.requested_page(request.query, default_size=100, max_size=MAX_SIZE)
     form, zone = parameters.get(FORM, "json"), _zone(parameters.get(ZONE, "UTC"))
@@ -49,7 +49,7 @@ async def list_records(request: Request) -> Response:
         if len(vehicles) < len(named):
             raise Problem(VEHICLE_NOT_FOUND, f"{VEHICLE}: no vehicle with this id is connected to the application.")
     if len(vehicles) > MAX_VEHICLES:
-        way_out = f"name those you want in {VEHICLE}, or ask with {ORDER}={BY_VEHICLE}"
+        way_out = f"select vehicles with {VEHICLE}, or use {ORDER}={BY_VEHICLE}"
         raise Problem(MALFORMED, f"{len(vehicles)} vehicles are more than {MAX_VEHICLES}: {way_out}.")
     rows = list[Row]()
     for start in range(0, len(vehicles), AT_ONCE):
@@ -82,7 +82,7 @@ def _shown_edit(body: str, *, sees_places: bool) -> Any:
 
 
 async def change_records(request: Request) -> Response:
-    """Keep a person's change of a vehicle's sessions."""
+    """Store a person's change of a vehicle's sessions."""
     found = await _of_path(request, Permission.MANAGE)
     wish: Wish = await json_body(request, Wish, MAX_BYTES, wrong="The body is no change of a session")
     try:
@@ -100,18 +100,18 @@ _Reading = Annotated[float, Meta(ge=0, le=MAX_READING)]
 
 
 class Paid(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a session cost."""
+    """The cost of a session."""
 
     amount: Annotated[float, Meta(ge=0, le=MAX_AMOUNT)]
     currency: Annotated[str, Meta(pattern="^[A-Z]{3}$")]
 
 
 class _Wish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rename="camel"):
-    """A change as the API takes it; `type` says which."""
+    """A change as the API accepts it; `type` is its kind."""
 
 
 class SplitWish(_Wish, frozen=True, tag="split"):
-    """Make two of a record: the second begins then."""
+    """Split a record in two: the second begins at an instant."""
 
     record: str
     at: _Instant
@@ -122,7 +122,7 @@ class SplitWish(_Wish, frozen=True, tag="split"):
 
 
 class MergeWish(_Wish, frozen=True, tag="merge"):
-    """Make one of several records."""
+    """Merge several records into one."""
 
     records: tuple[str, ...]
 
@@ -142,7 +142,7 @@ class RemoveWish(_Wish, frozen=True, tag="remove"):
 
 
 class AnnotateWish(_Wish, frozen=True, tag="annotate"):
-    """Say what is known better of a record; what is left out stays as it was."""
+    """Correct members of a record; the others are not changed."""
 
     record: str
     note: _Text | None = None
@@ -179,7 +179,7 @@ class AddWish(_Wish, frozen=True, tag="add"):
 
 
 class UndoWish(_Wish, frozen=True, tag="undo"):
-    """Take the change of this number back."""
+    """Undo the change of this number."""
 
     number: Annotated[int, Meta(ge=1, le=1 << 53)]
 
@@ -202,7 +202,7 @@ async def _kept(request: Request, found: VehicleSeries, wish: Wish) -> int:
         return await store.sessions.add_edit(vehicle_id, now, msgspec.json.encode(edit).decode())
     ids = wish.records if isinstance(wish, MergeWish) else (wish.record,)
     if isinstance(wish, MergeWish) and len(set(ids)) < 2:  # noqa: PLR2004  (one is merged with nothing)
-        raise ChargeportError("records: name two or more.")
+        raise ChargeportError("records: at least two are needed.")
     of = record_changes.Of(vehicle_id, await request.context.sessions.records(found))
     return await record_changes.keep(store, of, ids, wish.edit, now)
 
@@ -213,10 +213,10 @@ def _cost(paid: Paid | None) -> Cost | None:
 
 def _at(instant: datetime) -> int:
     if instant.tzinfo is None:
-        raise ChargeportError("An instant names its zone, as in 2026-05-01T10:00:00Z.")
+        raise ChargeportError("An instant needs its zone, as in 2026-05-01T10:00:00Z.")
     at = round(instant.timestamp() * 1000)
-    if not 0 <= at <= instants.LATEST_AT:  # by its zone it may lie outside of the calendar
-        raise ChargeportError("An instant lies between 1970 and 9999, as 2026-05-01T10:00:00Z does.")
+    if not 0 <= at <= instants.LATEST_AT:  # with its zone it may be outside of the calendar
+        raise ChargeportError("An instant must be between 1970 and 9999, such as 2026-05-01T10:00:00Z.")
     return at
 
 
@@ -241,7 +241,7 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def _totals(rows: list[Row], zone: ZoneInfo) -> dict[str, Any]:
-    """Return sums of all rows, and by month, vehicle and place."""
+    """Return the sums of all rows, and by month, vehicle and place."""
 
     def month(row: Row) -> str:
         return datetime.fromisoformat(row["started_at"]).replace(tzinfo=UTC).astimezone(zone).strftime("%Y-%m")
@@ -261,7 +261,7 @@ def _totals(rows: list[Row], zone: ZoneInfo) -> dict[str, Any]:
 
 
 def _sum(rows: Iterable[Row]) -> dict[str, Any]:
-    """Return the number of sessions, their energy, losses and cost; unknown figures are in no sum, and are counted."""
+    """Return the number of sessions, their energy, losses and cost; unknown values are not in the sums, and are counted."""
     rows = list(rows)
     added = [row["energy_added_kwh"] for row in rows if row["energy_added_kwh"] is not None]
     drawn = [row["energy_drawn_kwh"] for row in rows if row["energy_drawn_kwh"] is not None]
@@ -284,7 +284,7 @@ def _sum(rows: Iterable[Row]) -> dict[str, Any]:
 
 
 def _file(request: Request, form: str, rows: list[Row]) -> Response:
-    """Return the rows as a file to keep."""
+    """Return the rows as a file to download."""
     output = io.BytesIO()
     with record_rows.opened_file(form, output) as sink:
         sink(rows)

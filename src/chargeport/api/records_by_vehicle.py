@@ -1,7 +1,7 @@
-"""`GET /records?order=vehicle`: the sessions of any number of vehicles, by vehicle and begin, in pages by cursor or as a file.
+"""`GET /records?order=vehicle`: the sessions of any number of vehicles, by vehicle and start, in pages by cursor or as a file.
 
-A page continues behind a session of a vehicle, and a file is made while it is sent: in memory are the sessions of a few
-vehicles.
+A page continues after a session of a vehicle, and a file is generated while it is sent: only the sessions of a few vehicles are
+in memory.
 """
 
 import asyncio
@@ -21,22 +21,22 @@ from chargeport.errors import MALFORMED, Problem
 from chargeport.store.audit import Act
 from chargeport.wire.encoding import encode
 
-MAX_LOOKED_AT: Final = 1_000  # vehicles for one page, where few have sessions that fit
+MAX_LOOKED_AT: Final = 1_000  # vehicles for one page, if few have matching sessions
 
 Parameters = dict[str, str]
 Vehicles = AsyncGenerator[tuple[str, list[Row]], None]
-"""The ids of vehicles, each with the sessions that fit."""
+"""The ids of vehicles, each with the matching sessions."""
 
 
 class Page(NamedTuple):
-    """Sessions, and the cursor behind them; None where there are no more."""
+    """Sessions, and the cursor after them; None if there are no more."""
 
     rows: list[Row]
     next_cursor: str | None
 
 
 async def list_by_vehicle(request: Request, parameters: Parameters, size: int) -> Response:
-    """Return the sessions of all vehicles that fit: a page of them, or all as a file."""
+    """Return the matching sessions of all vehicles: a page of them, or all as a file."""
     if paging.NUMBER in parameters:
         raise Problem(MALFORMED, f"{paging.NUMBER}: the order of vehicles has no numbered pages: follow links.next.")
     after = cursors.begun(parameters[cursors.NAME]) if cursors.NAME in parameters else None
@@ -56,7 +56,7 @@ async def list_by_vehicle(request: Request, parameters: Parameters, size: int) -
 
 
 async def _vehicles(request: Request, parameters: Parameters, named: list[str] | None, after: Begun | None) -> Vehicles:
-    """Give the vehicles behind a session, first the rest of its own vehicle's sessions."""
+    """Yield the vehicles after a session, first the rest of the sessions of its own vehicle."""
     if after is not None and (named is None or after.vehicle_id in named):
         rows = await rows_of(request, [after.vehicle_id], parameters)
         yield after.vehicle_id, [row for row in rows if _begun(row).started_at > after.started_at]
@@ -68,7 +68,7 @@ async def _vehicles(request: Request, parameters: Parameters, named: list[str] |
 
 
 async def _ids(request: Request, named: list[str] | None, after: str) -> AsyncGenerator[list[str], None]:
-    """Give the ids of the wanted vehicles behind one, a few at a time."""
+    """Yield the ids of the selected vehicles after one, a few at a time."""
     if named is not None:
         rest = [vehicle_id for vehicle_id in named if vehicle_id > after]
         for start in range(0, len(rest), AT_ONCE):
@@ -80,7 +80,7 @@ async def _ids(request: Request, named: list[str] | None, after: str) -> AsyncGe
 
 
 async def page_of(vehicles: Vehicles, size: int) -> Page:
-    """Return a page. It is longer than its size where several sessions began at the instant at which it would end."""
+    """Return a page. It exceeds its size if several sessions began at the instant at which it would end."""
     rows, looked_at, before = list[Row](), 0, ""
     async with aclosing(vehicles) as every:
         async for vehicle_id, found in every:
@@ -99,7 +99,7 @@ def _begun(row: Row) -> Begun:
 
 
 async def _file(request: Request, vehicles: Vehicles, form: str) -> Response:
-    """Return a file of all sessions that is made while it is sent."""
+    """Return a file of all sessions that is generated while it is sent."""
     output, stack = GrowingFile(), ExitStack()
     sink = stack.enter_context(record_rows.opened_file(form, cast("BinaryIO", output)))
     if request.raw.method != "HEAD":

@@ -1,4 +1,4 @@
-"""A request as a route sees it, and what every route needs to answer it."""
+"""A request in the form in which routes receive it, and the context of all routes."""
 
 from collections import Counter
 from typing import NamedTuple, Protocol
@@ -34,16 +34,16 @@ from chargeport.tls import client_names
 
 
 class Verification(Protocol):
-    """What came of asking a receiver: an HTTP status, and what is wrong with its answer (None: nothing)."""
+    """The outcome of the verification of a receiver: an HTTP status, and the error of its answer (None: no error)."""
 
     @property
     def status(self) -> int | None:
-        """The HTTP status; None where there was no answer."""
+        """The HTTP status; None without an answer."""
         ...
 
     @property
     def error(self) -> str | None:
-        """What is wrong; None where the receiver knows the key."""
+        """The error; None if the receiver has proved that it has the key."""
         ...
 
 
@@ -56,7 +56,7 @@ class WebhookControl(Protocol):
         ...
 
     def verify_soon(self, webhook_id: str) -> None:
-        """Verify a webhook in the background, and again until it succeeds."""
+        """Verify a webhook in the background; retry until it succeeds."""
         ...
 
     async def verify(self, webhook: Webhook) -> Verification:
@@ -64,7 +64,7 @@ class WebhookControl(Protocol):
         ...
 
     def compare(self, webhook_id: str) -> None:
-        """Compare all vehicles of a webhook with what it was sent."""
+        """Compare all vehicles of a webhook with the states that it was sent."""
         ...
 
     def wake(self) -> None:
@@ -72,12 +72,12 @@ class WebhookControl(Protocol):
         ...
 
     def check_uri(self, uri: str, *, allow_private: bool) -> str | None:
-        """Return what is wrong with the URI of a receiver; None if it may be used."""
+        """Return the error of the URI of a receiver; None if it may be used."""
         ...
 
 
 class AppContext(msgspec.Struct, frozen=True):
-    """What routes work with. Put together once, in `service`."""
+    """The objects that routes use. Created once, in `service`."""
 
     store: Store
     access: Access
@@ -99,7 +99,7 @@ class AppContext(msgspec.Struct, frozen=True):
 
 
 class Caller(NamedTuple):
-    """The caller, before a token was shown: an address, the count of what was wrong, and what the request may take."""
+    """The caller before authentication: address, counter of wrong credentials, and allowance of the rate limit."""
 
     address: str
     guesses: Guesses
@@ -108,12 +108,12 @@ class Caller(NamedTuple):
 
 
 class Request:
-    """One request: its parts in our terms, its answer's id and base URL."""
+    """One request with its parsed parts, and the id and base URL of its answer."""
 
     def __init__(self, raw: StarletteRequest, context: AppContext, request_id: str, base: str, caller: Caller) -> None:
         self.caller = caller
         self.is_authorized = False
-        """Whether a token was shown that is good."""
+        """Whether the request has a valid token."""
         self.raw = raw
         self.context = context
         self.request_id = request_id
@@ -129,7 +129,7 @@ class Request:
         return str(self.raw.path_params[name])
 
     def header(self, name: bytes) -> bytes | None:
-        """Return a header's value: the last one if it is there twice, as in the fast path."""
+        """Return a header's value: the last one if the header is repeated, as in the fast path."""
         found = None
         for key, value in self.raw.scope["headers"]:
             if key == name:
@@ -138,7 +138,7 @@ class Request:
 
     @property
     def user_id(self) -> str | None:
-        """The user that `sc-user-id` names."""
+        """The user in the header `sc-user-id`."""
         value = self.header(b"sc-user-id")
         return None if value is None else value.decode("latin-1")
 
@@ -154,7 +154,7 @@ class Request:
         return grant
 
     async def client(self) -> Grant:
-        """Return the caller's grant, if its token is not of a consent or a share link. Raises Problem (401, 403)."""
+        """Return the caller's grant, unless its token is that of a consent or a share link. Raises Problem (401, 403)."""
         grant = await self.grant()
         if grant.user_uuid is not None:
             raise Problem(
@@ -163,7 +163,7 @@ class Request:
         return grant
 
     def _check_certificate(self) -> None:
-        """Raise Problem (403) unless the client showed a certificate of ours."""
+        """Raise Problem (403) unless the client sent a certificate of our authority."""
         if not client_names(self.raw.scope):
             raise Problem(
                 ACCESS_DENIED, "Readings are taken from clients with a certificate: show one of server.tls_client_ca."

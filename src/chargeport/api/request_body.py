@@ -1,4 +1,4 @@
-"""Reading a request's body: bounded, whether it is compressed or not; and bodies in Smartcar's form."""
+"""Read a request's body, limited in size before and after decompression; and bodies in Smartcar's form."""
 
 import asyncio
 import zlib
@@ -11,13 +11,13 @@ from chargeport.api.body_budget import Held
 from chargeport.api.request import Request
 from chargeport.errors import MALFORMED, TOO_LARGE, TOO_SLOW, UNSUPPORTED_MEDIA, Problem
 
-MAX_MEMBERS: Final = 64  # of one gzip body: each costs a copy of what follows it
+MAX_MEMBERS: Final = 64  # of one gzip body: each needs a copy of the following data
 
 BODY_WITHIN_S: Final = 60  # 8 MiB at a megabit a second
 
 _GZIP: Final = zlib.MAX_WBITS | 16
 
-_UNEXPECTED: Final = "The body is not what is wanted here"
+_UNEXPECTED: Final = "The body is not as expected"
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ T = TypeVar("T")
 async def read_body(request: Request, max_bytes: int) -> bytes:
     """Return the body, unpacked if it is gzip, never more than `max_bytes`. Raises Problem (400, 408, 413, 415, 503).
 
-    What a caller sends who has shown no token counts against a budget that all such callers share.
+    The body of a caller without a token counts against a budget that all such callers share.
     """
     encoding = (request.header(b"content-encoding") or b"identity").decode("latin-1").strip().lower()
     if encoding not in ("identity", "gzip", "x-gzip"):
@@ -42,7 +42,7 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
 
 
 async def _received(request: Request, max_bytes: int, held: Held | None) -> bytes:
-    """Return the body as it came."""
+    """Return the body as it was received."""
     chunks, size = [], 0
     try:
         async with asyncio.timeout(BODY_WITHIN_S):
@@ -71,14 +71,14 @@ def unpacked(body: bytes, max_bytes: int) -> bytes:
         try:
             part = unpacker.decompress(body, max_bytes - size + 1)
         except zlib.error as error:
-            raise Problem(MALFORMED, f"The body is not gzip, though Content-Encoding says so: {error}.") from None
+            raise Problem(MALFORMED, f"The body is not gzip, although Content-Encoding is gzip: {error}.") from None
         size += len(part)
         if size > max_bytes or unpacker.unconsumed_tail:
             raise _too_large(max_bytes)
         if not unpacker.eof:
             raise Problem(MALFORMED, "The gzip body ends too early.")
         parts.append(part)
-        body = unpacker.unused_data  # gzip files may be put one behind the other
+        body = unpacker.unused_data  # gzip files may be concatenated
     return b"".join(parts)
 
 
@@ -104,7 +104,7 @@ class Body(msgspec.Struct, Generic[T], frozen=True):
 
 async def attributes(request: Request, form: type[T], max_bytes: int) -> T:
     """Return the `data.attributes` of the request's body. Raises Problem (400, 413)."""
-    what = 'The body is not {"data": {"attributes": …}} as wanted here'
+    what = 'The body is not {"data": {"attributes": …}} as expected'
     body: Body[T] = await json_body(request, Body[form], max_bytes, wrong=what)  # type: ignore[valid-type]
     return body.data.attributes
 
@@ -114,7 +114,7 @@ async def json_body(
     form: Any,
     max_bytes: int,
     *,
-    wrong: str = "The body is not what is wanted here",
+    wrong: str = "The body is not as expected",
     may_be_empty: bool = False,
 ) -> Any:
     """Return the body, JSON of the type `form`. Raises Problem (400, 413), whose detail begins with `wrong`.

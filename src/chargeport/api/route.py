@@ -20,7 +20,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 class Parameter(msgspec.Struct, frozen=True):
     """A parameter in the query or a header. `example` is a value that works.
 
-    A number has a `minimum` and a `maximum`; a text is one of the `values`, or fits the `pattern` and is no longer than
+    A number has a `minimum` and a `maximum`; a text is one of the `values`, or matches the `pattern` and is no longer than
     `longest`.
     """
 
@@ -37,13 +37,13 @@ class Parameter(msgspec.Struct, frozen=True):
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that the server answers.
+    """One operation of the server.
 
-    `answer` names the schema of the 200 in `api.schemas`; `body` that of the request. `kind` is the media type, `files` are
-    those of the same answer as a file. `or_accepted`: the answer may come with 202, too, `redirects` that it may be a
-    303. `errors` are those of the route itself, without those of a token (unless it is `open`) and of reading a body. With
-    `has_own_faults` the handler itself applies the faults of a simulator. `limit`: which of an application's rate limits it
-    counts for.
+    `answer` is the name in `api.schemas` of the schema of the 200, `body` that of the request. `kind` is the media type,
+    `files` are those of the same answer as a file. `or_accepted`: the status may also be 202, `redirects`: also 303. `errors`
+    are those of the route itself, without those of a token (unless it is `open`) and of reading a body. With
+    `has_own_faults` the handler itself applies the faults of a simulator. `limit` is the rate limit of an application against
+    which a request counts.
     """
 
     method: str
@@ -75,7 +75,7 @@ def some_of(names: Iterable[str]) -> str:
 
 
 USER: Final = Parameter(
-    "sc-user-id", "A user of the application: his connection decides what may be seen.", "owner-1", "header"
+    "sc-user-id", "A user of the application: the user's connection determines what may be read.", "owner-1", "header"
 )
 
 

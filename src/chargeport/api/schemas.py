@@ -64,11 +64,11 @@ def _value(signal: Signal) -> Schema:
 _OTHERS: Final[dict[str, Schema]] = {
     "Payload": {
         "type": "object",
-        "description": "A payload as the other system writes it: its documentation says what is in it.",
+        "description": "A payload in the format of the other system, which its documentation describes.",
     },
     "SmartcarEvent": {
         "type": "object",
-        "description": "A webhook of Smartcar's, whose documentation says what is in it.",
+        "description": "A webhook of Smartcar, whose documentation describes it.",
         "properties": {"eventType": {"type": "string", "examples": [*EVENTS, VERIFY]}},
         "additionalProperties": True,
     },
@@ -101,7 +101,7 @@ REQUESTS: Final[dict[str, Any]] = {
     "TokenWish": TokenWish, "WeeklySchedule": Body[Weekly], "WorkweekSchedule": Body[Workweek],
     **{f"Action.{name}": action for name, action in ACTIONS.items()},
 }  # fmt: skip
-"""The types that bodies of requests are decoded as, or described by, by the names of their schemas."""
+"""The types of the bodies of requests, by the names of their schemas."""
 
 
 def schemas() -> dict[str, Schema]:
@@ -111,11 +111,11 @@ def schemas() -> dict[str, Schema]:
     actions = {"SimulatorAction": {"anyOf": [ref(f"Action.{name}") for name in ACTIONS]}}
     _, answers = msgspec.json.schema_components([*_ANSWERS, *types], ref_template=f"{documents.REF}{{name}}")
     made = answers | bodies | item_schemas() | _OTHERS | actions | _requests() | _named({"StoredChange": Change}, "Stored")
-    return msgspec.json.decode(msgspec.json.encode(made), type=dict[str, Schema])  # enums and defaults as JSON has them
+    return msgspec.json.decode(msgspec.json.encode(made), type=dict[str, Schema])  # enums and defaults in JSON
 
 
 def _requests() -> dict[str, Schema]:
-    """Return the schemas of bodies, with the constraints that no type expresses: which members go together."""
+    """Return the schemas of bodies, with constraints that types can't express: which members belong together."""
     made = _named(REQUESTS, "Request")
     made["NewFault"] = _fault_schema(made.pop("Request.Fault"))
     scenario = made.pop("Request.ScenarioWish")
@@ -132,13 +132,13 @@ def _alone(schema: Schema, name: str) -> Schema:
 
 
 def _named(types: dict[str, Any], prefix: str) -> dict[str, Schema]:
-    """Return the schemas of these types by their names, and with a prefix those that they refer to."""
+    """Return the schemas of these types by their names, and those that they refer to with a prefix."""
     found, parts = msgspec.json.schema_components(types.values(), ref_template=f"{documents.REF}{prefix}.{{name}}")
     return {f"{prefix}.{name}": part for name, part in parts.items()} | dict(zip(types, found, strict=True))
 
 
 def _fault_schema(fault: Schema) -> Schema:
-    """Return what a fault may be, given the schema of all its members: an error of a type, a late answer, or a lost event."""
+    """Return the schema of a fault, given that of all members: an error of a type, a late answer, or a fault of webhooks."""
     types = dict.fromkeys(type_ for type_, _ in SMARTCAR_KINDS)
     errors = [_variant(fault, {"type": {"const": type_}, "code": _codes(type_)}, OF_EVENTS) for type_ in types]
     late = _variant(fault, {"latencySeconds": _non_null(fault, "latencySeconds")}, ("type", *_beside("type"), *OF_EVENTS))
@@ -147,7 +147,7 @@ def _fault_schema(fault: Schema) -> Schema:
 
 
 def _codes(type_: str) -> Schema:
-    """Return the codes of a type; one may be left out."""
+    """Return the schema of the codes of a type; the code is optional."""
     return {"enum": [code for known_type, code in SMARTCAR_KINDS if known_type == type_]}
 
 
@@ -161,7 +161,7 @@ def _beside(owner: str) -> tuple[str, ...]:
 
 
 def _variant(fault: Schema, own: dict[str, Schema], absent: tuple[str, ...]) -> Schema:
-    """Return the schema with these members, all but a `code` required, and without the absent ones but as null."""
+    """Return the schema with these members, all but `code` required; the `absent` members may only be null."""
     known = fault["properties"] | own
     members = {name: _NULL if name in absent else schema for name, schema in known.items()}
     members = {name: schema for name, schema in members.items() if name not in absent or _NULL in known[name].get("anyOf", ())}

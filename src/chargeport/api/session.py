@@ -1,7 +1,7 @@
-"""`/session`: how the page signs people in and out, and gets the tokens that it reads with. Programs use /oauth2/token.
+"""`/session`: sign-in, sign-out and tokens of the page. Programs use /oauth2/token.
 
-A request here changes something because of a cookie, so it has to come from the page itself: with a header that no form and no
-other site's script can send, from the same origin.
+These requests are authorized by a cookie, so they must come from the page itself: from the same origin, with a header that no
+form and no script of another site can send.
 """
 
 from functools import partial
@@ -20,14 +20,14 @@ from chargeport.store.audit import Actor, act_as
 from chargeport.store.sign_in import PageSession
 
 COOKIE: Final = "chargeport_session"
-TLS_COOKIE: Final = f"__Host-{COOKIE}"  # browsers take it from this host alone and over TLS: no other can plant a session
+TLS_COOKIE: Final = f"__Host-{COOKIE}"  # browsers accept it only from this host over TLS: no other host can set a session
 MARK: Final = b"x-chargeport-page"
 MAX_BYTES: Final = 8192
 _NO_STORE: Final[Header] = (b"pragma", b"no-cache")
 
 
 class Credentials(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a person signs in with: a one-time link, or name and password."""
+    """The credentials of a person: a one-time link, or name and password."""
 
     link: str | None = None
     name: str | None = None
@@ -35,7 +35,7 @@ class Credentials(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TokenWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a token is wanted for: the session of the cookie, unless a share link is shown."""
+    """The request for a token: of the session of the cookie, or of a share link."""
 
     share: str | None = None
 
@@ -54,7 +54,7 @@ async def sign_in(request: Request) -> Response:
 
 
 async def page_token(request: Request) -> Response:
-    """Issue a token of a few minutes for the session of the cookie, or for a share link; null where nobody is signed in."""
+    """Issue a token for a few minutes, for the session of the cookie or for a share link; null if nobody is signed in."""
     _check_origin(request)
     wish: TokenWish = await json_body(request, TokenWish, MAX_BYTES, may_be_empty=True)
     people = request.context.sign_in
@@ -78,7 +78,7 @@ async def page_token(request: Request) -> Response:
 
 
 async def sign_out(request: Request) -> Response:
-    """End the session of the cookie, and take the cookie back."""
+    """End the session of the cookie, and delete the cookie."""
     _check_origin(request)
     secret = secret_of(request)
     if secret is not None and await signed_in(request, secret) is not None:
@@ -87,7 +87,7 @@ async def sign_out(request: Request) -> Response:
 
 
 async def signed_in(request: Request, secret: str) -> tuple[PageSession, bool] | None:
-    """Return what `SignIn.session` does; what is done for this request from then on is audited as the person's."""
+    """Return the result of `SignIn.session`; further acts of this request are audited as the person's."""
     found = await request.context.sign_in.session(secret)
     if found is not None:
         act_as(Actor(f"user:{found[0].user}", request.caller.address, request.context.clock.now))
@@ -95,7 +95,7 @@ async def signed_in(request: Request, secret: str) -> tuple[PageSession, bool] |
 
 
 async def by_password(request: Request, name: str, password: str) -> tuple[str, PageSession]:
-    """Begin a session for the person of a name and password: its secret, and the session. Raises Problem (401, 429)."""
+    """Begin a session of a user by name and password; return its secret and the session. Raises Problem (401, 429)."""
     people, address, guesses = request.context.sign_in, request.caller.address, request.caller.guesses
     proof = partial(people.proven, name, password, turn=partial(guesses.check, PASSWORD, address, name))
     user = await guesses.attempt(PASSWORD, address, name, proof)
@@ -108,29 +108,29 @@ async def _by_link(request: Request, link: str) -> tuple[str, PageSession]:
 
 
 def _check_origin(request: Request) -> None:
-    """Raise Problem (403) where the request may be another site's."""
+    """Raise Problem (403) if the request may come from another site."""
     if is_foreign(request) or request.header(MARK) is None:
         raise Problem(ACCESS_DENIED, "Only the page itself may ask for this: programs use POST /oauth2/token.")
 
 
 def is_foreign(request: Request) -> bool:
-    """Return whether the headers say that another site's page sends this."""
+    """Return whether the headers show that a page of another site sent the request."""
     site, origin = request.header(b"sec-fetch-site"), request.header(b"origin")
-    if site is not None:  # sent to addresses of https alone, and this machine's
+    if site is not None:  # browsers send it only to https and to this machine
         return site != b"same-origin"
     own = {urlsplit(request.base).netloc.encode(), request.header(b"host")}
     return origin is not None and origin.partition(b"://")[2] not in own
 
 
 def _guest(request: Request) -> Guest:
-    """Return the caller, as a session stores it."""
+    """Return the caller in the form in which a session stores it."""
     return Guest((request.header(b"user-agent") or b"").decode("latin-1"), request.caller.address)
 
 
 def secret_of(request: Request) -> str | None:
     """Return the secret in the session's cookie; None if there is none.
 
-    `http.cookies` takes time that grows with the square of the header, and nothing from one in which anything is odd.
+    `http.cookies` takes quadratic time in the length of the header, and returns nothing for a header with any invalid part.
     """
     cookie_name = _cookie_name(request).encode()
     for part in (request.header(b"cookie") or b"").split(b";"):
@@ -141,7 +141,7 @@ def secret_of(request: Request) -> str | None:
 
 
 def cookie(request: Request, secret: str, max_age_s: int = SESSION_MS // 1000) -> Header:
-    """Return the header that sets the cookie: not for scripts or other sites, over TLS only where there is TLS."""
+    """Return the header that sets the cookie: not readable by scripts or sent from other sites, and Secure over TLS."""
     name = _cookie_name(request)
     secure = "; Secure" if name == TLS_COOKIE else ""
     text = f"{name}={secret}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Strict{secure}"

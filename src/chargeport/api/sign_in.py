@@ -1,7 +1,7 @@
-"""Signing in to the page: one-time links, passwords, sessions that last, and links that show one car.
+"""Sign-in to the page: one-time links, passwords, long sessions, and share links, which show one car.
 
-A session's cookie is good for one thing: bearer tokens of a few minutes, with which the page reads the API like any client. So
-a request to the API never counts because of a cookie, and the tokens end with the session.
+A session's cookie can only be exchanged for bearer tokens of a few minutes, with which the page reads the API like any client.
+So a cookie never authorizes a request to the API, and the tokens end with the session.
 """
 
 import asyncio
@@ -22,8 +22,8 @@ from chargeport.store.protocols import Store
 from chargeport.store.records import Application, Connection, Vehicle, user_uuid_of
 from chargeport.store.sign_in import PageSession, ShareLink, User
 
-SESSION_MS: Final = 30 * 86_400_000  # from the last use on
-REFRESH_MS: Final = 3_600_000  # a session's use is noted once an hour: a write for each token would be in vain
+SESSION_MS: Final = 30 * 86_400_000  # since the last use
+REFRESH_MS: Final = 3_600_000  # the use of a session is stored once an hour, not for each token
 LINK_MS: Final = 86_400_000
 TOKEN_LIFE_S: Final = 300
 MIN_PASSWORD: Final = 8
@@ -41,14 +41,14 @@ _SHARE_OVER: Final = "This link does not show anything any more: ask for a new o
 
 
 class Guest(NamedTuple):
-    """Who wants to sign in: what the browser calls itself, and where it is."""
+    """The client that signs in: its User-Agent and its address."""
 
     browser: str
     address: str
 
 
 class PageToken(NamedTuple):
-    """A token for the page, the user whose connections it reads by (what `sc-user-id` is to name), and what it is good for."""
+    """A token for the page, the user whose connections it uses (the value of `sc-user-id`), and its permissions."""
 
     token: str
     user_id: str
@@ -56,14 +56,14 @@ class PageToken(NamedTuple):
 
 
 class SignIn:
-    """Who is signed in to the page, and how people come to be."""
+    """Users of the page, and their sessions."""
 
     def __init__(self, store: Store, access: Access, clock: Clock) -> None:
         self._store = store
         self._access = access
         self._clock = clock
         self.permissions = OPERATOR
-        """What people may do who are signed in: the page of a server that runs a simulator controls it, too."""
+        """The permissions of people who are signed in; with a simulator, also to control it."""
         self._passwords = argon2.PasswordHasher()
         self._hashing = asyncio.Semaphore(2)  # each takes 64 MiB and a tenth of a second
         self._nobody = _hash_of_nothing(self._passwords)
@@ -71,7 +71,7 @@ class SignIn:
     # People
 
     async def add_user(self, name: str) -> User:
-        """Make a user known. Raises ConflictError."""
+        """Add a user. Raises ConflictError."""
         if await self._store.sign_in.user(name) is not None:
             raise ConflictError(f"There is a user {name!r} already: chargeport user link makes a link for them.")
         user = User(name, None, self._clock.now())
@@ -79,7 +79,7 @@ class SignIn:
         return user
 
     async def set_password(self, name: str, password: str) -> None:
-        """Give a user a password; their sessions and the page's tokens end. Raises NotFoundError."""
+        """Set the password of a user; their sessions and the page's tokens end. Raises NotFoundError."""
         user = await self._known(name)
         await self._store.sign_in.put_user(User(user.name, await self._hash(password), user.created_at))
 
@@ -91,7 +91,7 @@ class SignIn:
         return secret
 
     async def first_link(self) -> str | None:
-        """Return a link for the first person, as long as nobody has ever signed in or has a password; else None."""
+        """Return a link for the first person, if nobody has ever signed in or has a password; else None."""
         users = await self._store.sign_in.users()
         if any(user.password_hash or user.name != FIRST_USER for user in users) or await self._store.sign_in.sessions():
             return None
@@ -108,7 +108,7 @@ class SignIn:
     # Sessions
 
     async def by_link(self, secret: str, guest: Guest) -> tuple[str, PageSession]:
-        """Sign in by a one-time link: the session's secret, and the session. Raises Problem (401)."""
+        """Sign in by a one-time link; return the session's secret and the session. Raises Problem (401)."""
         name = await self._store.sign_in.use_link(hashed(secret), self._clock.now())
         user = None if name is None else await self._store.sign_in.user(name)
         if user is None:
@@ -116,10 +116,10 @@ class SignIn:
         return await self.begin(user, guest)
 
     async def proven(self, name: str, password: str, turn: Turn) -> User:
-        """Return the user whose name and password these are. Raises Problem (401).
+        """Return the user with this name and password. Raises Problem (401).
 
-        Takes as long whether the name or the password is wrong. `turn` is called when others have been served that came
-        before; what it raises ends the attempt.
+        A wrong name takes as long as a wrong password. `turn` is called once earlier attempts are done; its errors end the
+        attempt.
         """
         user = await self._store.sign_in.user(name)
         stored = self._nobody if user is None or user.password_hash is None else user.password_hash
@@ -129,7 +129,7 @@ class SignIn:
         return user
 
     async def begin(self, user: User, guest: Guest) -> tuple[str, PageSession]:
-        """Begin a session of a user: its secret, and the session. Raises Problem (401) where the user changed meanwhile."""
+        """Begin a session of a user; return its secret and the session. Raises Problem (401) if the user changed meanwhile."""
         secret, now = new_secret("cpw_"), self._clock.now()
         session = PageSession(secrets.token_hex(4), user.name, guest.browser[:200], guest.address, now, now, now + SESSION_MS)
         if not await self._store.sign_in.add_session(hashed(secret), session, user.password_hash):
@@ -137,7 +137,7 @@ class SignIn:
         return secret, session
 
     async def session(self, secret: str) -> tuple[PageSession, bool] | None:
-        """Return the session of a cookie's secret, and whether it was prolonged just now; None when it is over."""
+        """Return the session of a cookie's secret, and whether it was prolonged now; None if it has ended."""
         key, now = hashed(secret), self._clock.now()
         found = await self._store.sign_in.session(key)
         if found is None or found.expires_at <= now:
@@ -153,16 +153,16 @@ class SignIn:
         if found is not None:
             await self._store.sign_in.end_sessions(session_id=found.id)
 
-    # What a session and a share link are good for
+    # Tokens of sessions and share links
 
     async def page_token(self, person: str) -> PageToken:
-        """Issue a token with which the page reads every car and manages the server, for a few minutes."""
+        """Issue a token for a few minutes with which the page reads every car and manages the server."""
         page = await self._page()
         token = await self._access.issue_token(page, TOKEN_LIFE_S, person=person)
         return PageToken(token, page.client_id, self.permissions)
 
     async def page_application(self) -> str | None:
-        """Return the id of the application as which the page reads; None until somebody has signed in."""
+        """Return the id of the page's application; None before the first sign-in."""
         return await self._store.notes.recall(_OWNER, "client_id")
 
     async def share(self, vehicle: Vehicle, label: str, life_ms: int | None) -> tuple[str, ShareLink]:
@@ -179,14 +179,14 @@ class SignIn:
         return secret, link
 
     async def end_share(self, client_id: str) -> bool:
-        """End a share link and the tokens that were given for it; False when there is none."""
+        """Delete a share link and its tokens; return False if there is none."""
         if not await self._store.sign_in.remove_share(client_id):
             return False
         await self._store.access.revoke_application(client_id, self._clock.now())
         return True
 
     async def share_token(self, secret: str) -> PageToken:
-        """Issue a token with which whoever has a share link reads its car, and does nothing else, for a few minutes.
+        """Issue a token for a few minutes with which the holder of a share link reads its car, and nothing else.
 
         Raises Problem (401).
         """
@@ -199,12 +199,12 @@ class SignIn:
         return PageToken(token, SHARED_WITH, READS)
 
     async def _page(self) -> Application:
-        """Return the application as which the page reads, made when it is needed first or was revoked."""
+        """Return the page's application; create it if there is none or it was revoked."""
         client_id = await self.page_application()
         found = None if client_id is None else await self._store.access.application(client_id)
         if found is not None and found[0].revoked_at is None and found[0].permissions >= self.permissions:
             return found[0]
-        with acting(Actor(SERVER, now=self._clock.now)):  # for itself, whoever came first
+        with acting(Actor(SERVER, now=self._clock.now)):  # the server acts, not the caller
             if client_id is not None:  # one of an earlier version, or of a server without a simulator, may do less
                 await self._store.access.revoke_application(client_id, self._clock.now())
             application, _ = await self._access.register(_PAGE, self.permissions)
@@ -225,7 +225,7 @@ class SignIn:
 
 
 def _hash_of_nothing(passwords: argon2.PasswordHasher) -> str:
-    """Return a hash that no password has, and that takes as long to compare as one of a password."""
+    """Return a hash that matches no password, and whose comparison takes as long as that of a password."""
     salt, digest = (
         base64.b64encode(secrets.token_bytes(length)).rstrip(b"=").decode()
         for length in (passwords.salt_len, passwords.hash_len)

@@ -1,4 +1,4 @@
-"""`filter[group]`, `filter[code]` and `source`: which signals a read is for, and of which source."""
+"""`filter[group]`, `filter[code]` and `source`: the selection of signals, and of a source, in a read."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple, TypeVar
@@ -14,14 +14,14 @@ GROUP, CODE = "filter[group]", "filter[code]"
 MAX_SOURCE: Final = 128
 _GROUPS: Final = {signal.group.lower(): signal.group for signal in CATALOGUE}
 GROUP_NAMES: Final = {*_GROUPS, *_GROUPS.values()}
-"""Of groups, as they are written mostly; any case is taken."""
+"""The names of groups in their usual case; any case is accepted."""
 _BY_CODE_ORDER: Final = tuple(sorted(CATALOGUE, key=lambda signal: signal.code))
 
 _Known = TypeVar("_Known")
 
 
 class Selection(NamedTuple):
-    """The signals that a read is for, by code, and the source whose series alone is asked for; None for what counts."""
+    """The selected signals, by code, and the source whose series alone is selected; None for the effective state."""
 
     signals: Sequence[Signal]
     source: str | None
@@ -31,7 +31,7 @@ EVERYTHING: Final = Selection(_BY_CODE_ORDER, None)
 
 
 def selected(query: paging.Query) -> Selection:
-    """Return what the parameters of a read select. Raises Problem (400) where they make no sense."""
+    """Return the selection of a read's parameters. Raises Problem (400) if they are invalid."""
     if not query:
         return EVERYTHING
     paging.only_filters(query, GROUP, CODE)
@@ -47,7 +47,7 @@ def selected(query: paging.Query) -> Selection:
 
 
 def source(query: paging.Query) -> str | None:
-    """Return the source whose series alone is asked for; a derived one may be named with its rule, as in `meta.source`.
+    """Return the source whose series alone is selected; a derived one may be named with its rule, as in `meta.source`.
 
     Raises Problem (400).
     """

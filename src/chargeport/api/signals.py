@@ -1,6 +1,6 @@
-"""`GET /signals` and the signals of a vehicle: what the fast path leaves, by the same function; and history.
+"""`GET /signals` and the signals of a vehicle: the reads that the fast path does not answer, by the same function; and history.
 
-A page of all vehicles continues behind the id of a vehicle, so the last of a hundred thousand costs as much as the first.
+A page of all vehicles continues after the id of a vehicle, so the last of a hundred thousand takes as long as the first.
 """
 
 from contextlib import aclosing
@@ -22,8 +22,8 @@ from chargeport.wire.envelope import View, vehicle_resource, with_vehicle
 
 DEFAULT_SIZE: Final = 100
 MAX_SIZE: Final = 1000
-MAX_TEXT: Final = 2_097_152  # characters on a page: it ends behind the vehicle that passes this
-MAX_LOOKED_AT: Final = 5_000  # vehicles for one page, where few have what is asked for
+MAX_TEXT: Final = 2_097_152  # characters on a page: it ends after the vehicle that exceeds this
+MAX_LOOKED_AT: Final = 5_000  # vehicles for one page, if few have the selected signals
 
 
 async def read_signals(request: Request) -> Response:
@@ -101,7 +101,7 @@ async def list_fleet_signals(request: Request) -> Response:
 
 
 async def _gathered(request: Request, selection: Selection, after: str, size: int) -> _Page:
-    """Return what counts now of the selected signals of the vehicles behind an id."""
+    """Return the effective states of the selected signals of the vehicles after an id."""
     store, reads, now = request.context.store, request.context.reads, request.context.clock.now()
     elements, shown, text, looked_at = list[str](), list[str](), 0, 0
     async with aclosing(visible_vehicles(request, after, min(AT_ONCE, size + 1))) as few:

@@ -1,4 +1,4 @@
-"""`/simulator/…`: the control of simulated cars and their clock, where a simulator runs."""
+"""`/simulator/…`: control of simulated cars and their clock, if a simulator runs."""
 
 from typing import Annotated, Any, Final
 
@@ -28,38 +28,38 @@ _Ready = Annotated[str, Meta(extra_json_schema={"enum": list(library())})]
 
 
 class ClockWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """What the clock is to do: be set forward (to an instant, or by seconds), run at a speed, or stand still."""
+    """The change of the clock: set it forward (to an instant, or by seconds), run it at a speed, or stop it."""
 
     at: Annotated[_At | None, Meta(description="ISO 8601, or milliseconds since 1970.")] = None
     advance_seconds: _Advance | None = None
-    speed: Annotated[_Speed | None, Meta(description="Seconds of the clock in a second; 0 stands still.")] = None
+    speed: Annotated[_Speed | None, Meta(description="Seconds of the clock in a second; 0 stops it.")] = None
     is_frozen: bool | None = None
 
 
 class ScenarioWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A scenario: the name of a ready one, or the text of a TOML file."""
+    """A scenario: the name of a built-in one, or the text of a TOML file."""
 
     name: _Ready | None = None
     toml: str | None = None
 
 
 class ExpiryWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """Whose tokens are to end."""
+    """The tokens to expire."""
 
-    client_id: Annotated[str | None, Meta(description="An application's id; all tokens end where none is named.")] = None
+    client_id: Annotated[str | None, Meta(description="An application's id; without it, all tokens expire.")] = None
 
 
 async def read_simulator(request: Request) -> Response:
-    """Return the clock, the faults with the errors that there are, the cars, and what can be done to them."""
+    """Return the clock, the faults, the possible errors, the cars, and the actions on them."""
     return json_answer(200, (await simulation(request)).state(), request.request_id)
 
 
 async def set_clock(request: Request) -> Response:
-    """Set the clock forward, then let it run or stand still; the answer comes when all that happens until then is stored."""
+    """Set the clock forward, then run or stop it; answer when all that happens until then is stored."""
     controlled = await simulation(request)
     wish = await json_body(request, ClockWish, MAX_BYTES, may_be_empty=True)
     if wish.speed is not None and wish.is_frozen is not None:
-        raise Problem(MALFORMED, "Name speed or isFrozen, not both: speed 0 stands still, isFrozen false is speed 1.")
+        raise Problem(MALFORMED, "Name speed or isFrozen, not both: speed 0 stops the clock, isFrozen false is speed 1.")
     if wish.at is not None and wish.advance_seconds is not None:
         raise Problem(MALFORMED, "Name at or advanceSeconds, not both.")
     if wish.at is not None:
@@ -78,7 +78,7 @@ async def read_simulated_vehicle(request: Request) -> Response:
 
 
 async def control_vehicle(request: Request) -> Response:
-    """Do something to a simulated car; the answer comes when what it reports of it is stored."""
+    """Apply an action to a simulated car; answer when its report of it is stored."""
     controlled = await simulation(request)
     body = await json_body(request, dict[str, Any], MAX_BYTES, may_be_empty=True)
     state = await controlled.act(request.path("vehicle_id"), request.path("action"), body)
@@ -86,12 +86,12 @@ async def control_vehicle(request: Request) -> Response:
 
 
 async def list_faults(request: Request) -> Response:
-    """Return the faults, with how often each happened."""
+    """Return the faults, each with the number of times that it happened."""
     return json_answer(200, {"data": (await simulation(request)).faults.state()}, request.request_id)
 
 
 async def add_fault(request: Request) -> Response:
-    """Begin a fault."""
+    """Add a fault."""
     controlled = await simulation(request)
     return json_answer(
         201, controlled.faults.add(await json_body(request, dict[str, Any], MAX_BYTES, may_be_empty=True)), request.request_id
@@ -99,27 +99,27 @@ async def add_fault(request: Request) -> Response:
 
 
 async def clear_faults(request: Request) -> Response:
-    """Take all faults back."""
+    """Remove all faults."""
     (await simulation(request)).faults.clear()
     return answer(204, b"", request.request_id)
 
 
 async def remove_fault(request: Request) -> Response:
-    """Take one fault back."""
+    """Remove one fault."""
     if not (await simulation(request)).faults.remove(request.path("fault_id")):
         raise Problem(INVALID_PATH, "There is no fault with this id: GET /simulator/faults lists them.")
     return answer(204, b"", request.request_id)
 
 
 async def list_scenarios(request: Request) -> Response:
-    """Return the ready scenarios."""
+    """Return the built-in scenarios."""
     await simulation(request)
     data = [{"name": scenario.name, "summary": scenario.summary} for scenario in library().values()]
     return json_answer(200, {"data": data}, request.request_id)
 
 
 async def play_scenario(request: Request) -> Response:
-    """Begin a ready scenario, or one that the body brings along."""
+    """Begin a built-in scenario, or the one in the body."""
     controlled = await simulation(request)
     wish = await json_body(request, ScenarioWish, MAX_BYTES, may_be_empty=True)
     if (wish.name is None) == (wish.toml is None):
@@ -130,7 +130,7 @@ async def play_scenario(request: Request) -> Response:
 
 
 async def expire_tokens(request: Request) -> Response:
-    """End the tokens of one application, or of all, the caller's too."""
+    """End the tokens of one application, or of all, including the caller's."""
     await simulation(request)
     wish = await json_body(request, ExpiryWish, MAX_BYTES, may_be_empty=True)
     ended = await request.context.access.expire_tokens(wish.client_id)
@@ -138,7 +138,7 @@ async def expire_tokens(request: Request) -> Response:
 
 
 async def simulation(request: Request) -> Simulation:
-    """Return the simulation that runs here, for who may control it. Raises Problem (401, 403, 404)."""
+    """Return the simulation, if the caller may control it. Raises Problem (401, 403, 404)."""
     await request.grant()
     if request.context.simulation is None:
         raise Problem(INVALID_PATH, _NOWHERE)

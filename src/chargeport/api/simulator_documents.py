@@ -1,4 +1,4 @@
-"""What the routes of the simulator answer, as types: the OpenAPI document has their schemas.
+"""The answers of the routes of the simulator, as types: the OpenAPI document has their schemas.
 
 The answers are written as mappings; a test checks each of them against these types.
 """
@@ -18,7 +18,7 @@ Count = Annotated[int, Meta(ge=0)]
 
 
 class ClockState(Document):
-    """What time it is, and how fast it passes; 0 stands still."""
+    """The time and the speed of the clock; 0 means that it is stopped."""
 
     now: Instant
     speed: Annotated[float, Meta(ge=0, le=MAX_SPEED)]
@@ -26,7 +26,7 @@ class ClockState(Document):
 
 
 class FaultEntry(Fault, frozen=True, kw_only=True):
-    """A fault with how often it happened. Members that were not given, or have the usual value, are left out."""
+    """A fault with its count. Members that were not given, or have the default value, are left out."""
 
     id: str
     hits: Count
@@ -34,7 +34,7 @@ class FaultEntry(Fault, frozen=True, kw_only=True):
 
 
 class KnownError(Document):
-    """An error that can be asked for."""
+    """An error that a fault may have."""
 
     type: str
     code: str | None
@@ -42,7 +42,7 @@ class KnownError(Document):
 
 
 class ReportRates(Document):
-    """How reports get lost, late, repeated or out of order on their way."""
+    """The shares of reports that are lost, repeated or out of order, and their delay."""
 
     drop_rate: Rate
     repeat_rate: Rate
@@ -51,7 +51,7 @@ class ReportRates(Document):
 
 
 class SimulatedVehicle(Document):
-    """How a simulated car is, apart from what it reports."""
+    """The true state of a simulated car, whatever it has reported."""
 
     id: str
     make: str | None
@@ -68,36 +68,36 @@ class SimulatedVehicle(Document):
 
 
 class SimulatorState(Document):
-    """The clock, the faults with the errors that there are, the cars, and what can be done to them."""
+    """The clock, the faults, the possible errors, the cars, and the actions on them."""
 
     clock: ClockState
     faults: list[FaultEntry]
     errors: list[KnownError]
     vehicles: list[SimulatedVehicle]
-    actions: Annotated[dict[ActionName, str], Meta(description="Each in a sentence.")]
+    actions: Annotated[dict[ActionName, str], Meta(description="The actions, each with a description.")]
 
 
 class FaultList(Document):
-    """The faults that were begun and not taken back."""
+    """The faults that were added and not removed."""
 
     data: list[FaultEntry]
 
 
 class ScenarioEntry(Document):
-    """A ready scenario."""
+    """A built-in scenario."""
 
     name: str
     summary: str
 
 
 class ScenarioList(Document):
-    """The ready scenarios."""
+    """The built-in scenarios."""
 
     data: list[ScenarioEntry]
 
 
 class ScenarioBegun(Document):
-    """A scenario that has begun. `vehicles` are the ids of its cars by their names in it."""
+    """A scenario that was started. `vehicles` are the ids of its cars, by their names in the scenario."""
 
     name: str
     started_at: Instant
@@ -105,7 +105,7 @@ class ScenarioBegun(Document):
 
 
 class TokensExpired(Document):
-    """How many tokens ended."""
+    """The number of tokens that expired."""
 
     expired: Count
 
@@ -120,4 +120,4 @@ ANSWERS: Final = (
     ScenarioBegun,
     TokensExpired,
 )
-"""The types that routes name as their answers."""
+"""The types of answers, to which routes refer by name."""

@@ -1,8 +1,8 @@
-"""`POST /ingest/smartcar`: Smartcar's own webhooks in. VERIFY is answered, everything else must be signed.
+"""`POST /ingest/smartcar`: receive Smartcar's own webhooks. VERIFY is answered, everything else must be signed.
 
-What is signed and how: docs.smartcar.com, payload and callback verification; recorded payloads agree. The signature is of the
-raw bytes and is checked before anything is decoded. A challenge is signed for any client, with the key that events are
-signed with: so none is signed that could be an event itself.
+The signature is described at docs.smartcar.com (payload and callback verification); recorded payloads agree. It covers the raw
+bytes and is checked before anything is decoded. A challenge is signed for any client, with the key that also signs events: so a
+challenge that could be an event is refused.
 """
 
 import hashlib
@@ -36,10 +36,10 @@ _DIGEST: Final = re.compile(rb"[0-9a-f]{64}")
 
 
 class _Event(msgspec.Struct, frozen=True, rename="camel"):
-    """What is looked at here; the dialect reads the rest, and whatever it can't read is an issue and no lost delivery."""
+    """The members that are read here; the dialect reads the rest, and reports an issue for what it can't read."""
 
     event_type: Any = None
-    event_name: Any = None  # of the older form, in which the challenge is in `payload`
+    event_name: Any = None  # of the older format, in which the challenge is in `payload`
     data: Any = None
     payload: Any = None
     meta: Any = None
@@ -51,7 +51,7 @@ class _Event(msgspec.Struct, frozen=True, rename="camel"):
 
 
 async def ingest_smartcar(request: Request) -> Response:
-    """Answer a VERIFY; store an event whose signature is right: 200 once it is on disk, or stored as an issue."""
+    """Answer a VERIFY; store an event with a valid signature: answer 200 once it is on disk, or stored as an issue."""
     key = request.context.settings.smartcar.management_token
     if not key:
         raise Problem(INVALID_PATH, "Smartcar's webhooks are not taken here: set [smartcar] management_token.")
@@ -63,14 +63,14 @@ async def ingest_smartcar(request: Request) -> Response:
         raise _unsigned()
     if event is None:
         raise Problem(MALFORMED, "The body is no webhook of Smartcar's: a JSON object is wanted.")
-    if str(_member(event.meta, "mode")).upper() == "TEST":  # made up by Smartcar: understood, and not stored
+    if str(_member(event.meta, "mode")).upper() == "TEST":  # test data of Smartcar: accepted, and not stored
         return json_answer(202, {"accepted": 0, "superseded": 0, "unchanged": 0, "rejected": []}, request.request_id)
-    # What could not be understood is stored as an issue, to be replayed: sent again it would only be stored again.
+    # An event that can't be read is stored as an issue, to be replayed: if it were sent again, it would only be stored again.
     return answer(request, await _stored(request, event, body), is_accepted=True)
 
 
 async def _read(request: Request, key: str) -> tuple[bytes, bool]:
-    """Return the body, and whether its signature is right. Raises Problem."""
+    """Return the body, and whether its signature is valid. Raises Problem."""
     signature = (request.header(b"sc-signature") or b"").strip().lower()
     max_bytes = request.context.settings.ingest.max_bytes
     try:
@@ -95,7 +95,7 @@ def _event(body: bytes) -> _Event | None:
 
 
 async def _stored(request: Request, event: _Event, body: bytes) -> Batch:
-    """Store an event; one of a type that is not known becomes an issue that keeps it."""
+    """Store an event; one of an unknown type is stored as an issue."""
     pipeline, vehicle = request.context.pipeline, _member(event.data, "vehicle")
     if event.event_type not in EVENTS:
         name = _member(vehicle, "id")
@@ -124,17 +124,17 @@ def _member(of: Any, name: str) -> Any:
 
 
 async def _register(store: Store, part: Any, now: int) -> None:
-    """Make a car known under Smartcar's id; one that some car has as a name already is known."""
+    """Register a car under Smartcar's id, unless that is a name of a car already."""
     name = _member(part, "id")
     car = new_vehicle(name, now) if isinstance(name, str) else None
     if car is None or car.vin is not None or await store.vehicles.find_vehicle(name) is not None:
-        return  # Smartcar's ids are UUIDs; anything else becomes an issue that names it
-    with suppress(ConflictError):  # somebody else was quicker
+        return  # Smartcar's ids are UUIDs; anything else becomes an issue
+    with suppress(ConflictError):  # registered meanwhile
         await store.vehicles.add_vehicle(msgspec.structs.replace(car, **_facts(part)))
 
 
 def _facts(part: dict[str, Any]) -> dict[str, Any]:
-    """Return the facts that Smartcar reports of a car, those of them that are valid."""
+    """Return the valid facts that Smartcar reports of a car."""
     texts = {name: part[name] for name in ("make", "model") if isinstance(part.get(name), str) and part[name].strip()}
     year = part.get("year")
     return texts | ({"year": year} if type(year) is int and year in YEARS else {})

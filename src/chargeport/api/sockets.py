@@ -1,4 +1,4 @@
-"""Websockets that sources offer on the server's own port, such as the one that charging stations connect to."""
+"""Websockets of sources on the server's own port, such as that for charging stations."""
 
 import asyncio
 import logging
@@ -14,16 +14,16 @@ from chargeport.api.links import Links
 from chargeport.tls import client_names, set_client_names
 
 SLICE_BYTES: Final = 2_048  # of input at once: at most 340 frames, 7 ms; a usual message is one slice
-REST: Final = 9  # times what a slice took: one connection gets at most a tenth of the event loop's time
-MAX_FRAGMENTS: Final = 10_000  # of one message; empty ones count for nothing in its size
+REST: Final = 9  # times the duration of a slice: one connection gets at most a tenth of the event loop's time
+MAX_FRAGMENTS: Final = 10_000  # of one message; empty ones do not add to its size
 
 _TOO_LARGE: Final = 1009
 
 
 class Connect(Protocol):
-    """Serves one connection until it ends; `over_tls`: whether it was encrypted from the client on.
+    """Serve one connection until it ends; `over_tls`: whether it was encrypted at the client.
 
-    `certified` are the names in the certificate that the client showed.
+    `certified` are the names in the client's certificate.
     """
 
     def __call__(self, websocket: WebSocket, *, over_tls: bool | None, certified: Sequence[str]) -> Awaitable[None]:
@@ -46,14 +46,14 @@ def _endpoint(connect: Connect, links: Links) -> Callable[[WebSocket], Awaitable
 
 
 def watched(kind: Any) -> Any:
-    """Return the web server's protocol for websockets, as our connections need it; None where there is none."""
+    """Return the web server's protocol for websockets, adapted to our connections; None if there is none."""
     return None if kind is None else type("WatchedWebSocket", (_Watched, kind), {})
 
 
 class _Watched(asyncio.Protocol):
-    """A wrapper of the protocol for websockets: it reports when its connection is gone, and logs no query and no header.
+    """A wrapper of the protocol for websockets: it reports the end of its connection, and logs no query and no header.
 
-    A handshake that was refused counts as complete: else the protocol logs each refusal as an error of ours.
+    A refused handshake counts as complete: else the protocol logs each refusal as an error of the server.
 
     Input is processed in slices with rests between them, and not while the client does not read: a frame of six bytes costs
     20 us, and a ping is answered in full, so that a connection could block the others, or fill the memory.
@@ -74,10 +74,10 @@ class _Watched(asyncio.Protocol):
         self._resting: asyncio.TimerHandle | None = None
         self.logger = _WithoutQuery(self.logger)
         self.conn.logger = self.logger
-        self.conn.debug = False  # at that level the library logs every header, passwords too
+        self.conn.debug = False  # at that level the library logs every header, with passwords
 
     def data_received(self, data: bytes) -> None:
-        """Take input; process it now, or after the rest."""
+        """Receive input; process it now, or after the pause."""
         self._unprocessed += data
         if self._resting is None:
             self._process()
@@ -92,11 +92,11 @@ class _Watched(asyncio.Protocol):
     async def receive(self) -> Any:
         """Return the next message for the application."""
         message = await super().receive()  # type: ignore[misc]  # the protocol behind has it
-        self._pause_or_resume()  # the protocol behind has resumed
+        self._pause_or_resume()  # the base class has resumed it
         return message
 
     def _process(self) -> None:
-        """Process a slice of the input, then rest."""
+        """Process a slice of the input, then pause."""
         if not self.writable.is_set():
             return
         part = bytes(self._unprocessed[:SLICE_BYTES])
@@ -112,14 +112,14 @@ class _Watched(asyncio.Protocol):
         self._pause_or_resume()
 
     def _pause_or_resume(self) -> None:
-        """Read on unless input waits, which the end of the connection would discard, or a message for the application."""
+        """Read unless input waits, which the end of the connection would discard, or a message for the application."""
         if self._unprocessed:
             self.transport.pause_reading()
         elif not self.read_paused:
             self.transport.resume_reading()
 
     def handle_cont(self, event: Any) -> None:
-        """Take a fragment of a message; end the connection if it has too many."""
+        """Receive a fragment of a message; close the connection if there are too many."""
         if len(self.frames) < MAX_FRAGMENTS:
             super().handle_cont(event)  # type: ignore[misc]  # the protocol behind has it
         elif not self.transport.is_closing():
@@ -133,18 +133,18 @@ class _Watched(asyncio.Protocol):
         await super().run_asgi()  # type: ignore[misc]  # the protocol behind has it
 
     async def send(self, message: MutableMapping[str, Any]) -> None:
-        """Send a message of the application's."""
+        """Send a message of the application."""
         await super().send(message)  # type: ignore[misc]  # the protocol behind has it
         if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
             self.handshake_complete = True
 
     def handle_close(self, event: Any) -> None:
-        """Close once both sides have closed: nothing more comes, and over TLS a client can't see that our side has ended."""
+        """Close once both sides have closed: over TLS a client can't detect that only our side has ended."""
         super().handle_close(event)  # type: ignore[misc]  # the protocol behind has it
         self.transport.close_now()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Note that the connection is gone."""
+        """Record that the connection is lost."""
         self._unprocessed.clear()
         if self._resting is not None:
             self._resting.cancel()
@@ -153,11 +153,11 @@ class _Watched(asyncio.Protocol):
 
 
 class _WithoutQuery(logging.LoggerAdapter[logging.Logger]):
-    """Logs paths without their query, which has tokens; and single connections, as of HTTP, at the level debug only."""
+    """Log paths without their query, which has tokens; and single connections, as for HTTP, at the level debug only."""
 
     @property
     def level(self) -> int:
-        """The level of the logger behind it."""
+        """The level of the wrapped logger."""
         return self.logger.level
 
     def log(self, level: int, msg: object, *args: object, **more: Any) -> None:

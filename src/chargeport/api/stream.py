@@ -1,7 +1,7 @@
-"""`GET /stream`: changes as server-sent events, from now on or from a position, for as long as the client listens.
+"""`GET /stream`: changes as server-sent events, from now on or from a position, while the client is connected.
 
-Each stream remembers its place in the feed and nothing else. The next events are made when the client has taken the last ones.
-A live value that ends while it listens, because its car fell silent, is sent between the changes, without a position.
+Each stream stores only its position in the feed. The next events are created when the client has received the last ones. The
+expiry of a live value, whose car no longer reports, is sent between the changes, without a position.
 """
 
 import asyncio
@@ -28,15 +28,15 @@ from chargeport.wire.errors import as_problem
 MAX_VEHICLES: Final = 1000  # named in one request
 VEHICLES: Final = "vehicles"
 BEGINNING: Final = "0"  # in place of an id
-PART_BYTES: Final = 65_536  # sent at a time: as much as waits in the server for a client that does not read
+PART_BYTES: Final = 65_536  # sent at a time: the most that waits in the server for a client that does not read
 
 _POSITION: Final = attrgetter("position")
 
 
 class StreamSelection(msgspec.Struct, frozen=True):
-    """What a client selected: None is all that it may see.
+    """The client's selection: None selects all that it may see.
 
-    `user_id` narrows it to a user's connections; `vehicle_list`: whether to send an event when the list of vehicles changes.
+    `user_id` restricts it to a user's connections; `vehicle_list`: whether to send an event when the list of vehicles changes.
     """
 
     vehicles: frozenset[str] | None
@@ -45,14 +45,14 @@ class StreamSelection(msgspec.Struct, frozen=True):
     vehicle_list: bool = False
 
     def has(self, vehicle_id: str, signal: Signal) -> bool:
-        """Return whether the client selected this signal of this car, be it reported or derived."""
+        """Return whether the client selected this signal of this car, whether reported or derived."""
         if self.vehicles is not None and vehicle_id not in self.vehicles:
             return False
         return self.signals is None or signal.code in self.signals
 
 
 async def stream_signals(request: Request) -> Response:
-    """Stream the changes that the client may see, one by one. Errors of the request are answered before the stream begins."""
+    """Stream the changes that the client may see. Errors of the request are answered before the stream begins."""
     grant = await request.grant()
     most, positions = request.context.tail.most_of_one, request.context.positions
     if request.context.tail.streams_of(grant.client_id) >= most:
@@ -71,12 +71,12 @@ async def stream_signals(request: Request) -> Response:
 
 
 class Stream:
-    """What one client is sent."""
+    """The stream of one client."""
 
     __slots__ = ("_base", "_clock", "_follower", "_most", "_newest", "_positions", "_selection", "_store", "_tail")
 
     def __init__(self, deps: AppContext, follower: Follower, selection: StreamSelection, base: str, newest: int) -> None:
-        """Prepare the stream. `newest` is how far the feed had come when the client asked."""
+        """Prepare the stream. `newest` is the newest position of the feed at the time of the request."""
         self._store = deps.store
         self._tail = deps.tail
         self._clock = deps.clock
@@ -88,7 +88,7 @@ class Stream:
         self._most = deps.tail.most_of_one
 
     async def parts(self, greeting: bytes) -> AsyncGenerator[bytes, None]:
-        """Yield what is sent, in parts; each is asked for when the client has room for it."""
+        """Yield the stream in parts; each is requested when the client can receive it."""
         follower = self._follower
         self._tail.join(follower)
         if self._tail.streams_of(follower.grant.client_id) > self._most:  # several were opened at the same time
@@ -102,7 +102,7 @@ class Stream:
                     follower.sent_at = self._clock.now()
                     yield part
                 if self._tail.has_more(follower):
-                    await asyncio.sleep(0)  # others have their turn
+                    await asyncio.sleep(0)  # lets other tasks run
                 elif follower.ended is None:
                     await follower.wait()
             yield events.end(follower.ended)
@@ -112,11 +112,11 @@ class Stream:
             self._tail.leave(follower)
 
     async def _events(self) -> bytes:
-        """Return the next events, if there are any; move the place on."""
+        """Return the next events, if there are any; advance the position."""
         follower = self._follower
         changes, reached = await self._tail.after(follower.position)
         notices = self._tail.notices(follower.noticed)
-        # A notice goes behind the changes that were read when it was made, and before all others.
+        # A notice comes after the changes that were read before it was created, and before all others.
         steps: Iterable[Change | Notice] = merge(changes, notices, key=_POSITION) if notices else changes
         parts: list[bytes] = []
         size = 0
@@ -134,11 +134,11 @@ class Stream:
         return b"".join(parts)
 
     async def _event(self, change: Change) -> bytes | None:
-        """Return the change as an event; None where the client did not select it or may not see it."""
+        """Return the change as an event; None if the client did not select it or may not see it."""
         permissions = await self._permissions(change.vehicle_id, change.signal)
         if permissions is None:
             return None
-        # What is sent again may be in memory still although the car was erased meanwhile; what is new was just read.
+        # A change that is sent again may still be in memory although the car was erased; new changes were just read.
         if change.position <= self._newest and not await self._tail.permits.is_there(change.vehicle_id):
             return None
         places = Permission.READ_CHARGE_LOCATIONS in permissions
@@ -147,7 +147,7 @@ class Stream:
         return events.identified(sealed) + signal_event(change, self._base, self._store.readings.freshness, places=places)
 
     async def _ending(self, notice: Notice) -> bytes | None:
-        """Return a notice as an event; None where the client has no use for it or may not see it."""
+        """Return a notice as an event; None if the client did not select it, may not see it, or connected after the expiry."""
         ending, self._follower.noticed = notice.ending, notice.number
         permissions = await self._permissions(ending.vehicle_id, ending.state.signal)
         if permissions is None or not await self._tail.permits.is_there(ending.vehicle_id):
@@ -157,14 +157,14 @@ class Stream:
         return ending_event(ending, self._base, places=Permission.READ_CHARGE_LOCATIONS in permissions)
 
     async def _permissions(self, vehicle_id: str, signal: Signal) -> frozenset[Permission] | None:
-        """Return what the client may see of the car; None if it did not select the signal or may not see it."""
+        """Return the client's permissions on the car; None if it did not select the signal or may not see it."""
         if not self._selection.has(vehicle_id, signal):
             return None
         permissions = await self._tail.permits.of(self._follower.grant, vehicle_id, self._selection.user_id)
         return permissions if signal.permission in permissions else None
 
     def _vehicle_list(self) -> bytes:
-        """Return the event of a changed list of vehicles, if the client asked for it and has not been sent it yet."""
+        """Return the event of a changed list of vehicles, if the client selected it and has not received it yet."""
         known, newest = self._follower.vehicle_lists, self._tail.vehicle_lists
         if known is None or known == newest:
             return b""
@@ -172,7 +172,7 @@ class Stream:
         return events.block(events.VEHICLES, "{}") if known else b""
 
     def _heartbeat(self) -> bytes:
-        """Return a heartbeat where it is due, with the position even if nothing happened; else nothing."""
+        """Return a heartbeat if it is due, with the position; else nothing."""
         if self._clock.now() - self._follower.sent_at < HEARTBEAT_MS:
             return b""
         sealed = self._positions.seal(self._follower.position, self._follower.grant.client_id)
@@ -185,7 +185,7 @@ def _too_many(most: int) -> Problem:
 
 
 def _named(request: Request, parameter: str) -> list[str] | None:
-    """Return what a parameter lists, repeated or with commas; None where it is not there."""
+    """Return the values of a parameter that is repeated or has commas; None if it is missing."""
     values = [value for name, value in request.query if name == parameter]
     return [name.strip() for value in values for name in value.split(",")] if values else None
 
@@ -217,9 +217,9 @@ def _signals(request: Request) -> frozenset[str] | None:
 
 
 async def _check(request: Request, grant: Grant, selection: StreamSelection) -> None:
-    """Refuse a stream of what the client may not see. Raises Problem (403, 404).
+    """Reject a stream of vehicles or signals that the client may not see. Raises Problem (403, 404).
 
-    A client that follows the list of vehicles learns of one that is gone from that list: there such a vehicle is left out.
+    For a client that follows the list of vehicles, vehicles that it may not see are left out without an error.
     """
     granted = [grant.permissions]
     if selection.vehicles is not None:
@@ -237,7 +237,7 @@ async def _check(request: Request, grant: Grant, selection: StreamSelection) -> 
 
 
 def _resumed_from(request: Request, newest: int, client_id: str) -> int | None:
-    """Return the position that the client has got to; None where it has none. Raises Problem (400)."""
+    """Return the position from which the client resumes; None if it sent none. Raises Problem (400)."""
     header = (request.header(b"last-event-id") or b"").decode("latin-1")
     text = header or dict(request.query).get("lastEventId")
     if not text:

@@ -1,11 +1,11 @@
 """The tail of the feed: one reader for all live streams of this process.
 
-    store ── changes after a position ──▶ Tail ── wakes those who want one of them ──▶ streams
+    store ── changes after a position ──▶ Tail ── wakes the streams that selected them ──▶ streams
 
-It waits for the doorbell, and looks by itself every second, for another process does not ring here. The newest changes stay in
-memory, within bounds, so that a thousand streams read the store once. Who is further behind reads the store itself, in small
-portions. Beside the feed go *notices* of live values whose time has run out: nothing is stored then, so they have no position
-of their own, and are sent to those who listen at that moment.
+It waits for the doorbell, and also reads every second, because another process may not ring. The newest changes stay in memory,
+within limits, so that a thousand streams read the store once. A stream that is further behind reads the store itself, in small
+portions. In addition to the feed there are *notices* of expired live values: nothing is stored at an expiry, so notices have no
+position of their own, and are sent to the streams that are open at that moment.
 """
 
 import asyncio
@@ -31,13 +31,13 @@ from chargeport.store.effective_feed import EffectiveFeed
 from chargeport.store.protocols import Store
 from chargeport.store.records import Change, Page
 
-POLL_S: Final = 1.0  # how late the changes that another process wrote may be noticed
-PORTION: Final = 200  # changes read at a time: about a millisecond, in which nobody else is served
+POLL_S: Final = 1.0  # the longest delay of changes that another process wrote
+PORTION: Final = 200  # changes read at a time: about a millisecond, in which no other task runs
 MAX_CHANGES: Final = 10_000  # in memory: some seconds of a busy server, or the time of a restart
 MAX_TEXT: Final = 32 * 1024 * 1024  # characters of the texts and documents among them
-SHARE: Final = 2  # an application has one in so many of the server's connections for its streams, at most
-MAX_NOTICES: Final = 10_000  # in memory; whoever is further behind goes by `staleAt`
-LOOK_MS: Final = 1_000  # how often tokens are looked at again
+SHARE: Final = 2  # the divisor of the server's connections that one application may use for its streams
+MAX_NOTICES: Final = 10_000  # in memory; clients that are further behind can use `staleAt`
+LOOK_MS: Final = 1_000  # between two checks of tokens
 HEARTBEAT_MS: Final = 15_000  # well below the 30 s to 60 s after which proxies close a silent connection
 
 _STOPPING: Final = Problem(UNAVAILABLE, "The server is stopping: connect again with the id of the last event.")
@@ -47,7 +47,7 @@ _log = logging.getLogger("chargeport.api")
 
 
 class Notice(msgspec.Struct, frozen=True):
-    """An ending, numbered in the order in which they are noticed. It belongs behind the change at `position` of the feed."""
+    """An expiry with its number, in the order of detection. It comes after the change at `position` of the feed."""
 
     number: int
     position: int
@@ -55,7 +55,7 @@ class Notice(msgspec.Struct, frozen=True):
 
 
 class Tail:
-    """The newest changes, and the streams that wait for more. Works only while there are streams."""
+    """The newest changes, and the streams that wait for more. It reads the feed only while there are streams."""
 
     def __init__(
         self,
@@ -68,11 +68,11 @@ class Tail:
     ) -> None:
         self.permits = Permits(access, store)
         self.position = 0
-        """How far it has read the feed."""
+        """The position up to which the feed was read."""
         self.noticed = 0
         """The number of the newest notice."""
         self.vehicle_lists = 1
-        """Counts the lists of vehicles that there have been while somebody followed them."""
+        """The number of the present list of vehicles; it increases with each change while a stream follows the list."""
         self._vehicles: int | None = None
         self._store = store
         self._feed = EffectiveFeed(store)
@@ -87,15 +87,15 @@ class Tail:
         self._by_application: Counter[str] = Counter()
         self._endings = ExpiryWatch(store, clock, lambda car: None in self._followers or car in self._followers)
         self._notices: deque[Notice] = deque(maxlen=MAX_NOTICES)
-        self._behind = asyncio.Lock()  # one portion a turn of the loop, however many streams have to catch up
+        self._behind = asyncio.Lock()  # one portion per turn of the loop, for all streams that are behind
         self._task: asyncio.Task[None] | None = None
         self._stopped = False
         self._looked_at = 0
         self.most_of_one = most_of_one
-        """How many streams one application may hold open."""
+        """The number of streams that one application may have open."""
 
     def join(self, follower: Follower) -> None:
-        """Wake this stream from now on."""
+        """Add a stream, which is woken from now on."""
         self._everyone.add(follower)
         self._by_application[follower.grant.client_id] += 1
         follower.noticed, follower.joined_at = self.noticed, self._clock.now()
@@ -109,7 +109,7 @@ class Tail:
             self._task = asyncio.create_task(self._run(), name="tail of the feed")
 
     def leave(self, follower: Follower) -> None:
-        """Forget this stream."""
+        """Remove a stream."""
         self._everyone.discard(follower)
         client_id = follower.grant.client_id
         self._by_application[client_id] -= 1
@@ -122,15 +122,15 @@ class Tail:
                 self._followers.pop(vehicle_id, None)
 
     def share(self, connections: int) -> None:
-        """Leave half of the server's connections to others, whatever the setting is."""
+        """Limit the streams of an application to half of the server's connections, whatever the setting is."""
         self.most_of_one = min(self.most_of_one, max(1, connections // SHARE))
 
     def streams_of(self, client_id: str) -> int:
-        """Return how many streams an application has open."""
+        """Return the number of open streams of an application."""
         return self._by_application[client_id]
 
     async def after(self, position: int) -> tuple[list[Change], int]:
-        """Return some changes that follow a position, in order, and up to where these are all there are. Raises StoreError."""
+        """Return some changes after a position, in order, and the position up to which they are complete. Raises StoreError."""
         if position >= self._floor:
             start = bisect_right(self._changes, position, key=_POSITION)
             found, known = self._changes[start : start + PORTION], self.position
@@ -147,18 +147,18 @@ class Tail:
         return found, max(known, position, *(change.position for change in found[-1:]))
 
     def notices(self, after: int) -> list[Notice]:
-        """Return the notices behind this number, in order."""
+        """Return the notices after this number, in order."""
         if after >= self.noticed:
             return []
         return list(islice(self._notices, max(0, after + 1 - self._notices[0].number), None))
 
     def has_more(self, follower: Follower) -> bool:
-        """Return whether there is anything that this stream has not looked at."""
+        """Return whether there is anything that this stream has not processed."""
         lists = follower.vehicle_lists
         return follower.position < self.position or follower.noticed < self.noticed or lists not in (None, self.vehicle_lists)
 
     def stop(self) -> None:
-        """End all streams, politely: the server is about to go."""
+        """End all streams with a last event: the server is stopping."""
         self._stopped = True
         for follower in self._everyone:
             follower.end(_STOPPING)
@@ -170,7 +170,7 @@ class Tail:
             await tasks.end(self._task)
 
     async def _run(self) -> None:
-        """Read and wake, as long as there is somebody to wake. A store that fails now may not fail in a second."""
+        """Read the feed and wake streams while there are any. Errors of the store are logged, and the read is repeated."""
         started = False
         while self._everyone:
             is_behind = False
@@ -180,18 +180,18 @@ class Tail:
                     started = True
                 await self._look_after()
                 await self._notice()
-                await self._read()  # last: a write from here on ends the wait
+                await self._read()  # last: a later write ends the wait
                 is_behind = self._endings.is_behind
             except StoreError as error:
                 _log.warning("streams wait: %s", error)
-            except Exception:  # noqa: BLE001  (whatever it was: without the tail all streams would fall silent)
+            except Exception:  # noqa: BLE001  (any error: without the tail no stream would be served)
                 _log.exception("the feed can't be followed; it is tried again")
             await (asyncio.sleep(0) if is_behind else self._doorbell.wait(POLL_S))
             self.permits.forget()
         self._endings.stop()
 
     async def _start(self) -> None:
-        """Skip what is too old for the memory; a stream that needs it reads the store."""
+        """Skip the changes that exceed the limit of memory; a stream that needs them reads the store."""
         oldest = await self._store.readings.position() - MAX_CHANGES
         if oldest > self.position:
             self._changes, self._text = [], 0
@@ -199,7 +199,7 @@ class Tail:
             self._wake(self._everyone, before, self.noticed)
 
     async def _read(self) -> None:
-        """Take in what is new."""
+        """Read the new changes."""
         while True:
             changes = await self._store.readings.changes(self.position, PORTION)
             if changes:
@@ -209,7 +209,7 @@ class Tail:
             await asyncio.sleep(0)
 
     def _take(self, changes: list[Change], events: list[Change]) -> None:
-        """Keep those of the changes that are events, and wake those that may need them."""
+        """Add those of the changes that are events, and wake the streams that may need them."""
         before, self.position = self.position, changes[-1].position
         self._changes += events
         self._text += sum(map(_text, events))
@@ -219,12 +219,12 @@ class Tail:
             self._wake(self._followers.get(vehicle_id, ()), before, self.noticed)
 
     async def _notice(self) -> None:
-        """Tell those who follow a car whose values' time has run out."""
+        """Add notices of expired values, and wake the streams of their cars."""
         try:
             endings = await self._endings.look()
         except StoreError:
             raise
-        except Exception:  # noqa: BLE001  (whatever it was: the feed continues)
+        except Exception:  # noqa: BLE001  (any error: the feed continues)
             _log.exception("ends of live values can't be sent; the next attempt follows")
             return
         before = self.noticed
@@ -235,7 +235,7 @@ class Tail:
             self._wake(self._followers.get(vehicle_id, ()), self.position, before)
 
     def _trim(self) -> None:
-        """Let go of the oldest, down to the bounds."""
+        """Remove the oldest changes, down to the limits."""
         surplus = max(0, len(self._changes) - MAX_CHANGES)
         self._text -= sum(map(_text, self._changes[:surplus]))
         while self._text > MAX_TEXT:
@@ -250,7 +250,7 @@ class Tail:
             follower.wake(seen, noticed)
 
     async def _look_after(self) -> None:
-        """End streams whose token is good no more, and wake those whose client has got nothing for long."""
+        """End streams whose token is no longer valid, and wake those that are due for a heartbeat."""
         now = self._clock.now()
         if 0 <= now - self._looked_at < LOOK_MS:
             return
@@ -265,13 +265,13 @@ class Tail:
         await self._look_at_vehicles()
 
     async def _look_at_vehicles(self) -> None:
-        """Wake those who follow the list of vehicles, where there are more or fewer than before."""
+        """Wake the streams that follow the list of vehicles, if the number of vehicles has changed."""
         following = [follower for follower in self._everyone if follower.vehicle_lists is not None]
         if not following:
             self._vehicles = None
             return
         _, count = await self._store.vehicles.vehicles(Page(1, 1))
-        if self._vehicles != count:  # also where nobody followed for a moment: what happened meanwhile is not known
+        if self._vehicles != count:  # also after a time without followers, in which changes were not counted
             self.vehicle_lists += 1
         self._vehicles = count
         for follower in following:
@@ -280,5 +280,5 @@ class Tail:
 
 
 def _text(change: Change) -> int:
-    """Return how many characters the change keeps in memory."""
+    """Return the number of characters of the change in memory."""
     return len(change.value) if isinstance(change.value, str) else 0

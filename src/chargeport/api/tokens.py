@@ -1,6 +1,6 @@
-"""`POST /oauth2/token` and `/oauth/token`: a client's credentials in (as JSON, as a form or by HTTP Basic), a token out.
+"""`POST /oauth2/token` and `/oauth/token`: exchange a client's credentials (JSON, form or HTTP Basic) for a token.
 
-With a code or a refresh token, too, which a person's consent led to.
+A code or a refresh token, after a person's consent, may be sent as well.
 """
 
 import base64
@@ -43,13 +43,13 @@ class _RefusedError(Exception):
 
 
 async def issue_token(request: Request) -> Response:
-    """Exchange a client id and its secret, and maybe a code, for a token that is good for an hour."""
+    """Exchange a client id and its secret, and possibly a code, for a token that is valid for an hour."""
     try:
         parameters = _parameters(await read_body(request, MAX_BYTES), request.header(b"content-type") or b"")
         client_id, client_secret = _credentials(request, parameters)
     except _RefusedError as refused:
         return _refusal(request, refused)
-    except Problem as problem:  # with the body itself
+    except Problem as problem:  # of the body itself
         return _refusal(request, _RefusedError(problem.kind, "invalid_request", problem.detail, problem.retry_after_s))
     proof = partial(_application, request.context, client_id, client_secret)
     try:
@@ -66,7 +66,7 @@ async def issue_token(request: Request) -> Response:
 
 
 async def _application(context: AppContext, client_id: str, client_secret: str) -> Application:
-    """Return the application whose credentials these are. Raises Problem (401)."""
+    """Return the application with these credentials. Raises Problem (401)."""
     application = await context.access.sign_in(client_id, client_secret)
     if application is None:
         raise Problem(UNAUTHORIZED, "The client id or its secret is wrong, or the application was revoked.")
@@ -99,7 +99,7 @@ def _refusal(request: Request, refused: _RefusedError) -> Response:
 
 
 def _credentials(request: Request, parameters: dict[str, str]) -> tuple[str, str]:
-    """Return client id and secret, from Basic or from the body, of a request that has what its grant needs."""
+    """Return client id and secret, from Basic or from the body; check that the parameters of the grant are present."""
     grant_type = parameters.get("grant_type")
     if grant_type is None:
         raise _RefusedError(MALFORMED, "invalid_request", f"grant_type is missing: send {GRANT_TYPE}.")

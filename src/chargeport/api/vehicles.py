@@ -1,4 +1,4 @@
-"""The vehicles that a token may see: the list, one of them, the state of each of its signals; and all, in portions."""
+"""The vehicles that a token may see: the list, one vehicle, the state of each of its signals; and all, in portions."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -25,9 +25,9 @@ DEFAULT_SIZE: Final = 50
 MAX_SIZE: Final = 1000
 
 PORTION: Final = 100
-AT_ONCE: Final = 20  # before others have their turn: the signals of so many take some milliseconds
+AT_ONCE: Final = 20  # vehicles before other tasks run: their signals take some milliseconds
 Visible = tuple[Vehicle, frozenset[Permission]]
-"""A vehicle, and what the caller may do with it."""
+"""A vehicle, and the caller's permissions on it."""
 
 
 async def list_vehicles(request: Request) -> Response:
@@ -65,13 +65,13 @@ async def read_coverage(request: Request) -> Response:
 
 
 async def permissions(request: Request) -> frozenset[Permission]:
-    """Return what the caller may do with the vehicle of the path."""
+    """Return the caller's permissions on the vehicle of the path."""
     grant = await request.grant()
     return await request.context.access.permissions(grant, request.path("vehicle_id"), request.user_id)
 
 
 def coverage(found: VehicleSeries, allowed: frozenset[Permission], ranks: Ranks, now: int) -> dict[str, Any]:
-    """Return what is known of each signal of a car to a reader with these permissions, and what each source reports."""
+    """Return the state of each signal of a car for a reader with these permissions, and the state by each source."""
     data = [_covered(signal, found, allowed, ranks, now) for signal in CATALOGUE]
     return {"data": data, "meta": {"totalCount": len(data)}}
 
@@ -95,7 +95,7 @@ def _covered(signal: Signal, found: VehicleSeries, allowed: frozenset[Permission
 
 
 def _series(state: State, why: Why | None, allowed: frozenset[Permission], now: int) -> dict[str, Any]:
-    """Return what one source reports, and whether that is the effective value."""
+    """Return the state by one source, and whether it is the effective one."""
     entry: dict[str, Any] = _provenance(state, now)
     if has_value(state) and state.value is not None:
         entry["body"] = msgspec.Raw(body_text(state.signal, state.value, allowed).encode())
@@ -106,7 +106,7 @@ def _series(state: State, why: Why | None, allowed: frozenset[Permission], now: 
 
 
 def _provenance(state: State, now: int) -> dict[str, Any]:
-    """Return when the last value was observed, its age in seconds and its source; no source for a fact of the server's own."""
+    """Return when the last value was observed, its age in seconds and its source; a fact of the server has no source."""
     if state.source is None and state.absence_source is None:
         return {"source": None}
     source = shown(state.source or state.absence_source, state.rule)
@@ -117,9 +117,9 @@ def _provenance(state: State, now: int) -> dict[str, Any]:
 
 
 async def visible_vehicles(request: Request, after: str = "", at_once: int = AT_ONCE) -> AsyncGenerator[list[Visible], None]:
-    """Give the vehicles behind an id, by id, so many at a time or fewer; with `sc-user-id` those of that user.
+    """Yield the vehicles after an id, by id, at most `at_once` at a time; with `sc-user-id` those of that user.
 
-    Others have their turn meanwhile. Raises Problem (401).
+    Other tasks run in between. Raises Problem (401).
     """
     grant, user_id, store = await request.grant(), request.user_id, request.context.store
     of_user = None if user_id is None else user_uuid_of(user_id)

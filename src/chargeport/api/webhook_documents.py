@@ -1,4 +1,4 @@
-"""What the routes of webhooks and subscriptions take and answer, as types: the OpenAPI document has their schemas.
+"""The bodies and answers of the routes of webhooks and subscriptions, as types: the OpenAPI document has their schemas.
 
 The answers are written as mappings; a test checks each of them against these types.
 """
@@ -24,14 +24,14 @@ Codes = Annotated[list[Code], Meta(min_length=1)]
 
 
 class NewWebhook(Attributes, frozen=True, kw_only=True):
-    """A webhook as an application sets it. `triggers` and `data` are codes of signals."""
+    """The settings of a webhook. `triggers` and `data` are codes of signals."""
 
     name: Name
     callback_uri: Receiver
     error_callback_uri: Receiver | None = None
     triggers: Annotated[Codes, Meta(description="The signals whose changes are sent.")]
-    data: Annotated[Codes, Meta(description="The signals that an event shows.")]
-    auto_subscribe: Annotated[bool, Meta(description="Whether it reports on every vehicle, those to come, too.")] = False
+    data: Annotated[Codes, Meta(description="The signals in an event.")]
+    auto_subscribe: Annotated[bool, Meta(description="Whether it reports on every vehicle, also on later ones.")] = False
     is_enabled: bool = True
 
 
@@ -43,14 +43,14 @@ WebhookChange: Final = msgspec.defstruct(
     "WebhookChange",
     map(_optional, msgspec.structs.fields(NewWebhook)),
     bases=(Attributes,),
-    namespace={"__doc__": "The members of a webhook that are to change; those that are left out stay."},
+    namespace={"__doc__": "The members of a webhook to change; the others are not changed."},
     frozen=True,
     kw_only=True,
 )
 
 
 class WebhookAttributes(Document):
-    """A webhook as it was set, and how it is."""
+    """The settings and the state of a webhook."""
 
     name: Name
     callback_uri: str
@@ -61,12 +61,12 @@ class WebhookAttributes(Document):
     is_enabled: bool
     is_verified: bool
     verified_at: Instant | None
-    failing_since: Annotated[Instant | None, Meta(description="Since when no delivery succeeds.")]
+    failing_since: Annotated[Instant | None, Meta(description="Since when no delivery has succeeded.")]
     reason: Annotated[str | None, Meta(description="Why the server disabled it.")]
 
 
 class ResourceTimes(Document):
-    """Since when a resource is so."""
+    """When a resource was created and last changed."""
 
     created_at: Instant
     updated_at: Instant
@@ -97,15 +97,15 @@ class WebhookList(Document):
 
 
 class Verification(Document):
-    """What came of a VERIFY."""
+    """The outcome of a VERIFY."""
 
     is_verified: bool
-    status: Annotated[int | UnsetType, Meta(description="What the receiver answered.")] = UNSET
+    status: Annotated[int | UnsetType, Meta(description="The status of the receiver's answer.")] = UNSET
     error: str | UnsetType = UNSET
 
 
 class VerificationMeta(Document):
-    """What came of a VERIFY, beside the webhook."""
+    """The outcome of a VERIFY, in addition to the webhook."""
 
     verification: Verification
 
@@ -125,11 +125,11 @@ class DeliveryAttempt(Document):
     duration_in_milliseconds: Annotated[int, Meta(ge=0)]
     status: int | UnsetType = UNSET
     error: str | UnsetType = UNSET
-    response: Annotated[str | UnsetType, Meta(description="The begin of what the receiver answered.")] = UNSET
+    response: Annotated[str | UnsetType, Meta(description="The start of the receiver's answer.")] = UNSET
 
 
 class DeliveryAttributes(Document):
-    """How the delivery of an event is."""
+    """The state of the delivery of an event."""
 
     event_type: str
     state: EventState
@@ -138,7 +138,7 @@ class DeliveryAttributes(Document):
 
 
 class CreationTime(Document):
-    """When it was made."""
+    """When it was created."""
 
     created_at: Instant
 
@@ -161,7 +161,7 @@ class DeliveryList(Document):
 
 
 class Note(Document):
-    """What was done, in a sentence; `totalCount` where it was done to several."""
+    """A description of what was done; `totalCount` is the number of affected objects."""
 
     message: str
     total_count: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
@@ -174,7 +174,7 @@ class Redelivery(Document):
 
 
 class ManagementTokenAttributes(Document):
-    """The new token, and until when the one before is valid."""
+    """The new token, and until when the previous one is valid."""
 
     management_token: str
     previous_valid_until: Instant
@@ -188,13 +188,13 @@ class ManagementToken(Document):
 
 
 class RenewedManagementToken(Document):
-    """The token that webhooks are signed with from now on."""
+    """The token with which webhooks are signed from now on."""
 
     data: ManagementToken
 
 
 class SubscriptionAttributes(Document):
-    """Which webhook reports on which vehicle of whom."""
+    """The webhook, the vehicle and the user of a subscription."""
 
     webhook_id: str
     vehicle_id: str
@@ -202,13 +202,13 @@ class SubscriptionAttributes(Document):
 
 
 class RelatedResource(Document):
-    """A resource that a subscription joins."""
+    """A resource of a subscription."""
 
     data: Linkage
 
 
 class SubscriptionRelations(Document):
-    """What a subscription joins."""
+    """The resources of a subscription."""
 
     webhook: RelatedResource
     vehicle: RelatedResource
@@ -245,4 +245,4 @@ ANSWERS: Final = (
     WebhookDocument, WebhookList, VerifiedWebhook, DeliveryList, Redelivery, RenewedManagementToken, SubscriptionDocument,
     SubscriptionList,
 )  # fmt: skip
-"""The types that routes name as their answers."""
+"""The types of answers, to which routes refer by name."""

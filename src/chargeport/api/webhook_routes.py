@@ -1,4 +1,4 @@
-"""The routes of webhooks and subscriptions: a part of the table."""
+"""The routes of webhooks and subscriptions: part of the table in `api.routes`."""
 
 from typing import Final
 
@@ -18,7 +18,7 @@ WEBHOOK_ROUTES: Final = (
         method="GET", path="/webhooks", name="listWebhooks", tag="Webhooks", v3=True, handler=webhooks.list_webhooks,
         summary="List the application's webhooks", answer="WebhookList",
         parameters=(
-            Parameter("filter[name]", "Only those of this name.", "Home"),
+            Parameter("filter[name]", "Only those with this name.", "Home"),
             Parameter("filter[callbackUri]", "Only those with this receiver.", "https://example.org/hook"),
             Parameter("filter[isEnabled]", "Only those that are enabled, or are not: true or false.", "true"),
             Parameter("filter[autoSubscribe]", "Only those that are subscribed to every vehicle, or are not.", "true"),
@@ -28,10 +28,10 @@ WEBHOOK_ROUTES: Final = (
     ),
     Route(
         method="POST", path="/webhooks", name="createWebhook", tag="Webhooks", v3=True, handler=webhooks.create_webhook,
-        summary="Make a webhook", answer="WebhookDocument", body="NewWebhook", status=201,
+        summary="Create a webhook", answer="WebhookDocument", body="NewWebhook", status=201,
         detail='The body is {"data": {"attributes": {"name", "callbackUri", "errorCallbackUri", "triggers", "data",'
         ' "autoSubscribe", "isEnabled"}}}: `triggers` and `data` are codes of signals. Its receiver is sent a VERIFY, and'
-        " nothing else before that is answered.",
+        " no event before it has answered that.",
         errors=(MALFORMED, ACCESS_DENIED, CONFLICT),
     ),
     Route(
@@ -46,7 +46,7 @@ WEBHOOK_ROUTES: Final = (
     ),
     Route(
         method="DELETE", path="/webhooks/{webhook_id}", name="deleteWebhook", tag="Webhooks", v3=True,
-        handler=webhooks.delete_webhook, summary="Remove a webhook", status=204,
+        handler=webhooks.delete_webhook, summary="Delete a webhook", status=204,
         errors=(ACCESS_DENIED, WEBHOOK_NOT_FOUND),
     ),
     Route(
@@ -65,20 +65,20 @@ WEBHOOK_ROUTES: Final = (
     ),
     Route(
         method="POST", path="/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver", name="redeliver", tag="Webhooks",
-        v3=True, handler=webhooks.redeliver, summary="Send an event once more", answer="Redelivery", status=202,
+        v3=True, handler=webhooks.redeliver, summary="Send an event again", answer="Redelivery", status=202,
         errors=(ACCESS_DENIED, WEBHOOK_NOT_FOUND),
     ),
     Route(
         method="POST", path="/webhooks/{webhook_id}/redeliver", name="redeliverGivenUp", tag="Webhooks", v3=True,
-        handler=webhooks.redeliver_given_up, summary="Send the events that were given up once more", answer="Redelivery",
-        body="Span", status=202, detail='{"data": {"attributes": {"from", "to"}}}: those made between these instants.',
+        handler=webhooks.redeliver_given_up, summary="Send the dead events again", answer="Redelivery",
+        body="Span", status=202, detail='{"data": {"attributes": {"from", "to"}}}: those created between these instants.',
         errors=(MALFORMED, ACCESS_DENIED, WEBHOOK_NOT_FOUND),
     ),
     Route(
         method="POST", path="/management-token", name="rotateManagementToken", tag="Webhooks", v3=True,
-        handler=webhooks.rotate_key, summary="Renew the token that webhooks are signed with", answer="RenewedManagementToken",
-        body="Overlap", status=201, detail='The body is {"data": {"attributes": {"overlapInSeconds"}}}: the one before stays'
-        " valid for so long, by default a day. Who refuses a signature with 401 or 403 is sent the other one at once.",
+        handler=webhooks.rotate_key, summary="Replace the token that signs webhooks", answer="RenewedManagementToken",
+        body="Overlap", status=201, detail='The body is {"data": {"attributes": {"overlapInSeconds"}}}: the previous one stays'
+        " valid for this time, by default a day. If a receiver answers 401 or 403, the other signature is sent immediately.",
         errors=(MALFORMED, ACCESS_DENIED),
     ),
     Route(
@@ -107,7 +107,7 @@ WEBHOOK_ROUTES: Final = (
     ),
     Route(
         method="DELETE", path="/subscriptions/{subscription_id}", name="deleteSubscription", tag="Webhooks", v3=True,
-        handler=webhooks.delete_subscription, summary="End a subscription", status=204,
+        handler=webhooks.delete_subscription, summary="Delete a subscription", status=204,
         errors=(ACCESS_DENIED, SUBSCRIPTION_NOT_FOUND),
     ),
 )  # fmt: skip

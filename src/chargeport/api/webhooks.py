@@ -1,4 +1,4 @@
-"""Webhooks and subscriptions over the API: what Smartcar's management API has, and what its dashboard does beside it."""
+"""Webhooks and subscriptions over the API: the functions of Smartcar's management API and of its dashboard."""
 
 import uuid
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ from chargeport.wire.envelope import iso
 MAX_BYTES: Final = 65_536
 MAX_WEBHOOKS: Final = 100  # of an application
 STATES: Final = ("pending", "delivered", "dead")
-OVERLAP_S: Final = 86_400  # for which the management token before stays valid
+OVERLAP_S: Final = 86_400  # for which the previous management token stays valid
 MAX_OVERLAP_S: Final = 30 * 86_400
 _FILTERS: Final = {
     "filter[webhookId]": "webhook", "filter[webhook.id]": "webhook", "filter[webhook_id]": "webhook",
@@ -43,20 +43,20 @@ _Instant = Annotated[str, Meta(pattern=instants.INSTANT_PATTERN)] | _Millisecond
 
 
 class Span(Attributes, frozen=True):
-    """Between which instants."""
+    """A range of time."""
 
     from_: _Instant = msgspec.field(default=None, name="from")
     to: _Instant = None
 
 
 class Overlap(Attributes, frozen=True):
-    """For how long the token before stays valid."""
+    """For how long the previous token stays valid."""
 
     overlap_in_seconds: Annotated[float, Meta(ge=0, le=MAX_OVERLAP_S)] = OVERLAP_S
 
 
 class NewSubscription(Attributes, frozen=True):
-    """Which webhook is to be subscribed to which vehicle, of whom."""
+    """The webhook to subscribe, the vehicle, and its user."""
 
     webhook_id: _Id
     vehicle_id: _Id
@@ -73,7 +73,7 @@ async def list_webhooks(request: Request) -> Response:
 
 
 async def create_webhook(request: Request) -> Response:
-    """Make a webhook; its receiver is asked to answer a VERIFY before anything else is sent."""
+    """Create a webhook; its receiver has to answer a VERIFY before any event is sent."""
     grant, now = await request.client(), request.context.clock.now()
     fields = await _fields(request, {})
     if len(await request.context.store.webhooks.webhooks(grant.client_id)) >= MAX_WEBHOOKS:
@@ -90,7 +90,7 @@ async def read_webhook(request: Request) -> Response:
 
 
 async def update_webhook(request: Request) -> Response:
-    """Change what is named of a webhook; another receiver is asked to answer a VERIFY first."""
+    """Change the given members of a webhook; a new receiver has to answer a VERIFY first."""
     webhook = await _owned(request)
     fields = await _fields(request, msgspec.to_builtins(webhook.fields))
     is_elsewhere = (fields.callback_uri, fields.error_callback_uri) != (
@@ -117,7 +117,7 @@ async def update_webhook(request: Request) -> Response:
 
 
 async def delete_webhook(request: Request) -> Response:
-    """Remove a webhook with its subscriptions and events."""
+    """Delete a webhook with its subscriptions and events."""
     webhook = await _owned(request)
     await request.context.store.webhooks.remove_webhook(webhook.id)
     return answer(204, b"", request.request_id)
@@ -139,7 +139,7 @@ async def list_deliveries(request: Request) -> Response:
 
 
 async def deliveries_of(request: Request, webhook: Webhook, path: str) -> Response:
-    """Return a page of the events of a webhook that was found already."""
+    """Return a page of the events of a webhook."""
     page = paging.requested_page(request.query, default_size=25)
     state = dict(request.query).get("filter[state]")
     if state is not None and state not in STATES:
@@ -156,7 +156,7 @@ async def redeliver(request: Request) -> Response:
 
 
 async def sent_again(request: Request, webhook: Webhook) -> Response:
-    """Send an event again of a webhook that was found already."""
+    """Send an event of a webhook again."""
     event_id, now = request.path("delivery_id"), request.context.clock.now()
     again = await request.context.store.webhooks.redeliver(webhook.id, [event_id], 0, NEVER, now)
     if not again:
@@ -166,7 +166,7 @@ async def sent_again(request: Request, webhook: Webhook) -> Response:
 
 
 async def redeliver_given_up(request: Request) -> Response:
-    """Send the events once more that were given up, of all times or of those made between two instants."""
+    """Send the dead events again: all, or those created between two instants."""
     webhook, now = await _owned(request), request.context.clock.now()
     given = await attributes(request, Span, MAX_BYTES)
     times = (("from", given.from_), ("to", given.to))
@@ -178,7 +178,7 @@ async def redeliver_given_up(request: Request) -> Response:
 
 
 async def rotate_key(request: Request) -> Response:
-    """Give the application a new management token; webhooks may be checked with the one before for a while."""
+    """Replace the application's management token; the previous one stays valid for webhooks for a while."""
     grant = await request.client()
     overlap_s = (await attributes(request, Overlap, MAX_BYTES)).overlap_in_seconds
     renewed = await request.context.access.rotate_management_token(grant.client_id, overlap_s)
@@ -206,7 +206,7 @@ async def list_subscriptions(request: Request) -> Response:
 
 
 async def create_subscription(request: Request) -> Response:
-    """Subscribe a webhook to a vehicle: 202, or 409 where it is subscribed already."""
+    """Subscribe a webhook to a vehicle; answer 202, or 409 if it is subscribed already."""
     grant = await request.client()
     members = await attributes(request, NewSubscription, MAX_BYTES)
     webhook = await request.context.store.webhooks.webhook(members.webhook_id, grant.client_id)
@@ -233,7 +233,7 @@ async def read_subscription(request: Request) -> Response:
 
 
 async def delete_subscription(request: Request) -> Response:
-    """End a subscription."""
+    """Delete a subscription."""
     found = await _owned_subscription(request)
     await request.context.store.webhooks.unsubscribe(found.id, request.context.clock.now())
     return answer(204, b"", request.request_id)
@@ -330,7 +330,7 @@ def _fits(webhook: Webhook, request: Request) -> bool:
 
 
 async def _fields(request: Request, known: dict[str, Any]) -> WebhookFields:
-    """Return the fields of a webhook: those known, with those that the body names. Raises Problem."""
+    """Return the fields of a webhook: the present ones, replaced by those in the body. Raises Problem."""
     given = await attributes(request, dict[str, Any], MAX_BYTES)
     names = {field.encode_name for field in msgspec.structs.fields(WebhookFields)}
     members = known | {name: member for name, member in given.items() if name in names}

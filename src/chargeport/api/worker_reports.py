@@ -1,7 +1,7 @@
 """Reports of the workers of one server to each other: their state and counts, each in a file, once a second.
 
-Whoever is asked for `/metrics` or `/readyz` answers for all. A worker that replaces one that died continues with its
-counts, but for those of its last second.
+Every worker answers `/metrics` and `/readyz` for all. A worker that replaces one that has ended continues with its counts,
+except for those of its last second.
 """
 
 import asyncio
@@ -23,9 +23,9 @@ GONE: Final = "gone"
 
 
 class Tally(msgspec.Struct):
-    """What a worker has counted: answers by route and status, wrong credentials and attempts of webhooks by sort.
+    """The counts of a worker: answers by route and status, wrong credentials by type and attempts of webhooks by outcome.
 
-    `waiting` are the jobs that derivation has not done now.
+    `waiting` is the number of jobs that derivation has not done yet.
     """
 
     answered: Counter[tuple[str, int]] = msgspec.field(default_factory=Counter)
@@ -40,7 +40,7 @@ class Tally(msgspec.Struct):
 
 
 class Report(msgspec.Struct):
-    """How a worker was at an instant of the machine's performance counter, and its tally since the server's start."""
+    """The state of a worker at an instant of the machine's performance counter, and its counts since the server's start."""
 
     pid: int
     at_s: float
@@ -51,12 +51,12 @@ class Report(msgspec.Struct):
     waiting: int = 0
 
     def is_gone(self, now_s: float) -> bool:
-        """Return whether the worker has ended, or has not reported for long."""
+        """Return whether the worker has ended, or has not reported for more than GONE_S."""
         return now_s - self.at_s > GONE_S or not _lives(self.pid)
 
     @property
     def tally(self) -> Tally:
-        """Return what it has counted."""
+        """Return its counts."""
         answered = Counter({(route, status): count for route, status, count in self.answered})
         return Tally(answered, Counter(self.wrong), Counter(self.attempts), self.waiting)
 
@@ -65,7 +65,7 @@ _decoder: Final = msgspec.json.Decoder(Report)
 
 
 class WorkerReports:
-    """The reports of a server's workers, as one of them writes and reads them."""
+    """The reports of a server's workers, written and read by one of them."""
 
     def __init__(self, folder: Path, number: int, count: int, now_s: Callable[[], float] = perf_counter) -> None:
         self.number = number
@@ -76,7 +76,7 @@ class WorkerReports:
         self._before = Tally() if before is None else msgspec.structs.replace(before.tally, waiting=0)
 
     def write(self, tally: Tally, status: str) -> None:
-        """Tell the others."""
+        """Write the report of this worker."""
         total = self._before + tally
         answered = [(route, code, count) for (route, code), count in total.answered.items()]
         counts = (dict(total.wrong), dict(total.attempts), total.waiting)
@@ -86,18 +86,18 @@ class WorkerReports:
         os.replace(partial, self._file(self.number))  # noqa: PTH105  (whole or not at all)
 
     def total(self, tally: Tally) -> Tally:
-        """Return what all have counted; this one by now."""
+        """Return the counts of all workers, with the present ones of this worker."""
         return sum((other.tally for other in self._others().values() if other is not None), self._before + tally)
 
     def statuses(self, own: str = READY) -> dict[int, str]:
-        """Return how each worker is, by number."""
+        """Return the state of each worker, by number."""
         found = {self.number: own}
         for number, report in self._others().items():
             found[number] = GONE if report is None or report.is_gone(self._now_s()) else report.status
         return dict(sorted(found.items()))
 
     async def run(self, tally: Callable[[], Tally], ping: Callable[[], Awaitable[None]]) -> None:
-        """Tell the others once a second, until cancelled."""
+        """Write the report once a second until cancelled."""
         while True:
             try:
                 await ping()
@@ -121,7 +121,7 @@ class WorkerReports:
 
 
 def _lives(pid: int) -> bool:
-    """Return whether there is such a process; one that its parent has not waited for yet counts as alive."""
+    """Return whether there is such a process; one that its parent has not waited for yet counts as running."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

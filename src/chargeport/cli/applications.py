@@ -23,7 +23,7 @@ Redirects = Annotated[
         "--redirect",
         parser=typed.redirect,
         metavar="URI",
-        help="May be repeated: where Connect sends people back to.",
+        help="May be repeated: a URI to which Connect redirects people.",
         show_default=False,
     ),
 ]
@@ -39,13 +39,13 @@ def create(
     name: Label,
     permissions: Permissions = None,
     connected_only: Annotated[
-        bool, typer.Option("--connected-only", help="Only the vehicles that it gets a connection to; else every vehicle.")
+        bool, typer.Option("--connected-only", help="Only vehicles to which it has a connection; else every vehicle.")
     ] = False,
     redirects: Redirects = None,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Make an application known and print its secrets, once. Without --permission it may read everything and send readings."""
+    """Create an application and print its secrets, once. Without --permission it may read everything and send readings."""
     allowed = frozenset(permissions or USUAL)
 
     async def register(store: Store) -> dict[str, str]:
@@ -64,12 +64,12 @@ def edit(
     redirects: Redirects = None,
     removed: Annotated[
         list[str] | None,
-        typer.Option("--remove-redirect", metavar="URI", help="May be repeated: no longer.", show_default=False),
+        typer.Option("--remove-redirect", metavar="URI", help="May be repeated: a URI to remove.", show_default=False),
     ] = None,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Change where Connect may send people back to, and show it."""
+    """Change the URIs to which Connect may redirect people, and list them."""
 
     async def change(store: Store) -> list[str]:
         await application_with(store, client_id)
@@ -111,7 +111,7 @@ def list_applications(*, database: Database = None, as_json: Json = False) -> No
 
 @group.command("rotate")
 def rotate(*, client_id: ClientId, database: Database = None, as_json: Json = False) -> None:
-    """Give an application new secrets; the old ones and its tokens end at once."""
+    """Replace the secrets of an application; the old ones and its tokens become invalid immediately."""
 
     async def renew(store: Store) -> dict[str, str]:
         await application_with(store, client_id)
@@ -125,7 +125,7 @@ def rotate(*, client_id: ClientId, database: Database = None, as_json: Json = Fa
 
 @group.command("revoke")
 def revoke(*, client_id: ClientId, database: Database = None, as_json: Json = False) -> None:
-    """End an application and its tokens, for good."""
+    """Revoke an application and its tokens, permanently."""
 
     async def end(store: Store) -> None:
         await application_with(store, client_id)
@@ -139,9 +139,9 @@ def revoke(*, client_id: ClientId, database: Database = None, as_json: Json = Fa
 
 @group.command("encrypt")
 def encrypt(*, database: Database = None, as_json: Json = False) -> None:
-    """Encrypt the management tokens anew with the first key of database.key, also while a server runs.
+    """Encrypt the management tokens again with the first key of database.key, also while a server runs.
 
-    To replace a key: put the new one in front of the old one in its file, run this, then take the old one away.
+    To replace a key: put the new one before the old one in its file, run this, then remove the old one.
     """
     count = with_store(database, lambda store: store.access.encrypt_anew())
     if as_json:
@@ -154,7 +154,7 @@ def encrypt(*, database: Database = None, as_json: Json = False) -> None:
 
 @group.command("token")
 def token(*, client_id: ClientId, database: Database = None, as_json: Json = False) -> None:
-    """Print a bearer token, good for an hour: for whoever may read the database anyway."""
+    """Print a bearer token, valid for an hour. This needs read access to the database."""
 
     async def issue(store: Store) -> str:
         return await Access(store, SystemClock()).issue_token(await application_with(store, client_id))
@@ -163,7 +163,7 @@ def token(*, client_id: ClientId, database: Database = None, as_json: Json = Fal
     if as_json:
         print_json({"access_token": issued, "token_type": "Bearer", "expires_in": TOKEN_LIFE_S})
     else:
-        say(issued)  # alone on standard output, so that $(chargeport app token …) is the token
+        say(issued)  # standard output has only the token, for $(chargeport app token …)
 
 
 def permissions_shown(permissions: frozenset[Permission]) -> str:
@@ -182,7 +182,7 @@ async def names(store: Store) -> dict[str, str]:
 
 
 def _fields(application: Application) -> dict[str, Any]:
-    """Return what may be shown of an application."""
+    """Return the members of an application without its secrets."""
     from chargeport.wire.envelope import iso
 
     return {

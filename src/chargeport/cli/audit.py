@@ -23,13 +23,13 @@ ActorName = Annotated[
     str | None,
     typer.Option("--actor", metavar="NAME", help="A client id, user:NAME, shell:NAME or server.", show_default=False),
 ]
-Subject = Annotated[str | None, typer.Option("--subject", metavar="ID", help="Only what was done to this.", show_default=False)]
+Subject = Annotated[str | None, typer.Option("--subject", metavar="ID", help="Only acts on this object.", show_default=False)]
 From = Annotated[
     int | None,
-    typer.Option("--from", parser=typed.instant, metavar="TIME", help="Done then or later (UTC).", show_default=False),
+    typer.Option("--from", parser=typed.instant, metavar="TIME", help="At this time or later (UTC).", show_default=False),
 ]
 To = Annotated[
-    int | None, typer.Option("--to", parser=typed.instant, metavar="TIME", help="Done before that.", show_default=False)
+    int | None, typer.Option("--to", parser=typed.instant, metavar="TIME", help="Before this time.", show_default=False)
 ]
 
 
@@ -40,7 +40,7 @@ def audit(
     subject: Subject = None,
     start: From = None,
     end: To = None,
-    limit: Annotated[int, typer.Option(min=0, help="At most so many entries; 0 for all.")] = 50,
+    limit: Annotated[int, typer.Option(min=0, help="Maximum number of entries; 0 for all.")] = 50,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print a table of comma-separated values.")] = False,
     database: Database = None,
     as_json: Json = False,

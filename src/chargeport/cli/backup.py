@@ -1,4 +1,4 @@
-"""`chargeport backup` and `chargeport restore`: the whole database, in one file and back."""
+"""`chargeport backup` and `chargeport restore`: copy the whole database to a file and back."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 def backup(
     *,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to.", show_default=False)],
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Copy the whole database into one file, while a server goes on writing, and look through the copy.
+    """Copy the whole database into one file, also while a server writes, and check the copy.
 
-    It has all that was acknowledged before, secrets included: only its owner may read it.
+    The copy has everything that was acknowledged before, including secrets: only its owner may read it.
     """
     source = existing("backup", database, "use pg_dump")
     from chargeport.store.sqlite.backup import back_up
@@ -39,13 +39,13 @@ def backup(
 def restore(
     *,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A backup.", show_default=False)],
-    keep: Annotated[bool, typer.Option("--keep/--no-keep", help="Keep what was there as FILE.before-restore.")] = True,
+    keep: Annotated[bool, typer.Option("--keep/--no-keep", help="Keep the former database as FILE.before-restore.")] = True,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Put a backup in the database's place, once it was found whole. The server has to be stopped.
+    """Replace the database by a backup, once the backup was checked. The server has to be stopped.
 
-    The database is the old one or the new one at every instant, never half of both.
+    The replacement is atomic: the database is either the old one or the new one.
     """
     target = file_for("restore", database, "use pg_restore")
     from chargeport.store.sqlite.restore import restore as put_back

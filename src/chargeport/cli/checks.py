@@ -1,4 +1,4 @@
-"""What the doctor looks at: each check finds out one thing and says the next step where something is wrong."""
+"""The checks of `chargeport doctor`: each checks one thing and describes the next step if something is wrong."""
 
 import asyncio
 import os
@@ -14,17 +14,17 @@ import msgspec
 from chargeport.clock import Clock
 from chargeport.store import backends, urls
 
-FIRST_DAY: Final = 1_735_689_600_000  # 2025-01-01: before that, no Chargeport was there to run
+FIRST_DAY: Final = 1_735_689_600_000  # 2025-01-01: before the first version of Chargeport
 LAST_DAY: Final = 4_102_444_800_000  # 2100-01-01
-AHEAD_MS: Final = 300_000  # a file from the future by more than this: one of the two clocks was wrong
+AHEAD_MS: Final = 300_000  # if a file is newer than now by more than this, one of the two clocks was wrong
 LITTLE_ROOM: Final = 1 << 30
 NO_ROOM: Final = 100 << 20
 PARTS: Final = ("apsw", "httptools", "msgspec", "uvloop")
-OTHERS: Final = 0o077  # the bits of a file's mode that concern anybody but its owner
+OTHERS: Final = 0o077  # the bits of a file's mode for group and others
 
 
 class Status(StrEnum):
-    """How a check went."""
+    """The result of a check."""
 
     OK = "ok"
     WARN = "warn"
@@ -51,7 +51,7 @@ def python() -> Iterator[Check]:
 
 
 def clock(file: Path | None, clock: Clock) -> Iterator[Check]:
-    """Check the time, on which every age and expiry rests."""
+    """Check the time, on which every age and expiry depends."""
     now = clock.now()
     is_ahead = file is not None and file.exists() and file.stat().st_mtime * 1000 > now + AHEAD_MS
     sane = FIRST_DAY < now < LAST_DAY and not is_ahead
@@ -60,7 +60,7 @@ def clock(file: Path | None, clock: Clock) -> Iterator[Check]:
 
 
 def folder(file: Path) -> Iterator[Check]:
-    """Check the room on the disk, and who else may read the files."""
+    """Check the free space on the disk, and whether others may read the files."""
     if not file.absolute().parent.is_dir():
         return
     free = shutil.disk_usage(file.absolute().parent).free
@@ -75,9 +75,9 @@ def folder(file: Path) -> Iterator[Check]:
 
 
 def database(file: Path) -> Iterator[Check]:
-    """Check whether the database is there, of our schema, and can be read and written."""
+    """Check whether the database exists, has our schema, and can be read and written."""
     if not file.exists() and os.access(file.absolute().parent, os.W_OK):
-        yield Check("database", Status.WARN, f"{file} does not exist", "chargeport migrate makes it, serve does too")
+        yield Check("database", Status.WARN, f"{file} does not exist", "chargeport migrate creates it, and so does serve")
         return
     try:
         yield from asyncio.run(_opened(file))
@@ -86,7 +86,7 @@ def database(file: Path) -> Iterator[Check]:
 
 
 def server(url: str) -> Iterator[Check]:
-    """Check whether a database server answers, has our schema, and takes writes."""
+    """Check whether a database server answers, has our schema, and accepts writes."""
     try:
         backends.require_driver()
         yield from asyncio.run(_server_checks(url))

@@ -1,4 +1,4 @@
-"""`chargeport command`: what vehicles were made to do, and what came of it."""
+"""`chargeport command`: commands to vehicles, and their outcomes."""
 
 from typing import Annotated, Any
 
@@ -17,14 +17,14 @@ from chargeport.store.protocols import Store
 from chargeport.store.records import Page
 from chargeport.wire.envelope import iso
 
-group = typer.Typer(help="Commands: what vehicles were made to do, and what came of it.", no_args_is_help=True)
+group = typer.Typer(help="Commands: commands to vehicles, and their outcomes.", no_args_is_help=True)
 
 
 @group.command("list")
 def list_commands(
     *,
     vehicle: Annotated[str | None, typer.Argument(metavar="[VEHICLE]", help="Only those to it: id, VIN or alias.")] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="How many, newest first.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="Maximum number, newest first.")] = 20,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
@@ -61,6 +61,6 @@ def _shown(each: StoredCommand) -> dict[str, Any]:
 
 
 def _value(parameters: str) -> str | None:
-    """Return the limit that was to be set, or the kind of schedule; None for other commands."""
+    """Return the limit to set, or the kind of schedule; None for other commands."""
     decoded = msgspec.json.decode(parameters)
     return f"{decoded['percent']} %" if "percent" in decoded else decoded.get("scheduleType")

@@ -1,4 +1,4 @@
-"""The settings that a command works with: flags, then the environment, then the file of --config, else ./chargeport.toml."""
+"""The settings of a command: from flags, then the environment, then the file of --config, else ./chargeport.toml."""
 
 import inspect
 import os
@@ -18,7 +18,7 @@ from chargeport.store.urls import is_server, shown
 Config = Annotated[
     Path | None,
     typer.Option(
-        "--config", metavar="FILE", help=f"Settings file (TOML); else ./{config.FILE_NAME}, if there.", show_default=False
+        "--config", metavar="FILE", help=f"Settings file (TOML); else ./{config.FILE_NAME}, if it exists.", show_default=False
     ),
 ]
 _PARAMETER: Final = inspect.Parameter("config_file", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Config)
@@ -36,16 +36,16 @@ def settings(flags: Mapping[tuple[str, str], Any] | None = None) -> Settings:
 
 
 def flags_to_reach(database: str | None) -> str:
-    """Return the flags with which another command, run in the same folder, works on the same database and settings."""
+    """Return the flags with which another command, run in the same folder, uses the same database and settings."""
     named, url = _NAMED.get(), database or os.environ.get("CHARGEPORT_DATABASE")
     if url is not None and is_server(url):
-        url = shown(url)  # a password is nobody's business
+        url = shown(url)  # without its password
     options = (("--config", None if named is None else str(named)), ("--database", url))
     return "".join(f" {flag} {shlex.quote(value)}" for flag, value in options if value)
 
 
 def add_config_option(group: typer.Typer) -> None:
-    """Give each command of a group, and of the groups in it, the option --config."""
+    """Add the option --config to each command of a group, and of the groups in it."""
     for command in group.registered_commands:
         if command.callback is not None:
             command.callback = _with_config(command.callback)
@@ -55,9 +55,9 @@ def add_config_option(group: typer.Typer) -> None:
 
 
 def _with_config(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add an option to the command, placed before --database; `settings` and `file` see its value while it runs."""
+    """Add an option to the command, placed before --database; `settings` and `file` use its value while it runs."""
     if getattr(command, "takes_config", False):
-        return command  # a group is put together once, however often the program is
+        return command  # a group is built once, even if the program is built repeatedly
     taken = inspect.signature(command, eval_str=True)
     parameters = list(taken.parameters.values())
     index = next((at for at, parameter in enumerate(parameters) if parameter.name in ("database", "as_json")), len(parameters))

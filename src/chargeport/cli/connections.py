@@ -1,4 +1,4 @@
-"""`chargeport connection`: which application may read which user's vehicle."""
+"""`chargeport connection`: the connections of applications to users' vehicles."""
 
 import uuid
 from typing import Annotated, Any
@@ -19,7 +19,9 @@ from chargeport.store.records import Connection
 
 User = Annotated[
     str,
-    typer.Option("--user", parser=typed.label, metavar="USER", help="Whose vehicle it is, in your words.", show_default=False),
+    typer.Option(
+        "--user", parser=typed.label, metavar="USER", help="The application's name for the owner.", show_default=False
+    ),
 ]
 Car = Annotated[str, typer.Option("--vehicle", metavar="VEHICLE", help="Its id, VIN or alias.", show_default=False)]
 
@@ -36,9 +38,9 @@ def add(
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Connect an application to a user's vehicle; without --permission, with all that the application may do.
+    """Connect an application to a user's vehicle; without --permission, with all permissions of the application.
 
-    Where the three are connected already, the connection keeps its id and gets these permissions.
+    If the three are connected already, the connection keeps its id and gets these permissions.
     """
 
     async def connect(store: Store) -> Connection:
@@ -88,7 +90,7 @@ def remove(
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """End a connection; what is stored of the vehicle stays."""
+    """Delete a connection; the data of the vehicle are retained."""
     if not with_store(database, lambda store: store.access.remove_connection(connection_id)):
         raise NotFoundError(
             f"No connection has the id {typed.quoted(connection_id)}: chargeport connection list shows those there are."

@@ -1,4 +1,4 @@
-"""`chargeport coverage`: which signals each car has, and why not the others."""
+"""`chargeport coverage`: the signals that each car has, and the reasons why others are missing."""
 
 from collections import Counter
 from typing import Annotated, Any, Final, NamedTuple
@@ -23,12 +23,12 @@ Maybe = Annotated[
 ]
 
 
-MAX_ISSUES: Final = 10_000  # as many different ones as the store keeps
+MAX_ISSUES: Final = 10_000  # the number of different issues that the store retains
 SHOWS: Final = "chargeport source issues shows them."
 
 
 class Summary(NamedTuple):
-    """How much is known of a car: signals by their present state, the last receipt, the number of issues that name it."""
+    """A summary of a car: signals by their present state, the last receipt, the number of issues that name it."""
 
     vehicle: Vehicle
     counts: Counter[str]
@@ -37,7 +37,7 @@ class Summary(NamedTuple):
 
 
 def coverage(*, vehicle: Maybe = None, database: Database = None, as_json: Json = False) -> None:
-    """Show which signals a vehicle has, and why not the others; without VEHICLE, how many each one has."""
+    """Show which signals a vehicle has, and why others are missing; without VEHICLE, the number of each vehicle."""
     if vehicle is None:
         _print_all(with_store(database, _summaries), as_json)
         return
@@ -55,7 +55,7 @@ def coverage(*, vehicle: Maybe = None, database: Database = None, as_json: Json 
 
 
 def _rows(signal: Signal, found: rows.Known, now: int) -> list[rows.Row]:
-    """Return the row of a signal, and below it those of other sources."""
+    """Return the row of a signal, followed by those of other sources."""
     return [rows.row(signal, found, now), *rows.other_rows(signal, found, now)]
 
 
@@ -71,7 +71,7 @@ async def _issues(store: Store) -> Counter[str | None]:
 
 
 def _concerning(known: rows.Known, issues: Counter[str | None]) -> int:
-    """Count the issues that name a car; where it has never reported, those that name no car at all, too."""
+    """Count the issues that name a car; for a car that has never reported, also those without a car."""
     vehicle = known.found.vehicle
     named = sum(issues[name] for name in {vehicle.id, vehicle.vin, *vehicle.aliases} - {None})
     return named if known.found.series else named + issues[None]

@@ -1,4 +1,4 @@
-"""The database that a command works on: the flag's, else the environment's, else the settings file's, else the default."""
+"""The database of a command: from the flag, else the environment, else the settings file, else the default."""
 
 import asyncio
 import getpass
@@ -25,12 +25,12 @@ def resolved(database: str | None) -> str:
 
 
 def file_for(command: str, database: str | None, instead: str) -> Path:
-    """Return the file that a command works on, which can't work on a server. Raises SettingError, StartError."""
+    """Return the file of the database, for a command that needs a file. Raises SettingError; StartError for a server."""
     return urls.file_of(resolved(database), f"chargeport {command}", instead)
 
 
 def existing(command: str, database: str | None, instead: str) -> Path:
-    """Return the same, if it is there. Raises StartError where it is not."""
+    """Return the same, if it exists. Raises StartError if not."""
     file = file_for(command, database, instead)
     if not file.exists():
         raise urls.missing(str(file))
@@ -39,7 +39,7 @@ def existing(command: str, database: str | None, instead: str) -> Path:
 
 @asynccontextmanager
 async def opened(database: str | None, *, create: bool = False) -> AsyncIterator[Store]:
-    """Open the store, and close it at the end. Without `create`, a missing one is not made. Raises StartError."""
+    """Open the store, and close it at the end. Without `create`, a missing database is not created. Raises StartError."""
     from chargeport.runtime import fleet
     from chargeport.staleness import cadence
 
@@ -56,7 +56,7 @@ async def opened(database: str | None, *, create: bool = False) -> AsyncIterator
 
 
 def person() -> Actor:
-    """Return who runs this command: the system's name of the account."""
+    """Return the actor that runs this command: the account's name on the system."""
     try:
         return Actor(f"shell:{getpass.getuser()}")
     except (OSError, KeyError):  # an account without a name
@@ -81,14 +81,14 @@ def audit_in(file: Path, act: Act, detail: str) -> None:
 
 
 async def rewritten(store: Store, erased: str) -> bool:
-    """Write the file anew once something is erased; return whether no byte of it is left. Raises StoreError.
+    """Rewrite the database file after an erasure; return whether no byte of the data is left. Raises StoreError.
 
-    `erased` names what was erased in the error.
+    `erased` describes the erased data in the error.
     """
     try:
         return await store.vehicles.wipe()
     except StoreError as error:
-        raise StoreError(f"{erased} is erased, but the file could not be written anew: {error}") from error
+        raise StoreError(f"{erased} is erased, but the file could not be rewritten: {error}") from error
 
 
 def with_store(database: str | None, work: Callable[[Store], Awaitable[T]], *, create: bool = False) -> T:

@@ -1,4 +1,4 @@
-"""`chargeport demo`: a server with simulated cars, and how to query it."""
+"""`chargeport demo`: a server with simulated cars, and examples of requests."""
 
 import asyncio
 import shlex
@@ -25,19 +25,21 @@ if TYPE_CHECKING:
     from chargeport.clock import SimulatedClock
     from chargeport.simulation.scenario import Scenario
 
-LISTED: Final = 12  # cars; a fleet of hundreds would push the rest off the screen
+LISTED: Final = 12  # cars; more would move the other lines off the screen
 
 DemoFile = Annotated[
     str | None,
-    typer.Option(metavar="FILE", help="Keep the data here, for the next time; else they are gone.", show_default=False),
+    typer.Option(
+        metavar="FILE", help="Keep the data here for later runs; else they are deleted at the end.", show_default=False
+    ),
 ]
 ScenarioName = Annotated[
     str | None,
-    typer.Option("--scenario", metavar="NAME|FILE", help="A ready scenario, or one of yours (TOML).", show_default=False),
+    typer.Option("--scenario", metavar="NAME|FILE", help="A built-in scenario, or your own file (TOML).", show_default=False),
 ]
 ClockAt = Annotated[
     int | None,
-    typer.Option("--at", parser=typed.instant, metavar="TIME", help="What the clock shows to begin with.", show_default=False),
+    typer.Option("--at", parser=typed.instant, metavar="TIME", help="Start time of the clock.", show_default=False),
 ]
 
 
@@ -47,10 +49,10 @@ def demo(
     port: Annotated[int, typer.Option(help="Port to listen on; 0 for any that is free.")] = 8080,
     database: DemoFile = None,
     vehicles: Annotated[int, typer.Option(min=1, max=5000, help="How many cars.")] = 6,
-    speed: Annotated[float, typer.Option(parser=typed.speed, metavar="X", help="How many times faster than life.")] = 1.0,
+    speed: Annotated[float, typer.Option(parser=typed.speed, metavar="X", help="Speed of the clock: 1 is real time.")] = 1.0,
     scenario: ScenarioName = None,
     at: ClockAt = None,
-    frozen: Annotated[bool, typer.Option("--frozen", help="Let the clock stand still until it is set forward.")] = False,
+    frozen: Annotated[bool, typer.Option("--frozen", help="Stop the clock until it is set forward.")] = False,
     as_json: Json = False,
 ) -> None:
     """Serve simulated cars: home AC at night, DC on the road, idle, scheduled, not capable, asleep."""
@@ -63,9 +65,9 @@ def demo(
     try:
         url = database or f"sqlite:///{folder}/demo.db"
         flags = {("database", "url"): url, ("server", "host"): host, ("server", "port"): port}
-        # Webhooks of a demo that only this machine can reach may go to this machine.
+        # A demo that only this machine can reach may send webhooks to this machine.
         flags |= {("webhooks", "allow_private_targets"): is_loopback(host)}
-        if frozen:  # the same at every run
+        if frozen:  # the same cars at every run
             flags |= {("staleness", "learn"): False, ("webhooks", "retry_jitter"): 0}
         settings = config.load(environ={}, flags=flags)
         log_lines.begin("WARNING", "%(levelname)s %(name)s: %(message)s")
@@ -105,7 +107,7 @@ async def _demo(settings: Settings, clock: "SimulatedClock", count: int, scenari
 
 
 async def refuse_other_cars(store: Store, database: str) -> None:
-    """Raise StartError where the database has cars that are not simulated: they are somebody's own."""
+    """Raise StartError if the database has cars that are not simulated: they are real cars of a person."""
     from chargeport import demo as hosted
 
     others = [vehicle for vehicle in await every(store.vehicles.vehicles) if vehicle.mode != hosted.SIMULATED]
@@ -118,7 +120,7 @@ async def refuse_other_cars(store: Store, database: str) -> None:
 
 
 def announce(url: str, facts: dict[str, Any], database: Path, as_json: bool) -> None:
-    """Print where the demo is, and how to query it."""
+    """Print the URL of the demo, and examples of requests."""
     guest = facts.pop("sign_in", None)
     if as_json:
         print_json({"url": url} | facts)
@@ -159,7 +161,7 @@ def _commands(first: str, database: Path) -> tuple[str, ...]:
 
 
 def _requests(url: str, facts: dict[str, Any]) -> tuple[tuple[str, str], ...]:
-    """Return requests with their titles; each can be pasted by itself, however long its line is."""
+    """Return requests with their titles; each is one line, so that it can be pasted separately."""
     first = facts["vehicles"][0]["id"]
     vehicle = f"{url}/v3/vehicles/{first}"
     bearer = f"-H 'Authorization: Bearer {facts['token']}'"

@@ -1,4 +1,4 @@
-"""`chargeport dialect check`: what a dialect makes of a message, field by field, and rows to begin with for the rest."""
+"""`chargeport dialect check`: the meaning of a message in a dialect, field by field, and draft rows for the other fields."""
 
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -25,7 +25,7 @@ group = typer.Typer(help="Dialects: what the messages of a system mean.", no_arg
 
 
 class Meaning(msgspec.Struct, frozen=True):
-    """What one field came to: a signal with its value, or why nothing."""
+    """The meaning of one field: a signal with its value, or why there is none."""
 
     field: str | None
     content: Any
@@ -51,12 +51,12 @@ def check(
             "--message", metavar="TEXT", help="A payload; @FILE reads one from a file. May be repeated.", show_default=False
         ),
     ] = None,
-    topic: Annotated[str, typer.Option("--topic", help="Where it came from, such as an MQTT topic.")] = "",
+    topic: Annotated[str, typer.Option("--topic", help="The address of its receipt, such as an MQTT topic.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Check a dialect, and say what messages would mean in it, row by row. Nothing is stored.
+    """Check a dialect, and print the meaning of messages in it, row by row. Nothing is stored.
 
-    What is not known is drafted as rows. Exits with 1 when something was not understood.
+    Rows are drafted for unknown fields. Exits with 1 when something was not understood.
     """
     known = _dialect(dialect)
     found = [meaning for text in messages or () for meaning in _meanings(known, _payload(text), topic)]
@@ -64,10 +64,10 @@ def check(
         print_json({"name": known.name, "rows": len(known.rows), "fields": found})
     elif messages:
         rows = [(meaning.field, _short(meaning.content), meaning.signal, meaning.value or meaning.why) for meaning in found]
-        print_table(("field", "said", "signal", "would be"), rows, "The message says nothing.")
+        print_table(("field", "said", "signal", "would be"), rows, "The message has no fields.")
         _draft(found)
     else:
-        say(f"{known.name}: {len(known.rows)} rows, {len(known.topics)} topics. --message says what a message would mean.")
+        say(f"{known.name}: {len(known.rows)} rows, {len(known.topics)} topics. --message shows the meaning of a message.")
     if any(meaning.why is not None and meaning.signal is None for meaning in found):
         raise typer.Exit(1)
 
@@ -91,7 +91,7 @@ def _payload(text: str) -> bytes:
 
 
 def _meanings(dialect: Dialect, payload: bytes, topic: str) -> list[Meaning]:
-    """Return the meaning of a payload: its fields with the rows that read them, and what is left over."""
+    """Return the meaning of a payload: its fields with the rows that read them, and the fields that no row reads."""
     delivery = Delivery(
         source="check", dialect=dialect.name, payload=payload, received_at=SystemClock().now(), topic=topic, vehicle="car"
     )
@@ -128,14 +128,14 @@ def _short(content: Any) -> str | None:
 
 
 def _draft(found: list[Meaning]) -> None:
-    """Print rows to begin with for the fields that no row reads."""
+    """Print draft rows for the fields that no row reads."""
     unknown = [
         meaning for meaning in found if meaning.field is not None and meaning.signal is None and _UNKNOWN in (meaning.why or "")
     ]
     if not unknown:
         return
     say("")
-    say("Rows to begin with: name each one's signal and unit, or put the field into ignored.", "bold")
+    say("Draft rows: name each one's signal and unit, or add the field to ignored.", "bold")
     for meaning in unknown:
         unit = '\nunit = "?"' if isinstance(meaning.content, int | float) and not isinstance(meaning.content, bool) else ""
         say(f'\n[[rows]]\nfield = "{meaning.field}"  # said {_short(meaning.content)}\nsignal = "?"{unit}')

@@ -1,4 +1,4 @@
-"""`chargeport doctor`: what is wrong with this installation, and what to do about it."""
+"""`chargeport doctor`: check this installation, and describe how to correct it."""
 
 import http.client
 import json
@@ -27,7 +27,7 @@ def doctor(
     port: Port = None,
     as_json: Json = False,
 ) -> None:
-    """Check what the server needs, and say the next step where something is wrong. Changes nothing."""
+    """Check what the server needs, and print the next step if something is wrong. Changes nothing."""
     flags = {("database", "url"): database, ("server", "host"): host, ("server", "port"): port}
     found = list(_examine(flags))
     is_well = all(check.status is not Status.FAIL for check in found)
@@ -45,7 +45,7 @@ def _examine(flags: dict[tuple[str, str], str | int | None]) -> Iterator[Check]:
         settings = configuration.settings(flags)
         file = None if urls.is_server(settings.database.url) else urls.database_file(settings.database.url)
     except SettingError as error:
-        yield Check("settings", Status.FAIL, str(error).removesuffix("."), "correct it; what follows from it is not checked")
+        yield Check("settings", Status.FAIL, str(error).removesuffix("."), "correct it; checks that depend on it are skipped")
         yield from checks.clock(None, SystemClock())
         return
     read = configuration.file()
@@ -61,7 +61,7 @@ def _examine(flags: dict[tuple[str, str], str | int | None]) -> Iterator[Check]:
 
 
 def _port(settings: Settings) -> Check:
-    """Check whether the server could listen, or a Chargeport does already."""
+    """Check whether the server can listen at its port, or a Chargeport listens there already."""
     from chargeport import web
 
     server = settings.server
@@ -71,7 +71,7 @@ def _port(settings: Settings) -> Check:
     except StartError as error:
         if _answers(server):
             return Check("port", Status.OK, f"a Chargeport answers on {where}")
-        return Check("port", Status.FAIL, str(error).partition(";")[0], "stop who listens there, or set CHARGEPORT_PORT")
+        return Check("port", Status.FAIL, str(error).partition(";")[0], "stop the program that uses it, or set CHARGEPORT_PORT")
     return Check("port", Status.OK, f"{where} is free")
 
 

@@ -103,7 +103,7 @@ EXAMPLES: Final = {
 
 
 def add(part: typer.Typer, group: str = "") -> None:
-    """Put its example below the help of each command, on a line that is never wrapped."""
+    """Add an example below the help of each command, on a line that is never wrapped."""
     for command in part.registered_commands:
         example = EXAMPLES.get(f"{group} {command.name}".strip())
         command.epilog = f"Example:\n\n\b\n{example}" if example else None

@@ -1,4 +1,4 @@
-"""`chargeport export`: what is stored, in a file that other programs read and `import` takes back."""
+"""`chargeport export`: write stored readings to a file, for other programs and for `import`."""
 
 import sys
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ Vehicles = Annotated[
     typer.Option("--vehicle", metavar="VEHICLE", help="Only this one; may be repeated.", show_default=False),
 ]
 Form = Annotated[
-    Format | None, typer.Option("--format", help="Else what the file's name says, else ndjson.", show_default=False)
+    Format | None, typer.Option("--format", help="Default: from the file's name, else ndjson.", show_default=False)
 ]
 Bare = Annotated[bool, typer.Option("--bare", help="NDJSON that POST /ingest/readings takes: no receivedAt, no source.")]
 
@@ -43,14 +43,14 @@ def export(
     start: From = None,
     end: To = None,
     form: Form = None,
-    sightings: Annotated[bool, typer.Option("--sightings", help="Every time that an unchanged value was seen.")] = False,
+    sightings: Annotated[bool, typer.Option("--sightings", help="Also every report of an unchanged value.")] = False,
     bare: Bare = False,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Write what is stored to a file: every change of every signal, by vehicle, signal and time.
+    """Write the stored readings to a file: every change of every signal, by vehicle, signal and time.
 
-    FILE ends in .ndjson, .csv or .parquet, and in .gz on top to be compressed. It is replaced once it is complete.
+    FILE ends in .ndjson, .csv or .parquet, with a further .gz to be compressed. It is replaced once the export is complete.
     """
     form, packed = _form(file, form)
     if bare and form != "ndjson":
@@ -72,7 +72,7 @@ def export(
 
 
 async def _export(store: Store, selection: Selection, output: BinaryIO, form: Format, bare: bool) -> int:
-    """Write a selection; how many readings it had."""
+    """Write a selection; return the number of its readings."""
     from chargeport.ingest import export_forms
 
     count = 0
@@ -85,14 +85,12 @@ async def _export(store: Store, selection: Selection, output: BinaryIO, form: Fo
 
 
 def _form(file: str, form: Format | None) -> tuple[Format, bool]:
-    """Return the form that is meant, and whether it is to be compressed."""
+    """Return the format of the file, and whether it is compressed."""
     packed = file.endswith(".gz")
     name = file.removesuffix(".gz")
     chosen = form or ("ndjson" if file == STDOUT else SUFFIXES.get(Path(name).suffix.lower()))
     if chosen is None:
-        raise typer.BadParameter(
-            f"{typed.quoted(file)} does not say which form is wanted: use --format ndjson, csv or parquet."
-        )
+        raise typer.BadParameter(f"{typed.quoted(file)} does not end in a known format: use --format ndjson, csv or parquet.")
     if packed and chosen == "parquet":
         raise typer.BadParameter("Parquet is compressed already: leave .gz out.")
     return chosen, packed
@@ -100,7 +98,7 @@ def _form(file: str, form: Format | None) -> tuple[Format, bool]:
 
 @contextmanager
 def _output(file: str, *, packed: bool) -> Iterator[BinaryIO]:
-    """Open the output. A file appears when all of it is written: an interrupted export leaves an old one as it is."""
+    """Open the output. A file is replaced when the new one is complete: an interrupted export does not change the old one."""
     if file == STDOUT:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()

@@ -1,4 +1,4 @@
-"""Vehicles and applications that a command names: how they are found, how they are described, and lists in pages."""
+"""Search and description of the vehicles and applications that a command names, and lists in pages."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
@@ -9,7 +9,7 @@ from chargeport.store.protocols import Store
 from chargeport.store.records import Application, Page, Vehicle
 
 PAGE_SIZE: Final = 1000
-LEAST_TYPED: Final = 4  # characters of a name or an id that is not written whole
+LEAST_TYPED: Final = 4  # characters of the prefix of a name or an id
 SHOWN: Final = 3
 
 T = TypeVar("T")
@@ -22,12 +22,12 @@ ERASED: Final = {
 }  # fmt: skip
 UNWIPED: Final = "Bytes of it may stay in the file's free space until something is erased without --no-rewrite."
 TRACES: Final = (
-    "Somebody reads an older state of the database: bytes of it stay in the log until that ends and the server stops."
+    "A reader has an older state of the database open: bytes of it stay in the log until it ends and the server stops."
 )
 
 
 async def vehicle_called(store: Store, name: str) -> Vehicle:
-    """Return the vehicle with this id, VIN (any case) or alias, else the only one whose make, model or id begins so.
+    """Return the vehicle with this id, VIN (any case) or alias, else the only one with this model or this beginning of its id.
 
     Raises NotFoundError.
     """
@@ -46,7 +46,7 @@ async def vehicle_called(store: Store, name: str) -> Vehicle:
 
 
 def _is_meant(vehicle: Vehicle, typed_name: str) -> bool:
-    """Return whether what was typed means a vehicle's make and model, or its id."""
+    """Return whether the typed text is a vehicle's model, its make and model, or the beginning of its id."""
     if len(typed_name) < LEAST_TYPED:
         return False
     names = (vehicle.model or "", " ".join(part for part in (vehicle.make, vehicle.model) if part))
@@ -81,22 +81,22 @@ async def every(page_of: Callable[[Page], Awaitable[tuple[list[T], int]]], limit
 
 
 def described(vehicle: Vehicle) -> str:
-    """Return make, model and year of a vehicle, as far as they are known."""
+    """Return the known ones of a vehicle's make, model and year."""
     return " ".join(str(part) for part in (vehicle.make, vehicle.model, vehicle.year) if part) or "a vehicle"
 
 
 def called(vehicle: Vehicle) -> str:
-    """Return its name in as few words as there are: make and model, else VIN, else id."""
+    """Return the short name of a vehicle: make and model, else VIN, else id."""
     return " ".join(part for part in (vehicle.make, vehicle.model) if part) or vehicle.vin or vehicle.id
 
 
 def recognised(vehicle: Vehicle) -> str:
-    """Return what a person recognises it by: what it is, and its VIN, else its first alias, else its id."""
+    """Return a description for people: make, model and year, and the VIN, else the first alias, else the id."""
     return f"{described(vehicle)} ({vehicle.vin or next(iter(vehicle.aliases), vehicle.id)})"
 
 
 def fields(vehicle: Vehicle) -> dict[str, Any]:
-    """Return what is known of the vehicle itself."""
+    """Return the facts of the vehicle itself."""
     from chargeport.wire.envelope import iso
 
     return {

@@ -1,4 +1,4 @@
-"""`chargeport history`: what a signal was, change by change, or stretch by stretch; of numbers a small plot in a terminal."""
+"""`chargeport history`: the changes of a signal, or aggregates over intervals; in a terminal, also a plot of numbers."""
 
 from typing import Annotated, Any, Final
 
@@ -43,17 +43,17 @@ Code = Annotated[str, typer.Argument(metavar="CODE", help="The signal, such as c
 Resolution = Annotated[
     int | None,
     typer.Option(
-        "--resolution", parser=_step, metavar="DURATION", help="Stretches of this length: PT1M to P31D.", show_default=False
+        "--resolution", parser=_step, metavar="DURATION", help="Length of the intervals: PT1M to P31D.", show_default=False
     ),
 ]
 Source = Annotated[
-    str | None, typer.Option("--source", metavar="NAME", help="What this source alone reported.", show_default=False)
+    str | None, typer.Option("--source", metavar="NAME", help="Only the values of this source.", show_default=False)
 ]
-Limit = Annotated[int, typer.Option("--limit", min=1, max=MAX_LIMIT, help="So many of the newest.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=MAX_LIMIT, help="Maximum number, the newest.")]
 
 
 class Found(msgspec.Struct, frozen=True):
-    """What is shown: changes or buckets, and what the plot is drawn from. `followed_at` is when the last change was over."""
+    """The output: changes or buckets, and the data of the plot. `followed_at` is the end of the last change."""
 
     vehicle: Vehicle
     steps: list[Step]
@@ -68,7 +68,7 @@ def history(
     *, vehicle: VehicleName, code: Code, start: From = None, end: To = None, resolution: Resolution = None, limit: Limit = 100,
     source: Source = None, database: Database = None, as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Show what a signal was: its changes, newest last; with --resolution, what stretches of time were like."""
+    """Show the history of a signal: its changes, newest last; with --resolution, aggregates over intervals."""
     signal = named(code)
     selection, now = HistorySelection(start, end, resolution, limit, None), SystemClock().now()
 
@@ -122,9 +122,9 @@ async def _found(
 async def _newest(
     history: EffectiveHistory, vehicle_id: str, signal: Signal, selection: HistorySelection, now: int
 ) -> list[Step]:
-    """Return the newest changes that are asked for: those of a day, or of ever longer if they are too few."""
+    """Return the newest selected changes: those of a day, or of increasingly longer times if they are too few."""
     first = await history.steps(vehicle_id, signal, selection.from_at, selection.to_at, limit=1)
-    end = now + DAY_MS if selection.to_at is None else selection.to_at  # a car's clock may run ahead of ours
+    end = now + DAY_MS if selection.to_at is None else selection.to_at  # a car's clock may be ahead of ours
     length_ms = 2 * DAY_MS
     while first:
         start = max(first[0].at, end - length_ms)
@@ -168,7 +168,7 @@ def _why_not(step: Step) -> str:
 
 
 def _for(start: int, end: int | None, now: int) -> str:
-    """Return for how long it was so; what nothing has followed yet is so until now."""
+    """Return the duration of a value; without a following change, until now."""
     return f"{long((now - start) / 1000)} so far" if end is None else long((end - start) / 1000)
 
 
@@ -208,7 +208,7 @@ def _figures(signal: Signal, bucket: Bucket) -> list[str]:
 
 
 def _document(found: Found, signal: Signal, selection: HistorySelection) -> str:
-    """Return the API's document of what is shown, for a reader who may see everything, with links from the server's root."""
+    """Return the output as a document of the API, for a reader with all permissions, with links from the server's root."""
     everything = frozenset(Permission)
     shown = [change_json(signal, step, everything) for step in found.steps]
     if selection.step_ms is not None:

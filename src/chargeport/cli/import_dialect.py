@@ -1,6 +1,6 @@
-"""`chargeport import --dialect`: rows of another system's file, read as messages of such a source.
+"""`chargeport import --dialect`: rows of another system's file, read as messages of a source with this dialect.
 
-A row is a delivery: an object of its columns, which the dialect takes apart as it would any other.
+A row is a delivery: an object of its columns, which the dialect decodes like any other message.
 """
 
 import tomllib
@@ -33,14 +33,14 @@ from chargeport.signals.violation import Rule, Violation
 from chargeport.sources.base import Delivery, RawMessage
 
 TESLAFI_TIME: Final = "Date"  # TeslaFi's column, local time without its zone
-MOST_UNKNOWN: Final = 1000  # names of unknown fields that are listed; each once, for every row has them
+MOST_UNKNOWN: Final = 1000  # names of unknown fields that are listed, each once
 
 
 class Form(msgspec.Struct, frozen=True):
-    """How a file is to be read.
+    """The parameters for reading a file.
 
-    `time` is the column that says when; if `time_is_own`, the dialect reads it itself. `zone` is of times without one,
-    `time_form` how they are written, in the signs of `strptime`.
+    `time` is the column of the time; if `time_is_own`, the dialect reads it itself. `zone` is that of times without one,
+    `time_form` their format, as for `strptime`.
     """
 
     dialect: Dialect
@@ -51,7 +51,7 @@ class Form(msgspec.Struct, frozen=True):
 
 
 def form(settings: Settings, named: str, time: str | None, zone: ZoneInfo | None, time_form: str | None) -> Form:
-    """Return the form of a file in the dialect of this name or of a TOML file. Raises ChargeportError, SettingError."""
+    """Return the parameters for a dialect, given by its name or a TOML file. Raises ChargeportError, SettingError."""
     known = dialects(settings.dialects, settings.folder)
     if named in known:
         dialect, table = known[named], _table(settings, named)
@@ -68,7 +68,7 @@ def form(settings: Settings, named: str, time: str | None, zone: ZoneInfo | None
 
 
 def _table(settings: Settings, name: str) -> Mapping[str, Any]:
-    """Return the settings' table of a dialect of their own; an empty one for a built-in dialect."""
+    """Return the table of a dialect in the settings; an empty one for a built-in dialect."""
     for dialect in settings.dialects:
         table = tomllib.loads((Path(settings.folder) / dialect).read_text("utf-8")) if isinstance(dialect, str) else dialect
         if table.get("name") == name:
@@ -77,7 +77,7 @@ def _table(settings: Settings, name: str) -> Mapping[str, Any]:
 
 
 def _own_time(dialect: Dialect, table: Mapping[str, Any]) -> str | None:
-    """Return the column that the dialect takes the time from; None if it names none."""
+    """Return the column from which the dialect reads the time; None if it names none."""
     named = table.get("time")
     if isinstance(named, str):
         return named.removeprefix("/")
@@ -85,7 +85,7 @@ def _own_time(dialect: Dialect, table: Mapping[str, Any]) -> str | None:
 
 
 class _Part(NamedTuple):
-    """What is written together: a batch, the row of each of its messages, and what was rejected so far, by line and row."""
+    """A batch that is written at once, the row of each of its messages, and the rejections so far, by line and row."""
 
     batch: Batch
     rows: list[RawRow]
@@ -93,7 +93,7 @@ class _Part(NamedTuple):
 
 
 class DialectImporter(Importer):
-    """Imports the rows of a file that a dialect understands."""
+    """Import the rows of a file in a dialect."""
 
     def __init__(self, pipeline: Pipeline, clock: Clock, plan: Plan, report: Report, form: Form) -> None:
         super().__init__(pipeline, clock, plan, report)
@@ -101,9 +101,9 @@ class DialectImporter(Importer):
         self._source = plan.source or plan.otherwise
 
     async def import_all(self, stream: BinaryIO, after_each: Callable[[], None]) -> None:
-        """Import every row of a file; call `after_each` batch.
+        """Import every row of a file; call `after_each` after each batch.
 
-        Raises Violation where the file has no rows, ChargeportError where its first row has a time without a zone.
+        Raises Violation if the file has no rows, ChargeportError if its first row has a time without a zone.
         """
         part = _Part(self.batch(), [], [])
         for row, at in instants(self._timed(import_rows.read(stream)), self._form.zone):
@@ -118,7 +118,7 @@ class DialectImporter(Importer):
         after_each()
 
     def _timed(self, rows: Iterator[RawRow]) -> Iterator[tuple[RawRow, datetime | Violation | None]]:
-        """Yield the rows, each with the time that it writes."""
+        """Yield the rows, each with its time as written."""
         column, time_form = self._form.time, self._form.time_form
         for row in rows:
             text = None if column is None or isinstance(row.fields, Violation) else row.fields.get(column)
@@ -167,14 +167,14 @@ class DialectImporter(Importer):
             raise Violation(found.rule, found.detail, "row")
         messages = found if instant is None else [msgspec.structs.replace(message, observed_at=instant) for message in found]
         if any(message.observed_at is None for message in messages):
-            # If that were now, a file that is imported again would say something new.
-            detail = "the row does not say when: name the column that does with --time"
+            # If it were the present, importing a file again would store new readings.
+            detail = "the row has no time: name the column of the time with --time"
             raise Violation(Rule.MISSING, detail, self._form.time or "time")
         times = [observed_at(message.observed_at, now, self.plan.max_future_s) for message in messages]
         return [msgspec.structs.replace(message, observed_at=time) for message, time in zip(messages, times, strict=True)]
 
     def _own_instant(self, fields: dict[str, Any], at: int | None) -> int | None:
-        """Return the instant of the column of --time; write it with its zone where the dialect reads that column."""
+        """Return the instant of the column of --time; write it with its zone if the dialect reads that column."""
         column = self._form.time
         if column is None:
             return None
@@ -188,5 +188,5 @@ class DialectImporter(Importer):
         except (ValueError, TypeError) as error:
             raise Violation(Rule.BAD_FORMAT, str(error), column) from None
         if instant is None:
-            raise Violation(Rule.MISSING, "the row does not say when", column)
+            raise Violation(Rule.MISSING, "the row has no time", column)
         return instant

@@ -1,6 +1,6 @@
-"""From a file of anybody's to its rows: a table with a header (CSV), or one JSON object a line, of any size.
+"""Read the rows of any program's file of any size: a table with a header (CSV), or one JSON object a line.
 
-As everywhere one row is one line: a row that spans lines would let one lost quotation mark swallow all that follows it.
+One row is one line: if rows could span lines, a missing quotation mark would make all following lines part of one row.
 """
 
 import csv
@@ -15,9 +15,9 @@ from chargeport.ingest.files import MAX_CELL, MAX_ROW
 from chargeport.signals.violation import Rule, Violation
 
 SEPARATORS: Final = (",", ";", "\t")
-NOTHING: Final = frozenset({"", "\\N"})  # an empty cell, and how PostgreSQL writes null
+NOTHING: Final = frozenset({"", "\\N"})  # an empty cell, and PostgreSQL's null
 
-SEPARATOR_LINE: Final = b"sep="  # in which Excel names the separator, before the header
+SEPARATOR_LINE: Final = b"sep="  # the line before the header in which Excel names the separator
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
@@ -25,7 +25,7 @@ Fields = Mapping[str, Any]
 
 
 class RawRow(NamedTuple):
-    """A row: its line (the first is 1), which it is (the first is 0), and its fields by name, or what is wrong with it."""
+    """A row: its line (the first is 1), its index (the first is 0), and its fields by name, or its error."""
 
     line: int
     number: int
@@ -33,7 +33,7 @@ class RawRow(NamedTuple):
 
 
 def read(stream: BinaryIO) -> Iterator[RawRow]:
-    """Yield every row of a file. Raises Violation where it begins like nothing that has rows."""
+    """Yield every row of a file. Raises Violation if the beginning of the file is in no known format."""
     row = RawRow(1, -1, {})
     try:
         for row in _rows(stream):
@@ -64,7 +64,7 @@ def _numbered(lines: Iterator[tuple[int, bytes]], parse: Callable[[bytes], Field
 
 
 def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Yield every line that is not empty, with its number; of one that is too long, no more than its beginning."""
+    """Yield every line that is not empty, with its number; of a line that is too long, only the beginning."""
     line = 0
     while text := stream.readline(MAX_ROW):
         line += 1
@@ -97,7 +97,7 @@ class Table:
     """A table whose first line names the fields."""
 
     def __init__(self, header: bytes) -> None:
-        """Read the names of the columns. Raises Violation where the line is no header."""
+        """Read the names of the columns. Raises Violation if the line is not a header."""
         csv.field_size_limit(MAX_CELL)
         self._separator = max(SEPARATORS, key=lambda separator: header.count(separator.encode()))
         self._names = [name.strip() for name in self._cells(header)]

@@ -1,4 +1,4 @@
-"""Importing a file batch by batch through the pipeline, and counting what became of its readings."""
+"""Import a file batch by batch through the pipeline, and count the outcomes of its readings."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -14,15 +14,15 @@ from chargeport.ingest.items import ItemChecker
 from chargeport.ingest.pipeline import Pipeline
 from chargeport.signals.violation import Violation
 
-BATCH: Final = 1000  # rows in one transaction: with more nothing gets quicker, and a server beside waits longer
+BATCH: Final = 1000  # rows in one transaction: more are not faster, and a running server would wait longer
 SHOWN: Final = 10  # rejections that are printed; the file of --report has all
-VALID: Final = "valid"  # what a dry run says of a reading that would be stored
+VALID: Final = "valid"  # the outcome of a reading in a dry run that would be stored
 
 Report = Callable[[dict[str, Any]], object]
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What is wanted: `source` and `vehicle`, if given, hold for every row; a row that names no source has `otherwise`."""
+    """The options: `source` and `vehicle`, if given, apply to every row; a row without a source has `otherwise`."""
 
     otherwise: str
     source: str | None
@@ -33,20 +33,20 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 class Importer:
-    """Imports the rows of files; what becomes of them is counted. `report` is called with every rejection."""
+    """Import the rows of files, and count their outcomes. `report` is called with every rejection."""
 
     def __init__(self, pipeline: Pipeline, clock: Clock, plan: Plan, report: Report) -> None:
         self.plan = plan
         self.pipeline = pipeline
         self.clock = clock
         self.counts: Counter[str] = Counter({VALID: 0} if plan.dry_run else {outcome.value: 0 for outcome in STORED})
-        self.unknown: dict[str, None] = {}  # names of fields that mean nothing, in the order they came
+        self.unknown: dict[str, None] = {}  # names of unknown fields, in the order of the file
         self.rejected = 0
         self._rejections: list[dict[str, Any]] = []
         self._report = report
 
     async def import_all(self, stream: BinaryIO, after_each: Callable[[], None]) -> None:
-        """Import every row of a file of ours; call `after_each` batch. Raises Violation where the file is none of ours."""
+        """Import every row of a file in our format; call `after_each` after each batch. Raises Violation for another format."""
         rows = read(stream)
         while part := list(islice(rows, BATCH)):
             batch = self.batch()
@@ -62,16 +62,16 @@ class Importer:
             after_each()
 
     def document(self) -> dict[str, Any]:
-        """Return what became of all rows, as it is printed."""
+        """Return the outcomes of all rows, as they are printed."""
         unknown = {"unknown": list(self.unknown)} if self.unknown else {}
         return {**self.counts, "rejected": self.rejected, "rejections": self._rejections, **unknown}
 
     def batch(self) -> Batch:
-        """Return an empty batch as the plan requires it."""
+        """Return an empty batch with the options of the plan."""
         return Batch(may_register=self.plan.create_vehicles, is_trial=self.plan.dry_run, keep_issues=False)
 
     def count(self, batch: Batch) -> None:
-        """Count what of a batch was stored, or would be."""
+        """Count the entries of a batch that were stored, or would be."""
         if self.plan.dry_run:
             self.counts[VALID] += batch.stored
         else:

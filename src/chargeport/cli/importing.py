@@ -1,4 +1,4 @@
-"""`chargeport import`: readings from a file, through the same checks as those that come over HTTP."""
+"""`chargeport import`: readings from a file, with the same checks as readings over HTTP."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from chargeport.cli.importer import Importer, Plan
 
 STDIN: Final = "-"
-SOURCE: Final = "import"  # of readings that name none
+SOURCE: Final = "import"  # of readings without a source
 
 SHOWN_UNKNOWN: Final = 20  # names of columns that are printed
 
@@ -35,17 +35,17 @@ ReadingsFile = Annotated[
     str, typer.Argument(metavar="FILE", help="NDJSON, CSV or JSON; - for standard input.", show_default=False)
 ]
 SourceName = Annotated[
-    str | None, typer.Option(parser=typed.label, metavar="NAME", help="Say that all comes from here.", show_default=False)
+    str | None, typer.Option(parser=typed.label, metavar="NAME", help="Source of all readings.", show_default=False)
 ]
 OfVehicle = Annotated[
-    str | None, typer.Option(metavar="VEHICLE", help="Take all as this one's, whatever the file says.", show_default=False)
+    str | None, typer.Option(metavar="VEHICLE", help="Vehicle of all readings, whatever the file contains.", show_default=False)
 ]
 CreateVehicles = Annotated[
-    bool, typer.Option("--create-vehicles", help="Make unknown vehicles known that are named by a UUID or a VIN.")
+    bool, typer.Option("--create-vehicles", help="Add unknown vehicles that are named by a UUID or a VIN.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Check everything, store nothing.")]
 ReportFile = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Write all rejections there, one a line (NDJSON).", show_default=False)
+    Path | None, typer.Option(metavar="FILE", help="Write all rejections to a file, one a line (NDJSON).", show_default=False)
 ]
 DialectName = Annotated[
     str | None,
@@ -54,18 +54,18 @@ DialectName = Annotated[
     ),
 ]
 TimeColumn = Annotated[
-    str | None, typer.Option("--time", metavar="COLUMN", help="Which column says when, with --dialect.", show_default=False)
+    str | None, typer.Option("--time", metavar="COLUMN", help="Column of the time, with --dialect.", show_default=False)
 ]
 Zone = Annotated[
     ZoneInfo | None,
     typer.Option(
-        "--zone", parser=zone_called, metavar="ZONE", help="Where times without a zone were: Europe/Berlin.", show_default=False
+        "--zone", parser=zone_called, metavar="ZONE", help="Zone of times without one: Europe/Berlin.", show_default=False
     ),
 ]
 TimeFormat = Annotated[
     str | None,
     typer.Option(
-        "--time-format", metavar="FORM", help="How times are written, if odd: '%m/%d/%Y %I:%M:%S %p'.", show_default=False
+        "--time-format", metavar="FORM", help="Format of times, if not ISO 8601: '%m/%d/%Y %I:%M:%S %p'.", show_default=False
     ),
 ]
 
@@ -88,9 +88,9 @@ def import_readings(
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Import readings from a file. A row that is wrong is listed and costs no other; importing a file again changes nothing.
+    """Import readings from a file. Invalid rows are listed, and the others imported; importing a file again changes nothing.
 
-    Exits with 1 when a row was rejected, or when nothing in the file was known to the dialect.
+    Exits with 1 when a row was rejected, or when the dialect has no field of the file.
     """
     from chargeport.cli.importer import Importer, Plan
 
@@ -136,17 +136,17 @@ async def _imported(store: Store, file: str, plan: "Plan", form: "Form | None", 
 def _form(
     settings: Settings, dialect: str | None, time: str | None, zone: ZoneInfo | None, time_format: str | None
 ) -> "Form | None":
-    """Return the form in which the file is to be read; None for one of ours. Raises ChargeportError."""
+    """Return the parameters for reading the file; None for our own format. Raises ChargeportError."""
     from chargeport.cli import import_dialect
 
     options = {"--time": time, "--zone": zone, "--time-format": time_format}
     if dialect is None:
         if named := next((name for name, value in options.items() if value is not None), None):
-            raise ChargeportError(f"{named} is for files of other systems: say which with --dialect.")
+            raise ChargeportError(f"{named} is for files of other systems: name the system with --dialect.")
         return None
     found = import_dialect.form(settings, dialect, time, zone, time_format)
     if found.time is None and (zone is not None or time_format is not None):
-        raise ChargeportError(f"{dialect} does not say which column has the time: name it with --time.")
+        raise ChargeportError(f"{dialect} does not define the column of the time: name it with --time.")
     return found
 
 
@@ -180,7 +180,7 @@ def _print(found: dict[str, Any], dry_run: bool) -> None:
 
 @contextmanager
 def _input(file: str) -> Iterator[tuple[BinaryIO, Any]]:
-    """Open the file, unpacked; yield it and a function that returns how much was read. Raises StartError, ChargeportError."""
+    """Open the file, decompressed; yield it and a function that returns the share read. Raises StartError, ChargeportError."""
     import gzip
     import io
 

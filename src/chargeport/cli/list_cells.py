@@ -1,4 +1,4 @@
-"""Cells of lists of sessions, as people and programs of several countries write numbers, durations and costs."""
+"""Cells of lists of sessions: numbers, durations and costs in the formats of several countries and programs."""
 
 import re
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ _GROUP_SIGNS: Final = re.compile(r"(?<=\d)[ \u00a0\u202f'\u2019](?=\d{3}(?!\d))"
 _GROUPED: Final = re.compile(r"-?\d{1,3}(?:(?:\.\d{3})+,|(?:,\d{3})+\.)\d+")  # 1.021,55 or 1,021.55
 _DECIMAL: Final = re.compile(r"-?(?:\d+([.,])(?:\d{1,2}|\d{4,})|0([.,])\d+)")  # three digits may be a group
 _CLOCK: Final = re.compile(r"(?:(\d+) days?,? )?(\d+):(\d\d):(\d\d)(?:\.\d+)?")
-_SPOKEN: Final = re.compile(  # a duration as evcc and TeslaFi write it: 3h5m10s, 3 hours 5 mins
+_SPOKEN: Final = re.compile(  # a duration in the format of evcc and TeslaFi: 3h5m10s, 3 hours 5 mins
     r"(?:(\d+(?:[.,]\d+)?)\s*(?:h(?:ours?|rs?)?|std\.?|stunden?))?\s*"
     r"(?:(\d+(?:[.,]\d+)?)\s*m(?:in(?:ute)?[sn]?)?\.?)?\s*(?:(\d+(?:[.,]\d+)?)\s*s(?:ec(?:ond)?s?|ek\.?)?)?",
     re.IGNORECASE,
@@ -29,25 +29,25 @@ _CODES: Final = {"€": "EUR", "\u00a3": "GBP"}
 
 
 class Money(NamedTuple):
-    """A cost as a cell writes it; its currency (ISO 4217) only where the cell or its header names it."""
+    """The cost in a cell; its currency (ISO 4217) is set if the cell or its header names it."""
 
     amount: float
     currency: str | None
 
 
 def plain(header: str) -> str:
-    """Return a header without its unit, its case, signs and accented letters."""
+    """Return a header in lower case without its unit, punctuation and accents."""
     return re.sub(r"[^a-z0-9]", "", _UNIT.sub("", header.strip()).lower())
 
 
 class Cells(NamedTuple):
-    """How a list writes its numbers: `decimal` is its decimal sign, None where no number of the list shows it."""
+    """The format of the numbers of a list: `decimal` is the decimal separator, None if no number of the list shows it."""
 
     decimal: str | None = None
 
     @classmethod
     def of(cls, values: Iterable[Any]) -> "Cells":
-        """Return how these cells write numbers: 18.919 is 18919 in a list that writes 1,29, else 18.919."""
+        """Return the format of the numbers in these cells: 18.919 is 18919 in a list that contains 1,29, else 18.919."""
         found = {sign for value in values if isinstance(value, str) for sign in _decimal_signs(value)}
         return cls(found.pop() if len(found) == 1 else None)
 
@@ -76,7 +76,7 @@ class Cells(NamedTuple):
         return self._parsed(text, header) * unit
 
     def money(self, value: Any, header: str, usual: str | None) -> Money:
-        """Return a cost, in its own currency or else in the `usual` one. Raises Violation for a sign of another currency."""
+        """Return a cost, in its own currency, else the `usual` one. Raises Violation for the symbol of another currency."""
         text = _GROUP_SIGNS.sub("", str(value).strip())
         code = _CODE.search(text)
         named = next((each for each in code.groups() if each), None) if code else None
@@ -94,7 +94,7 @@ class Cells(NamedTuple):
             group = "," if self.decimal == "." else "."
             if re.fullmatch(rf"-?\d{{1,3}}(?:\{group}\d{{3}})+(?:\{self.decimal}\d+)?", text):
                 plain_text = text.replace(group, "")
-        elif _GROUPED.fullmatch(text):  # the sign that comes last, and once, is the decimal one
+        elif _GROUPED.fullmatch(text):  # the last separator, which occurs once, is the decimal separator
             plain_text = text.replace(min(",.", key=text.rfind), "")
         if re.fullmatch(r"-?\d+,\d+", plain_text):
             plain_text = plain_text.replace(",", ".")

@@ -1,4 +1,4 @@
-"""The view of `watch` in a terminal: vehicles with state, charge, power and a sparkline, and below the newest changes."""
+"""The view of `watch` in a terminal: vehicles with state, charge, power and a sparkline, above the newest changes."""
 
 import asyncio
 import textwrap
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 REFRESH_S: Final = 1.0
-MOST: Final = 20  # vehicles that are shown: those that charge first
+MOST: Final = 20  # vehicles that are shown, charging ones first
 LINES: Final = 8
-INDENT: Final = 4  # of what does not fit on the line of a change
+INDENT: Final = 4  # of the continuation of a change that does not fit on its line
 POINTS: Final = 24
 NAME: Final = 24
 BAR: Final = 10
@@ -33,7 +33,7 @@ _EVERYTHING: Final = frozenset(Permission)
 
 
 async def show(store: Store, vehicles: list[Vehicle], lines: AsyncIterator[str], clock: Clock) -> None:
-    """Show these vehicles and the lines as they come, until cancelled."""
+    """Show these vehicles, and the lines as they are received, until cancelled."""
     from rich.live import Live
 
     newest: deque[str] = deque(maxlen=LINES)
@@ -69,7 +69,7 @@ def _note(rows: Iterable[Row], samples: dict[str, deque[float]]) -> None:
 
 
 def view(rows: list[Row], samples: dict[str, deque[float]], newest: Iterable[str], now: int) -> "RenderableType":
-    """Return what is shown at one moment."""
+    """Return the view at one instant."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text

@@ -1,7 +1,7 @@
-"""Times that a file has without their zone, as instants: exactly, also in the nights when clocks are changed.
+"""Conversion of a file's local times without a zone to instants, also for the nights when clocks are changed.
 
-In autumn one hour of local time comes twice. Which of the two a row is of follows from the rows around it: the clock runs
-backwards between the two, or the rows continue from the one before or to the one after. Otherwise it can't be known.
+In autumn one hour of local time occurs twice. The rows around a row show to which of the two it belongs: local time goes back
+between the two, or the rows are close to the row before or the row after. Otherwise it is unknown.
 """
 
 import re
@@ -16,9 +16,9 @@ from chargeport.cli.typed import quoted
 from chargeport.signals.instants import ms_of
 from chargeport.signals.violation import Rule, Violation
 
-CLOSE_MS: Final = 20 * 60_000  # rows that follow each other closer than this belong together
-JITTER_MS: Final = 60_000  # by so much rows of one logger may be out of order
-MOST: Final = 20_000  # rows of the hour that comes twice that are held until the next hour begins
+CLOSE_MS: Final = 20 * 60_000  # rows that are closer together than this are consecutive
+JITTER_MS: Final = 60_000  # by which rows of one logger may be out of order
+MOST: Final = 20_000  # rows of the repeated hour that are held in memory until the next hour begins
 
 _WRITTEN: Final = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?) ?(Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?", re.ASCII
@@ -44,9 +44,9 @@ def zone(text: str) -> ZoneInfo:
 
 
 def written(text: str, form: str | None = None) -> datetime | Violation | None:
-    """Return the date and time of a text, with its zone if it has one; None for a text that has none (a number, say).
+    """Return the date and time of a text, with its zone if it has one; None for a text without a time, such as a number.
 
-    `form` is how it is written, in the signs of `strptime`; ISO 8601 and what databases make of it if not given.
+    `form` is the format, as for `strptime`; by default ISO 8601 and the similar formats of databases.
     """
     text = text.strip()
     try:
@@ -63,9 +63,9 @@ def written(text: str, form: str | None = None) -> datetime | Violation | None:
 
 
 def instants(rows: Iterable[tuple[T, datetime | Violation | None]], place: ZoneInfo | None) -> Iterator[tuple[T, At]]:
-    """Yield each row with its instant in ms since the epoch, in their order; a Violation where it can't be determined.
+    """Yield each row with its instant in ms since the epoch, in order; a Violation if it can't be determined.
 
-    A local time is one of `place`; None stays None.
+    Local times are in the zone `place`; None stays None.
     """
     before: int | None = None
     held: list[tuple[T, _Twice]] = []
@@ -104,7 +104,7 @@ def _ms(when: datetime) -> int:
 
 
 def _told_apart(held: list[tuple[T, _Twice]], before: int | None, after: int | None) -> Iterator[tuple[T, At]]:
-    """Yield the rows of an hour that came twice; `before` and `after` are the nearest instants that are certain."""
+    """Yield the rows of a repeated hour; `before` and `after` are the nearest instants that are certain."""
     turn = _turn([instant for _, instant in held], before, after) if held else None
     for index, (row, instant) in enumerate(held):
         if turn is None:
@@ -116,7 +116,7 @@ def _told_apart(held: list[tuple[T, _Twice]], before: int | None, after: int | N
 
 
 def _turn(held: list[_Twice], before: int | None, after: int | None) -> int | None:
-    """Return how many of them are of the first time; None where that can't be known."""
+    """Return how many of them belong to the first of the two hours; None if that is unknown."""
     back = [index for index in range(1, len(held)) if held[index].first < held[index - 1].first - JITTER_MS]
     if back:
         return back[0] if len(back) == 1 else None

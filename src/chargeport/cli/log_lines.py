@@ -1,4 +1,4 @@
-"""The form of the log: a record is one line, whatever text it quotes, and a traceback is indented below it."""
+"""The format of the log: a record is one line, whatever text it contains, and a traceback is indented below it."""
 
 import logging
 import textwrap
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class OneLine(logging.Formatter):
-    """Writes what would begin a line, or move the cursor of who reads it, as Python writes it in a text."""
+    """Escape line breaks and control characters as in a Python literal."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (logging's name)
         """Return the line of a record."""
@@ -37,7 +37,7 @@ def _shown(letter: str) -> str:
 
 
 def begin(level: str, form: str) -> None:
-    """Write the log to standard error from now on, from this level on."""
+    """Write log records of this level or higher to standard error from now on."""
     handler = logging.StreamHandler()
     handler.setFormatter(OneLine(form))
     logging.basicConfig(level=level, handlers=[handler])

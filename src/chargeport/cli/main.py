@@ -1,4 +1,4 @@
-"""`chargeport`: the command line. An error of ours is one sentence and a non-zero exit, never a traceback."""
+"""`chargeport`: the command line. An expected error is one sentence and a non-zero exit, never a traceback."""
 
 import importlib
 import os
@@ -15,14 +15,14 @@ from chargeport.errors import ChargeportError
 NAME: Final = "chargeport"
 FAILED: Final = 1
 MISUSED: Final = 2
-INTERRUPTED: Final = 130  # as shells say it: 128 and SIGINT
+INTERRUPTED: Final = 130  # as in shells: 128 plus SIGINT
 
-# Typer keeps the name of what it raises for a wrong command line to itself; BadParameter is the public one of its kind.
+# The base class of Typer's errors for a wrong command line is not public; it is found as a base of BadParameter.
 _Misuse: Final = typer.BadParameter.__mro__[1]
 
 
 class Entry(NamedTuple):
-    """A command or a group of commands: where it is, and its summary, so that the list of all needs none of them."""
+    """A command or group: its module and its summary, so that the list of all commands needs to import none of them."""
 
     name: str
     module: str
@@ -33,48 +33,48 @@ class Entry(NamedTuple):
 COMMANDS: Final = (
     Entry("serve", "serve", "serve", "Serve the API."),
     Entry("app", "applications", "group", "Applications: who may use the API."),
-    Entry("vehicle", "vehicles", "group", "Vehicles: the cars that the server knows."),
+    Entry("vehicle", "vehicles", "group", "Vehicles: the cars of the server."),
     Entry("connection", "connections", "group", "Connections: which application may read which user's vehicle."),
     Entry("user", "users", "group", "Users: the people who sign in to the page, and those whose vehicles are connected."),
-    Entry("share", "shares", "group", "Share links: one car on the page, read-only, for whoever has the link."),
-    Entry("source", "sources", "group", "Sources: what the server listens to."),
-    Entry("command", "commands", "group", "Commands: what vehicles were made to do, and what came of it."),
+    Entry("share", "shares", "group", "Share links: one car on the page, read-only, for everyone with the link."),
+    Entry("source", "sources", "group", "Sources: the systems that report about vehicles."),
+    Entry("command", "commands", "group", "Commands: commands to vehicles, and their outcomes."),
     Entry("webhook", "webhooks", "group", "Webhooks: where changes are sent to applications."),
-    Entry("simulator", "simulator", "group", "Simulated cars: plug in, drive, fall silent; and the clock they live by."),
+    Entry("simulator", "simulator", "group", "Simulated cars: plug in, drive, stop reporting; and their clock."),
     Entry("dialect", "dialect", "group", "Dialects: what the messages of a system mean."),
     Entry(
         "signals", "signals", "signals",
-        "Show the signals of a vehicle that have a value or a known error; with CODE one of them, whole.",
+        "Show the signals of a vehicle that have a value or a known error; with CODE one of them, in full.",
     ),
     Entry(
         "coverage", "coverage", "coverage",
-        "Show which signals a vehicle has, and why not the others; without VEHICLE, how many each one has.",
+        "Show which signals a vehicle has, and why others are missing; without VEHICLE, the number of each vehicle.",
     ),
     Entry(
         "history", "history", "history",
-        "Show what a signal was: its changes, newest last; with --resolution, what stretches of time were like.",
+        "Show the history of a signal: its changes, newest last; with --resolution, aggregates over intervals.",
     ),
     Entry(
         "records", "records", "records",
-        "Show the charging sessions of a vehicle, or of all, oldest first: also those that go on, and with people's edits.",
+        "Show the charging sessions of a vehicle, or of all, oldest first: also open ones, and with people's edits.",
     ),
     Entry(
         "record", "record", "group",
-        "Records: add, import, remove, split, merge or annotate charging sessions; the originals stay.",
+        "Records: add, import, remove, split, merge or annotate charging sessions; the originals are retained.",
     ),
     Entry("watch", "watch", "watch", "Show a vehicle, or all, as they change."),
     Entry(
         "export", "export", "export",
-        "Write what is stored to a file: every change of every signal, by vehicle, signal and time.",
+        "Write the stored readings to a file: every change of every signal, by vehicle, signal and time.",
     ),
     Entry("import", "importing", "import_readings", "Import readings from a file."),
     Entry(
         "backup", "backup", "backup",
-        "Copy the whole database into one file, while a server goes on writing, and look through the copy.",
+        "Copy the whole database into one file, also while a server writes, and check the copy.",
     ),
-    Entry("restore", "backup", "restore", "Put a backup in the database's place, once it was found whole."),
-    Entry("migrate", "migrate", "migrate", "Bring the database's schema up to date, or make a new database."),
-    Entry("doctor", "doctor", "doctor", "Check what the server needs, and say the next step where something is wrong."),
+    Entry("restore", "backup", "restore", "Replace the database by a backup, once the backup was checked."),
+    Entry("migrate", "migrate", "migrate", "Upgrade the database's schema, or create a new database."),
+    Entry("doctor", "doctor", "doctor", "Check what the server needs, and print the next step if something is wrong."),
     Entry(
         "simulate", "simulate", "simulate",
         "Send reports of simulated cars to a running server, then check that each acknowledged reading is stored.",
@@ -83,9 +83,9 @@ COMMANDS: Final = (
         "mcp", "mcp", "mcp",
         "Serve an assistant over standard input and output: vehicles, signals, history and charging sessions.",
     ),
-    Entry("data", "personal_data", "group", "Personal data: all of one vehicle or one person, to hand over or to erase."),
+    Entry("data", "personal_data", "group", "Personal data: export or erase everything of one vehicle or one person."),
     Entry("audit", "audit", "audit", "Show who did what, when and from where, newest first."),
-    Entry("repair", "repair", "group", "Repairs: put right what a fault of the machine left in the database."),
+    Entry("repair", "repair", "group", "Repairs: correct data that a fault of the machine left in the database."),
     Entry(
         "demo", "demo", "demo",
         "Serve simulated cars: home AC at night, DC on the road, idle, scheduled, not capable, asleep.",
@@ -101,7 +101,7 @@ def build(command: str | None = None) -> typer.Typer:
         help="The open, self-hosted charge-signals server.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
-        rich_markup_mode=None,  # what draws frames around help takes as long to load as all the rest
+        rich_markup_mode=None,  # the library that draws frames around help takes as long to load as all the rest
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     made.callback()(main)
@@ -148,7 +148,7 @@ def main(
 def run(arguments: Sequence[str] | None = None) -> None:
     """Run the command line, and exit."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a dash that an old terminal can't show is no reason to fail
+        if hasattr(stream, "reconfigure"):  # a character that a terminal can't show is no error
             stream.reconfigure(errors="backslashreplace")
     sys.exit(_exit_code(arguments))
 
@@ -181,7 +181,7 @@ def _exit_code(arguments: Sequence[str] | None) -> int:
         return FAILED
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
-    except BrokenPipeError:  # whoever read our output has seen enough
+    except BrokenPipeError:  # the reader of the output has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return FAILED
     except Exception as error:
@@ -203,7 +203,7 @@ def _missing(error: Exception, arguments: Sequence[str]) -> list[str]:
 
 
 def _misused(error: Exception, arguments: Sequence[str]) -> int:
-    """Print what is wrong with the command line. A group that was named without a command shows its help instead."""
+    """Print the error of the command line. A group without a command prints its help instead."""
     context = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError":
         print(error, file=sys.stderr)

@@ -1,4 +1,4 @@
-"""`chargeport mcp`: a Model Context Protocol server for assistants, a client of the API like any other program."""
+"""`chargeport mcp`: a Model Context Protocol server for assistants. It is a client of the API."""
 
 import functools
 import signal
@@ -27,7 +27,7 @@ BY_HAND: Final = (
     " says how an assistant is set up. Ctrl-C ends it."
 )
 INSTRUCTIONS: Final = (
-    "Charge signals of electric vehicles. A signal with `why` does not hold now: its body is what was known last."
+    "Charge signals of electric vehicles. A signal with `why` is not valid now: its body is the last known value."
     " Instants are ISO 8601 with a zone. Energy is in kWh, power in watts."
 )
 
@@ -49,7 +49,7 @@ def mcp(
 ) -> None:
     """Serve an assistant over standard input and output: vehicles, signals, history and charging sessions.
 
-    It may read what the application may read: app create --permission gives it less.
+    It has the permissions of the application: app create --permission restricts them.
     """
     if token is None and (client_id is None or client_secret is None):
         raise StartError("Name an application: --client-id and --client-secret, as chargeport app create prints them.")
@@ -59,7 +59,7 @@ def mcp(
         raise ChargeportError(f"This needs more packages: {add_extra('mcp')}.") from None
     with Client(url, token=token, client_id=client_id, client_secret=client_secret) as client:
         server = server_of(client)
-        # The thread that waits for a line can't be cancelled: Python's own handler would wait for it.
+        # The thread that waits for input can't be cancelled, and Python's default handler would wait for it.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         if sys.stdin.isatty():
             console(errors=True).print(BY_HAND, style="dim")
@@ -67,7 +67,7 @@ def mcp(
 
 
 def server_of(client: "Client") -> "MCPServer[None]":
-    """Return the MCP server, which sends requests with this client. Raises ChargeportError where its packages are missing."""
+    """Return the MCP server, which sends requests with this client. Raises ChargeportError if its packages are missing."""
     try:
         from mcp.server.mcpserver import MCPServer
     except ImportError:
@@ -79,7 +79,7 @@ def server_of(client: "Client") -> "MCPServer[None]":
 
 
 def _explained(tool: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap a tool so that the server's refusals reach the assistant with their sentence."""
+    """Wrap a tool so that the assistant receives the text of the server's errors."""
     from mcp.server.mcpserver.exceptions import ToolError
 
     from chargeport.client import ServerError
@@ -95,7 +95,7 @@ def _explained(tool: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _tools(client: "Client") -> list[Callable[..., Any]]:
-    """Return the tools of an assistant. Their docstrings are what it reads."""
+    """Return the tools of an assistant. Their docstrings are sent to the assistant."""
 
     def list_vehicles() -> list[dict[str, Any]]:
         """List the vehicles: id, make, model, year."""
@@ -110,7 +110,7 @@ def _tools(client: "Client") -> list[Callable[..., Any]]:
     ) -> list[dict[str, Any]]:
         """Read a signal's history (charge-wattage, tractionbattery-stateofcharge, …) between two instants.
 
-        With a resolution such as PT15M, PT1H or P1D: least, greatest and mean of each stretch; else each change.
+        With a resolution such as PT15M, PT1H or P1D: minimum, maximum and mean of each interval; else each change.
         """
         begin, until = datetime.fromisoformat(start), None if end is None else datetime.fromisoformat(end)
         found: Iterator[Bucket | Point] = (

@@ -1,4 +1,4 @@
-"""`chargeport migrate`: a database brought up to date, copied to a server, or spread over several."""
+"""`chargeport migrate`: upgrade a database's schema, copy a database to a server, or distribute it over several."""
 
 from typing import Annotated, Any
 
@@ -20,9 +20,9 @@ def migrate(
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Bring the database's schema up to date, or make a new database. The server does the same when it starts.
+    """Upgrade the database's schema, or create a new database. The server does the same when it starts.
 
-    With --from and --to, copy a database as well. A copy that was interrupted goes on; at the end both are compared.
+    With --from and --to, also copy a database. An interrupted copy is continued; at the end both are compared.
     """
     if (source is None) != (target is None):
         raise SettingError("--from and --to belong together: name the SQLite database and the PostgreSQL database.")
@@ -68,7 +68,7 @@ def _brought_up_to_date(url: str) -> tuple[list[str], int]:
 
 
 def _copied(source: str, target: str) -> dict[str, int]:
-    """Copy a database; how many rows each table has."""
+    """Copy a database; return the number of rows of each table."""
     import asyncio
 
     if urls.is_missing(source):

@@ -33,7 +33,7 @@ Signals = Annotated[
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Rewrite = Annotated[
     bool,
-    typer.Option("--rewrite/--no-rewrite", help="Write the file anew, so that no byte is left; writers wait meanwhile."),
+    typer.Option("--rewrite/--no-rewrite", help="Rewrite the file, so that no byte is left; writers wait meanwhile."),
 ]
 
 Permissions = Annotated[

@@ -1,6 +1,6 @@
 """The output of commands: tables for people, one JSON document for programs, errors and progress on standard error.
 
-Rich is loaded when something is printed for people: programs, which ask for JSON, do not wait for it.
+Rich is loaded only when a table is printed, not for JSON, because loading it takes time.
 """
 
 import sys
@@ -19,17 +19,17 @@ from chargeport.errors import ChargeportError
 if TYPE_CHECKING:
     from rich.console import Console
 
-NOTHING: Final = "—"  # what is not known; never 0, never no
-PIPED_WIDTH: Final = 4000  # in a pipe a table has one line a row, however long
+NOTHING: Final = "—"  # an unknown value; never 0, never no
+PIPED_WIDTH: Final = 4000  # in a pipe a row of a table is one line of any length
 
 GAP: Final = 2  # blanks between two columns
-LEAST: Final = 8  # what is left of a column that is cut
-FIRM: Final = frozenset({"time", "start", "end", "from", "VIN"})  # half of one of these is of no use
+LEAST: Final = 8  # the smallest width of a column that is cut
+FIRM: Final = frozenset({"time", "start", "end", "from", "VIN"})  # columns that are not wrapped
 
 
 @cache
 def console(*, errors: bool = False) -> "Console":
-    """Return the terminal. Nothing that is printed is taken for markup: names and values are other people's."""
+    """Return the terminal. Output is not interpreted as markup, because names and values come from others."""
     from rich.console import Console
 
     terminal = Console(stderr=errors, highlight=False, markup=False, emoji=False)
@@ -39,12 +39,12 @@ def console(*, errors: bool = False) -> "Console":
 
 
 def say(sentence: str, style: str = "") -> None:
-    """Print a line for a person, as long as it is."""
+    """Print a line for a person, without wrapping."""
     console().print(printable(sentence), style=style or None, soft_wrap=True)
 
 
 def complain(sentence: str) -> None:
-    """Print one sentence on what went wrong."""
+    """Print an error as one sentence."""
     from rich.text import Text
 
     console(errors=True).print(Text.assemble(("Error: ", "bold red"), printable(sentence)), soft_wrap=True)
@@ -72,14 +72,14 @@ def print_table(
     spare: Sequence[str] = (),
     short: Mapping[str, int] | None = None,
 ) -> None:
-    """Print a table, or the sentence `empty` where there are no rows.
+    """Print a table, or the sentence `empty` if there are no rows.
 
-    In a terminal that is too narrow, columns in `short` are cut to so many characters, those in `spare` left out, the first one
-    first, then long cells of the widest ones are wrapped. In a pipe a row is a line, and all of it is printed.
+    In a terminal that is too narrow, columns in `short` are cut to the given width, then those in `spare` are left out in their
+    order, then long cells of the widest columns are wrapped. In a pipe a row is a line, and it is printed in full.
     """
     cells = [[shown(cell) for cell in row] for row in rows]
     if not cells:
-        console().print(printable(empty))  # over several lines where one is too short
+        console().print(printable(empty))  # wrapped if it is too long
         return
     from rich.cells import cell_len
 
@@ -102,7 +102,7 @@ def print_table(
 
 
 def print_facts(facts: Mapping[str, Any]) -> None:
-    """Print the facts of one thing, a line each, uncut for copying. A long sentence is wrapped."""
+    """Print the facts of one object, one on a line, in full for copying. A long sentence is wrapped."""
     width = max(map(len, facts))
     room = console().width - width - 2
     for name, value in facts.items():
@@ -113,27 +113,27 @@ def print_facts(facts: Mapping[str, Any]) -> None:
 
 
 def shown(value: Any) -> str:
-    """Return a cell's text, on one line: what is not known is a dash."""
+    """Return a cell's text, on one line; an unknown value is a dash."""
     return NOTHING if value is None or value == "" else printable(str(value)).replace("\n", " ")
 
 
 def printable(text: str) -> str:
-    """Return the text without what would move the cursor or recolour the terminal."""
+    """Return the text without control characters, which would move the cursor or change colours."""
     return "".join(letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
 def confirm(question: str, *, yes: bool) -> bool:
-    """Ask whether to continue; `yes` is the answer where nobody can be asked. Raises ChargeportError where there is none."""
+    """Ask whether to continue; with `yes`, do not ask. Raises ChargeportError without a terminal."""
     if yes:
         return True
     if not sys.stdin.isatty():
-        raise ChargeportError("Nobody can be asked here whether to go on: say --yes if you mean it.")
+        raise ChargeportError("There is no terminal for the confirmation: use --yes to continue.")
     return typer.confirm(question, err=True)
 
 
 @contextmanager
 def progress(what: str) -> Iterator[Callable[[float], None]]:
-    """Call it with the share that is done, 0 to 1. It is on standard error: what is piped on stays clean."""
+    """Yield a function that shows the progress, a share from 0 to 1, on standard error."""
     terminal = console(errors=True)
     if not terminal.is_terminal:
         yield lambda _: None
@@ -147,7 +147,7 @@ def progress(what: str) -> Iterator[Callable[[float], None]]:
 
 
 class Plan(NamedTuple):
-    """The columns that are shown, by index, each with its width; and the names of those that are left out."""
+    """The shown columns, by index, each with its width; and the names of those that are left out."""
 
     widths: dict[int, int]
     left_out: list[str]
@@ -156,9 +156,9 @@ class Plan(NamedTuple):
 def fit(
     columns: Sequence[str], widths: Sequence[int], room: int, spare: Sequence[str] = (), short: Mapping[str, int] | None = None
 ) -> Plan:
-    """Plan what fits: cut the columns in `short`, then leave out those in `spare`, then narrow the widest.
+    """Fit columns into a width: cut the columns in `short`, then leave out those in `spare`, then narrow the widest.
 
-    The first column is what the next command will want, so it is cut only where `short` says how much of it is enough.
+    The first column is needed for other commands, so it is cut only if it is in `short`.
 
     >>> fit(("id", "make", "note"), (36, 4, 20), 80)
     Plan(widths={0: 36, 1: 4, 2: 20}, left_out=[])
@@ -190,7 +190,7 @@ def fit(
 
 
 def cut(text: str, width: int, end: str = "…") -> str:
-    """Return the text on one line of this width; what is cut off is an ellipsis, or the `end` that is given.
+    """Return the text on one line of this width; a cut text ends in an ellipsis, or in the given `end`.
 
     >>> cut("a long sentence", 8), cut("short", 8), cut("455f1614-34aa", 8, "")
     ('a long …', 'short', '455f1614')

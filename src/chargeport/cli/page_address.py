@@ -1,4 +1,4 @@
-"""The address of the page, for links that commands print: as the server stored it, else as the settings say."""
+"""The address of the page, for links that commands print: as the server stored it, else from the settings."""
 
 from typing import Final
 
@@ -11,7 +11,7 @@ ELSEWHERE: Final = "From another device, put this machine's name or address in p
 
 
 async def page_address(store: Store) -> str:
-    """Return the URL of the page, without a slash at its end."""
+    """Return the URL of the page, without a trailing slash."""
     server = configuration.settings().server
     if server.base_url is not None:
         return server.base_url.rstrip("/")
@@ -22,7 +22,7 @@ async def page_address(store: Store) -> str:
 
 
 def sign_in_url(address: str, secret: str) -> str:
-    """Return the address of a one-time link. What comes behind # is not sent to any server, and so is in no log."""
+    """Return the address of a one-time link. The part after # is not sent to any server, so it is in no log."""
     return f"{address}/#sign-in={secret}"
 
 

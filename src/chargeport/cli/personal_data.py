@@ -1,4 +1,4 @@
-"""`chargeport data`: everything that is stored of one vehicle or one person, to hand over or to erase."""
+"""`chargeport data`: export or erase everything that is stored of one vehicle or one person."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,10 +19,10 @@ from chargeport.store.audit import Act
 from chargeport.store.protocols import Store
 from chargeport.store.urls import database_file, is_server
 
-LEAST_SOUGHT: Final = 8  # bytes of a name that is sought in files: a shorter one is in other words, too
+LEAST_SOUGHT: Final = 8  # bytes of a name that is searched in files: a shorter one may be part of other words
 PART: Final = 1 << 24
 
-group = typer.Typer(help="Personal data: all of one vehicle or one person, to hand over or to erase.", no_args_is_help=True)
+group = typer.Typer(help="Personal data: export or erase everything of one vehicle or one person.", no_args_is_help=True)
 
 OfVehicle = Annotated[
     str | None, typer.Option("--vehicle", metavar="VEHICLE", help="Its id, its VIN or one of its aliases.", show_default=False)
@@ -32,14 +32,14 @@ OfUser = Annotated[
 ]
 
 Recordings = Annotated[
-    bool, typer.Option("--recordings", help="Delete the recordings of all sources, too: they do not tell who is in them.")
+    bool, typer.Option("--recordings", help="Also delete the recordings of all sources: the people in them are not known.")
 ]
 
 
 @group.command("export")
 def export(
     *,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to: a zip file.", show_default=False)],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The zip file to write.", show_default=False)],
     vehicle: OfVehicle = None,
     user: OfUser = None,
     database: Database = None,
@@ -47,7 +47,7 @@ def export(
 ) -> None:
     """Write everything that is stored of a vehicle, or of a person and the vehicles that are theirs alone, to one archive.
 
-    It has JSON files and a README.md that explains them. Secrets and their hashes are left out.
+    The archive has JSON files and a README.md that explains them. Secrets and their hashes are left out.
     """
     _check_one(vehicle, user)
     from chargeport.cli.subject_archive import Archive
@@ -87,11 +87,11 @@ def erase(
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Erase everything of a vehicle, or of a person and the vehicles that are theirs alone, and look whether any of it is left.
+    """Erase everything of a vehicle, or of a person and the vehicles that are theirs alone, and check whether any is left.
 
     Readings, history, charging sessions, edits, issues, events for webhooks, notes, connections, sign-in and the names in the
-    audit log go; then the database is written anew and its files are searched for the names. Stop the server first where a
-    source reports the vehicle: else it is told of it again. Exits with 1 when a trace is left.
+    audit log are erased; then the database file is rewritten and searched for the names. Stop the server first if a source
+    reports the vehicle: else the server stores new reports of it. Exits with 1 when a trace is left.
     """
     _check_one(vehicle, user)
     settings = configuration.settings()
@@ -126,7 +126,7 @@ def erase(
 
 
 async def _removal(store: Store, vehicle: str | None, user: str | None) -> Removal:
-    """Return what is to be erased: a person with their vehicles, or a vehicle. Raises NotFoundError."""
+    """Return the data to erase: a person with their vehicles, or a vehicle. Raises NotFoundError."""
     if user is not None:
         return await Removal.of_user(store, user)
     return Removal(None, [], [await vehicle_called(store, vehicle or "")])
@@ -156,14 +156,14 @@ def _report(account: dict[str, Any], remaining: list[Path], *, is_file: bool) ->
 
 
 def _recordings(settings: Settings) -> Iterator[Path]:
-    """Return the recordings in the folders that the settings name."""
+    """Return the recordings in the folders of the settings."""
     named = [settings.ingest.record, *(source.get("record") for source in settings.sources)]
     for folder in {Path(settings.folder) / str(name) for name in named if name}:
         yield from sorted(folder.glob("*.jsonl"))
 
 
 def _traces(url: str, names: list[str], others: list[Path]) -> list[str]:
-    """Return the files, of the database and others, in which a name is left. Of a server's database the files are its own."""
+    """Return the files, of the database and others, that contain one of the names. Files of a database server are not read."""
     file = None if is_server(url) else database_file(url)
     files = [] if file is None else [file, *(file.with_name(f"{file.name}-{part}") for part in ("wal", "journal"))]
     sought = [name.encode() for name in names if len(name.encode()) >= LEAST_SOUGHT]

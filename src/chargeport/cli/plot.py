@@ -1,4 +1,4 @@
-"""Plots for a terminal: a number over time, and amounts beside each other."""
+"""Plots for a terminal: a number over time, and bars of amounts."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -20,7 +20,7 @@ _EIGHTHS: Final = 8
 async def levels(
     history: EffectiveHistory, vehicle_id: str, signal: Signal, start: int, end: int, *, width: int
 ) -> list[float | None]:
-    """Return the mean in each of `width` stretches of equal length; None where no value stood."""
+    """Return the mean in each of `width` intervals of equal length; None without a valid value."""
     step_ms = max(1, -(-(end - start) // width))
     filled = (await buckets(history, vehicle_id, signal, Grid(step_ms, start, end), width + 1)).found
     means = {bucket.start // step_ms: bucket.mean for bucket in filled}
@@ -28,7 +28,7 @@ async def levels(
 
 
 def plot(means: Sequence[float | None], signal: Signal, start: int, end: int) -> str:
-    """Draw means as columns, the least and the greatest at the side and the time below; blank where there is none."""
+    """Draw means as columns, with minimum and maximum at the side and the time below; blank where there is no mean."""
     known = [level for level in means if level is not None]
     least, most = min(known), max(known)
     low = 0.0 if 0 <= least < most / 2 else least
@@ -46,7 +46,7 @@ def plot(means: Sequence[float | None], signal: Signal, start: int, end: int) ->
 
 
 def bars(amounts: Sequence[tuple[str, float, str]], room: int) -> str:
-    """Draw a bar for each amount with its name and text, the greatest as long as there is room."""
+    """Draw a bar for each amount with its name and text; the greatest takes the available width."""
     names, texts = (
         max(map(len, part)) for part in (list(column) for column in zip(*((n, t) for n, _, t in amounts), strict=True))
     )

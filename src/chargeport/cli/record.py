@@ -1,4 +1,4 @@
-"""`chargeport record`: what a person knows better of a charging session. Originals stay, and every edit can be taken back."""
+"""`chargeport record`: people's edits of charging sessions. Originals are retained, and every edit can be undone."""
 
 from collections.abc import Callable
 from typing import Annotated, Final
@@ -26,7 +26,8 @@ _TWO: Final = 2
 RecordId = Annotated[str, typer.Argument(metavar="RECORD", help="Its id, as records shows it.", show_default=False)]
 
 group = typer.Typer(
-    help="Records: add, import, remove, split, merge or annotate charging sessions; the originals stay.", no_args_is_help=True
+    help="Records: add, import, remove, split, merge or annotate charging sessions; the originals are retained.",
+    no_args_is_help=True,
 )
 group.command("add")(record_adding.add)
 group.command("import")(record_adding.import_list)
@@ -37,11 +38,11 @@ def split(
     *,
     vehicle: VehicleName,
     record: RecordId,
-    at: Annotated[int, typer.Option("--at", parser=typed.instant, metavar="TIME", help="When the second began.")],
+    at: Annotated[int, typer.Option("--at", parser=typed.instant, metavar="TIME", help="Start of the second record.")],
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Make two of a record; its energy and cost are shared out."""
+    """Split a record in two; its energy and cost are divided."""
     _add(database, vehicle, [record], lambda found: Split(found[0], at), as_json)
 
 
@@ -49,11 +50,11 @@ def split(
 def merge(
     *,
     vehicle: VehicleName,
-    records: Annotated[list[str], typer.Argument(metavar="RECORD...", help="Two ids or more.", show_default=False)],
+    records: Annotated[list[str], typer.Argument(metavar="RECORD...", help="At least two ids.", show_default=False)],
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Make one of several records."""
+    """Merge several records into one."""
     if len(set(records)) < _TWO:
         raise typer.BadParameter("two records or more are wanted.")
     _add(database, vehicle, records, lambda found: Merge(tuple(found)), as_json)
@@ -61,7 +62,7 @@ def merge(
 
 @group.command("remove")
 def remove(*, vehicle: VehicleName, record: RecordId, database: Database = None, as_json: Json = False) -> None:
-    """Hide a record. It is kept, and record undo shows it again."""
+    """Hide a record. It is retained, and record undo shows it again."""
     _add(database, vehicle, [record], lambda found: Remove(found[0]), as_json)
 
 
@@ -74,19 +75,21 @@ def annotate(
     note: Annotated[str | None, typer.Option(parser=typed.label, metavar="TEXT", help="A note.", show_default=False)] = None,
     place: Annotated[
         str | None,
-        typer.Option("--place", parser=typed.label, metavar="NAME", help="What the place is called.", show_default=False),
+        typer.Option("--place", parser=typed.label, metavar="NAME", help="Name of the place.", show_default=False),
     ] = None,
-    public: Annotated[bool | None, typer.Option("--public/--private", help="Whose charger it was.", show_default=False)] = None,
+    public: Annotated[
+        bool | None, typer.Option("--public/--private", help="Whether the charger was public.", show_default=False)
+    ] = None,
     energy: Annotated[
         float | None,
         typer.Option("--energy", min=0, max=MAX_ENERGY_KWH, metavar="KWH", help="Energy added.", show_default=False),
     ] = None,
-    cost: Annotated[float | None, typer.Option(min=0, metavar="AMOUNT", help="What it cost.", show_default=False)] = None,
+    cost: Annotated[float | None, typer.Option(min=0, metavar="AMOUNT", help="Its cost.", show_default=False)] = None,
     currency: Annotated[str | None, typer.Option(metavar="CODE", help="Of the cost: EUR.", show_default=False)] = None,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Say what is known better of a record; what is not said stays as it was."""
+    """Correct members of a record; the others are not changed."""
     if (cost is None) is not (currency is None):
         raise typer.BadParameter("--cost and --currency are needed both, or neither.")
     paid = None if cost is None else Cost(currency=currency, energyAmount=cost)
@@ -96,7 +99,7 @@ def annotate(
     except Violation as violation:
         raise typer.BadParameter(f"{violation.detail}.") from None
     if all(value is None for value in (note, place, public, energy, paid)):
-        raise typer.BadParameter("nothing is said of the record: use --note, --place, --public, --energy or --cost.")
+        raise typer.BadParameter("there is nothing to change: use --note, --place, --public, --energy or --cost.")
 
     def change(found: list[Seen]) -> Edit:
         return Annotate(
@@ -132,7 +135,7 @@ def undo(
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Take an edit back."""
+    """Undo an edit."""
 
     async def undone(store: Store) -> int:
         car = (await states_of(store, vehicle)).vehicle
@@ -142,7 +145,7 @@ def undo(
 
 
 def _add(database: str | None, name: str, ids: list[str], change: Callable[[list[Seen]], Edit], as_json: bool) -> None:
-    """Keep an edit of these records, if it fits. A server that runs shows it within seconds."""
+    """Store an edit of these records, if it applies. A running server shows it within seconds."""
 
     async def add(store: Store) -> int:
         found = await states_of(store, name)

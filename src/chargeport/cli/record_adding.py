@@ -27,7 +27,7 @@ from chargeport.store.records import Vehicle
 
 STDIN: Final = "-"
 SHOWN: Final = 10
-UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")  # how a file of Excel's "Unicode text" begins
+UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")  # the first bytes of a file of Excel's "Unicode text"
 HUNDRED: Final = 100
 
 Drawn = Annotated[
@@ -69,16 +69,18 @@ def add(
     ] = None,
     kind: Annotated[str | None, typer.Option("--type", metavar="AC|DC", help="Of the charger.", show_default=False)] = None,
     place: Annotated[
-        str | None, typer.Option(parser=typed.label, metavar="NAME", help="What the place is called.", show_default=False)
+        str | None, typer.Option(parser=typed.label, metavar="NAME", help="Name of the place.", show_default=False)
     ] = None,
-    public: Annotated[bool | None, typer.Option("--public/--private", help="Whose charger it was.", show_default=False)] = None,
-    cost: Annotated[float | None, typer.Option(min=0, metavar="AMOUNT", help="What it cost.", show_default=False)] = None,
+    public: Annotated[
+        bool | None, typer.Option("--public/--private", help="Whether the charger was public.", show_default=False)
+    ] = None,
+    cost: Annotated[float | None, typer.Option(min=0, metavar="AMOUNT", help="Its cost.", show_default=False)] = None,
     currency: Annotated[str | None, typer.Option(metavar="CODE", help="Of the cost: EUR.", show_default=False)] = None,
     note: Annotated[str | None, typer.Option(parser=typed.label, metavar="TEXT", help="A note.", show_default=False)] = None,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Add a session that no source reported; where a record is of the same time, complete that."""
+    """Add a session that no source reported; if there is a record of the same time, complete it."""
     if (cost is None) is not (currency is None):
         raise typer.BadParameter("--cost and --currency are needed both, or neither.")
     paid = None if cost is None else Cost(currency, cost)
@@ -117,23 +119,21 @@ def import_list(
         list[str],
         typer.Argument(metavar="[VEHICLE] FILE", help="CSV or JSON; - for standard input.", show_default=False),
     ],
-    source: Annotated[
-        str, typer.Option(parser=typed.label, metavar="NAME", help="What the records say that they are from.")
-    ] = "import",
+    source: Annotated[str, typer.Option(parser=typed.label, metavar="NAME", help="Source of the records.")] = "import",
     column: Annotated[
         list[str] | None,
         typer.Option(metavar="MEMBER=COLUMN", help=f"Which column holds {', '.join(COLUMNS)}.", show_default=False),
     ] = None,
     zone: Zone = None,
-    currency: Annotated[str | None, typer.Option(metavar="CODE", help="Of costs that name none.", show_default=False)] = None,
+    currency: Annotated[str | None, typer.Option(metavar="CODE", help="Currency if none is given.", show_default=False)] = None,
     time_format: TimeFormat = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, store nothing.")] = False,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Read in a list of sessions: of `records --csv`, evcc, TeslaFi, TeslaMate, or with columns of your own.
+    """Import a list of sessions: of `records --csv`, evcc, TeslaFi, TeslaMate, or with columns of your own.
 
-    What is in the database already is not doubled. Exits with 1 when a row was refused.
+    Sessions that are in the database already are not duplicated. Exits with 1 when a row was refused.
     """
     *vehicles, file = names
     if len(vehicles) > 1:
@@ -162,7 +162,7 @@ async def _car(store: Store, names: list[str]) -> Vehicle:
         return await vehicle_called(store, names[0])
     cars = await every(store.vehicles.vehicles)
     if len(cars) != 1:
-        raise ChargeportError(f"There are {len(cars)} vehicles: say whose sessions these are, before the file.")
+        raise ChargeportError(f"There are {len(cars)} vehicles: name the vehicle of these sessions before the file.")
     return cars[0]
 
 

@@ -1,4 +1,4 @@
-"""`chargeport records`: the charging sessions of a car, how their energy is known, and from what."""
+"""`chargeport records`: the charging sessions of a car, with the method and the evidence of their energy."""
 
 import csv
 import sys
@@ -36,10 +36,10 @@ COLUMNS: Final = (
 SPARE: Final = ("note", "sources", "public", "W at most", "known by", "end", "drawn", "type", "place")
 
 From = Annotated[
-    int | None, typer.Option("--from", parser=typed.instant, metavar="TIME", help="Begun then or later.", show_default=False)
+    int | None, typer.Option("--from", parser=typed.instant, metavar="TIME", help="Started then or later.", show_default=False)
 ]
 To = Annotated[
-    int | None, typer.Option("--to", parser=typed.instant, metavar="TIME", help="Begun before that.", show_default=False)
+    int | None, typer.Option("--to", parser=typed.instant, metavar="TIME", help="Started before this time.", show_default=False)
 ]
 
 
@@ -48,8 +48,8 @@ def records(
     vehicle: Fleet = None,
     start: From = None,
     end: To = None,
-    only_open: Annotated[bool, typer.Option("--open", help="Only those that may still go on.")] = False,
-    evidence: Annotated[bool, typer.Option("--evidence", help="Show, too, what each is known from.")] = False,
+    only_open: Annotated[bool, typer.Option("--open", help="Only those that may continue.")] = False,
+    evidence: Annotated[bool, typer.Option("--evidence", help="Also show the evidence of each.")] = False,
     file: Annotated[
         str | None,
         typer.Option("--csv", metavar="FILE", help="Write them to a file; - for standard output.", show_default=False),
@@ -57,9 +57,9 @@ def records(
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Show the charging sessions of a vehicle, or of all, oldest first: also those that go on, and with people's edits.
+    """Show the charging sessions of a vehicle, or of all, oldest first: also open ones, and with people's edits.
 
-    Costs and places are those of the server's records, else what the places and tariffs of the settings say.
+    Costs and places are those of the server's records, else from the places and tariffs of the settings.
     """
     settings, wanted = configuration.settings(), _Wanted(start, end, only_open)
 
@@ -83,7 +83,7 @@ def records(
 
 
 class _Wanted(NamedTuple):
-    """Which records are shown: those that began from `start` on and before `end`; with `only_open`, open ones alone."""
+    """The selection of records: those that began from `start` on and before `end`; with `only_open`, only open ones."""
 
     start: int | None
     end: int | None
@@ -96,7 +96,7 @@ class _Wanted(NamedTuple):
 
 
 async def _rows(store: Store, vehicle_id: str, settings: Settings, wanted: _Wanted, *, evidence: bool) -> list[dict[str, Any]]:
-    """Return the wanted records of a vehicle as rows."""
+    """Return the selected records of a vehicle as rows."""
     found = await states_of(store, vehicle_id)
     shown = shown_of(found)
     made = filter(wanted.has, await made_of(store, found, settings))
@@ -104,7 +104,7 @@ async def _rows(store: Store, vehicle_id: str, settings: Settings, wanted: _Want
 
 
 def _print(rows: list[dict[str, Any]], cars: dict[str, Vehicle], *, of_fleet: bool) -> None:
-    """Print the records as a table: of one car below its name, of all with each one's."""
+    """Print the records as a table: of one car below its name, of all with a column of names."""
     columns: Sequence[str] = COLUMNS
     table = [_row(row) for row in rows]
     if of_fleet:
@@ -113,7 +113,7 @@ def _print(rows: list[dict[str, Any]], cars: dict[str, Vehicle], *, of_fleet: bo
     else:
         car = next(iter(cars.values()))
         say(f"{described(car)}  {car.id}", "bold")
-    print_table(columns, table, "No charging session is known.", spare=(*SPARE, "SoC", *(("id",) if of_fleet else ())))
+    print_table(columns, table, "No charging session is stored.", spare=(*SPARE, "SoC", *(("id",) if of_fleet else ())))
 
 
 def _plot(rows: list[dict[str, Any]]) -> None:
@@ -127,7 +127,7 @@ def _plot(rows: list[dict[str, Any]]) -> None:
 
 
 async def made_of(store: Store, found: VehicleSeries, settings: Settings | None = None) -> list[Record]:
-    """Return the records of a car as the server makes them."""
+    """Return the records of a car as the server computes them."""
     return await SessionDeriver(store, settings or Settings(), SystemClock()).records(found)
 
 
@@ -157,7 +157,7 @@ def _fact_text(fact: dict[str, Any]) -> str:
 
 
 def _write(file: str, rows: Iterable[dict[str, Any]]) -> None:
-    """Write the records as a table, one a line, members of members with a dot. Raises StartError."""
+    """Write the records as a CSV table, one a line. Raises StartError."""
     lines = [flat(row) for row in rows]
     names = list(dict.fromkeys(name for line in lines for name in line))
     try:

@@ -1,4 +1,4 @@
-"""`chargeport repair`: put right what a fault of the machine left in the database."""
+"""`chargeport repair`: correct data that a fault of the machine left in the database."""
 
 from collections import Counter
 from typing import Final
@@ -16,13 +16,13 @@ from chargeport.store.audit import Act
 from chargeport.store.protocols import Store
 from chargeport.store.records import Vehicle
 
-AHEAD_MS: Final = 300_000  # a source's clock may be ahead by so much
+AHEAD_MS: Final = 300_000  # by which a source's clock may be ahead
 
-group = typer.Typer(help="Repairs: put right what a fault of the machine left in the database.", no_args_is_help=True)
+group = typer.Typer(help="Repairs: correct data that a fault of the machine left in the database.", no_args_is_help=True)
 
 
 class Ahead(msgspec.Struct, frozen=True):
-    """What a source reported of a vehicle with times ahead of the clock: how many latest values, and up to when."""
+    """The values that a source reported of a vehicle with times ahead of the clock: their number, and the last time."""
 
     vehicle: Vehicle
     source: str
@@ -34,8 +34,8 @@ class Ahead(msgspec.Struct, frozen=True):
 def clock(*, yes: Yes = False, database: Database = None, as_json: Json = False) -> None:
     """Find and remove values that were stored with times ahead of the machine's clock, after a leap of it.
 
-    Such a value is the latest of its signal until its time has come. Make sure first that the clock is right now: a
-    server that starts doubts a clock that is years ahead of all that is stored, unless this was run since.
+    Such a value is the latest of its signal until its time. Check first that the clock is right now: this also confirms
+    the clock for a server that starts with a clock years ahead of the stored values.
     """
     now_of = SystemClock()
 
@@ -61,13 +61,13 @@ def clock(*, yes: Yes = False, database: Database = None, as_json: Json = False)
     elif not found:
         say(f"Nothing is stored with a time ahead of {_text(now_of.now())}.")
     else:
-        say("It is removed: each signal has the newest of what is left." if removed else "Nothing was removed.")
+        say("They are removed: each signal has its newest remaining value." if removed else "Nothing was removed.")
     if found and not removed:
         raise typer.Exit(1)
 
 
 async def ahead(store: Store, clock: Clock) -> list[Ahead]:
-    """Return what each source reported of each vehicle with times ahead of the clock."""
+    """Return the values with times ahead of the clock, by source and vehicle."""
     limit, found = clock.now() + AHEAD_MS, []
     for vehicle in await every(store.vehicles.vehicles):
         known = await store.readings.signals(vehicle.id)

@@ -1,4 +1,4 @@
-"""A signal of a car as one row of a table: its value, age and source, or why there is no value; and values with their units."""
+"""A signal of a car as a row of a table: value, age and source, or the reason for no value; and values with their units."""
 
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
@@ -18,7 +18,7 @@ from chargeport.wire.status import ERROR_STATUSES
 COLUMNS: Final = ("signal", "value", "age", "source", "why not")
 NARROW: Final = ("signal", "value", "age", "source, why not")
 NEVER: Final = "never reported"
-ROOM_FOR_ALL: Final = 110  # characters a line; below, the reason replaces the source
+ROOM_FOR_ALL: Final = 110  # characters a line; with fewer, the reason replaces the source
 
 # States of a signal in the API's coverage; the others are the reasons of absences.
 SUCCESS: Final = "SUCCESS"
@@ -33,7 +33,7 @@ _ENTRIES: Final = {
 
 
 class Known(NamedTuple):
-    """What is known of a car, and which sources are preferred."""
+    """The state of a car, and the order of sources."""
 
     found: VehicleSeries
     ranks: Ranks
@@ -44,22 +44,22 @@ class Known(NamedTuple):
         return self.found.vehicle
 
     def of(self, signal: Signal, now: int) -> Effective | None:
-        """Return what is effective of a signal at `now`."""
+        """Return the effective state of a signal at `now`."""
         return effective(signal, self.found.known_of(signal), self.ranks, now)
 
 
 class Row(NamedTuple):
-    """What the table's columns hold."""
+    """The cells of a row of the table."""
 
     code: str
     value: str
     age: str | None = None
     source: str | None = None
-    why_not: str = " "  # a blank, where there is nothing to explain: an empty cell would be shown as not known
+    why_not: str = " "  # a blank without a reason: an empty cell would be shown as unknown
 
 
 def row(signal: Signal, known: Known, now: int) -> Row:
-    """Return one signal at `now`. A value that is no longer valid is in the reason, never in the column of values."""
+    """Return one signal at `now`. A value that is no longer valid is part of the reason, never in the column of values."""
     counts = known.of(signal, now)
     if counts is None:
         return Row(signal.code, NOTHING, why_not=NEVER)
@@ -83,7 +83,7 @@ def print_rows(rows: Iterable[Row], empty: str = "Nothing there.") -> None:
 
 
 def other_rows(signal: Signal, known: Known, now: int) -> list[Row]:
-    """Return what other sources report of the signal, and why they are not effective."""
+    """Return the states of the signal by other sources, and why they are not effective."""
     counts = known.of(signal, now)
     return [] if counts is None else [_other(passed, now) for passed in counts.passed_over]
 
@@ -95,7 +95,7 @@ def _other(passed: PassedOver, now: int) -> Row:
 
 
 def status(counts: Effective | None) -> str:
-    """Return the status of a signal: SUCCESS, NOT_REPORTED, or the reason why its value does not hold."""
+    """Return the status of a signal: SUCCESS, NOT_REPORTED, or the reason why its value is not valid."""
     if counts is None:
         return NOT_REPORTED
     return SUCCESS if counts.unavailability is None else counts.unavailability.reason.value
@@ -106,7 +106,7 @@ def _last_value(state: State) -> str:
 
 
 def _why_not(state: State, against: Unavailability) -> str:
-    """Return the reason in words, and the last value where that is still of use."""
+    """Return the reason as a sentence, and the last value if the status includes it."""
     status = ERROR_STATUSES[against.reason]
     last = f" Last: {_last_value(state)}." if status.keeps_body and state.value is not None else ""
     return f"{against.reason}: {status.detail}{last}"
@@ -126,7 +126,7 @@ def in_words(signal: Signal, value: Value) -> str:
 
 
 def with_unit(value: Any, signal: Signal) -> str:
-    """Return a number and the signal's unit, both as on the wire."""
+    """Return a number and the signal's unit, both in the form of the wire."""
     return f"{wire.number(value)} {signal.unit}" if signal.unit else wire.number(value)
 
 

@@ -1,4 +1,4 @@
-"""`chargeport serve`: the server, for good."""
+"""`chargeport serve`: run the server until it is stopped."""
 
 import asyncio
 import logging
@@ -32,9 +32,9 @@ def serve(
     database: Database = None,
     host: Host = None,
     port: Port = None,
-    create: Annotated[bool, typer.Option("--create", help="Make an empty database where one is gone.")] = False,
+    create: Annotated[bool, typer.Option("--create", help="Create an empty database if it is missing.")] = False,
     role: Annotated[
-        Role, typer.Option("--role", help="What this process does beside answering: nothing, hear sources, deliver, or all.")
+        Role, typer.Option("--role", help="Work of this process besides answering: none, sources, deliveries, or all.")
     ] = "all",
     workers: Annotated[
         int, typer.Option("--workers", min=1, max=256, help="Processes that answer. On SQLite one of them writes.")
@@ -58,7 +58,7 @@ def serve(
 
 
 def _serve_by_workers(settings: Settings, reach: str, role: Role, count: int, *, anew: bool) -> int:
-    """Serve by several processes; the exit code."""
+    """Serve with several processes; return the exit code."""
     from chargeport import service, web  # noqa: F401  (loaded once, before the workers are forked)
     from chargeport.workers import Worker, Workers
 
@@ -120,7 +120,7 @@ async def _serve(
 
 
 def _handover(worker: "Worker | None", settings: Settings) -> "Handover | socket | None":
-    """Return where connections with more than reads go, or come from: to the one worker that writes to SQLite."""
+    """Return the end of the channel that passes connections with other requests than reads to the worker that writes."""
     from chargeport.api.handover import Handover
 
     if worker is None or urls.is_server(settings.database.url):
@@ -129,7 +129,7 @@ def _handover(worker: "Worker | None", settings: Settings) -> "Handover | socket
 
 
 async def _hints(service: "Service", settings: Settings, reach: str, listening: socket) -> list[str]:
-    """Return what is printed below the address, which is remembered for commands."""
+    """Store the address for commands; return the lines that are printed below it."""
     from chargeport import web
 
     address = (settings.server.base_url or web.url_of(listening, secure=settings.server.tls is not None)).rstrip("/")
@@ -145,7 +145,7 @@ def _announce(url: str, hints: list[str]) -> None:
 
 
 def _origins(settings: Settings) -> Iterator[str]:
-    """Give where the settings come from, and where the data are."""
+    """Yield lines with the paths of the settings file and of the database."""
     settings_file = configuration.file()
     if settings_file is None:
         yield "Settings  none from a file. --config names one; without it this one is read:"

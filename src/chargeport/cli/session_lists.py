@@ -1,4 +1,4 @@
-"""Lists of charging sessions that other programs, or people, keep: read into sessions, each row checked for itself."""
+"""Lists of charging sessions by other programs or people: read into sessions, with a separate check of each row."""
 
 import csv
 import io
@@ -22,7 +22,7 @@ from chargeport.signals.bodies import is_placeholder
 from chargeport.signals.records import ChargeRecord, Cost, Place
 from chargeport.signals.violation import Rule, Violation
 
-# Headers are compared without case, signs, accented letters and units; evcc's are in its user's language. The first counts.
+# Headers are compared without case, punctuation, accents and units; evcc's are in its user's language. The first match counts.
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "id": ("id", "sessionid", "recordid"),
     "start": ("startedat", "start", "starttime", "startdate", "started", "begin", "created", "from", "startzeit", "date"),
@@ -74,7 +74,7 @@ _YES: Final = {"true": True, "yes": True, "1": True, "t": True, "false": False, 
 
 
 MAX_FUTURE_MS: Final = 24 * 60 * 60_000
-"""How far ahead of the present a session may lie: the clock of the program that wrote the list, or its zone, may be wrong."""
+"""How far in the future a session may be: the clock or the zone of the program that wrote the list may be wrong."""
 
 
 class Row(NamedTuple):
@@ -85,14 +85,14 @@ class Row(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """A row that can't be taken, and why."""
+    """A rejected row, and the reason."""
 
     number: int
     reason: str
 
 
 class Read(msgspec.Struct, frozen=True):
-    """The sessions of a list, the rows that were refused, and headers that mean nothing here."""
+    """The sessions of a list, the rejected rows, and unknown headers."""
 
     sessions: list[Session]
     refused: list[Refused]
@@ -109,10 +109,10 @@ def read(
     currency: str | None,
     time_format: str | None = None,
 ) -> Read:
-    """Read a list that is CSV or JSON. `columns` has the header of a member of COLUMNS, where it is not a known one.
+    """Read a list that is CSV or JSON. `columns` has the headers of members of COLUMNS that have no known header.
 
-    Times are written as `time_format` says, or as in ISO 8601; those without a zone are in `zone`. `currency` is of costs that
-    name none. Raises ChargeportError.
+    Times are in the format `time_format`, or in ISO 8601; those without a zone are in `zone`. `currency` is that of costs
+    without one. Raises ChargeportError.
     """
     rows = list(_rows(text))
     if not rows:
@@ -125,7 +125,7 @@ def read(
         chosen = _chosen(headers, {})
     if rows and "start" not in chosen:
         raise ChargeportError(
-            f"No column says when a session began: --column start=NAME, of {', '.join(map(repr, headers[:20]))}."
+            f"No column has the start of a session: --column start=NAME, of {', '.join(map(repr, headers[:20]))}."
         )
     times = [(row, _time(row.cells.get(chosen["start"]), time_format)) for row in rows]
     ends = [(row, _time(row.cells.get(chosen.get("end", "")), time_format)) for row in rows]
@@ -161,17 +161,17 @@ def _rows(text: str) -> Iterator[Row]:
     for cells in lines:
         if any(cell.strip() for cell in cells):
             named = list(zip(header, cells, strict=False))
-            yield Row(lines.line_num, dict.fromkeys(header) | dict(reversed(named)))  # of two columns of a name, the first
+            yield Row(lines.line_num, dict.fromkeys(header) | dict(reversed(named)))  # of two columns with one name, the first
 
 
 def _delimiter(text: str) -> str:
-    """Return the separator of a table, by its header; Excel may name it in a line before that."""
+    """Return the separator of a table, from its header; Excel may name it in a line before that."""
     header = next((line for line in text.splitlines() if line.strip() and not line.startswith(_SEPARATOR_LINE)), "")
     return max(",;\t|", key=header.count)
 
 
 def _chosen(headers: Sequence[str], columns: Mapping[str, str]) -> dict[str, str]:
-    """Return which header stands for which member. Raises ChargeportError for one that is not there."""
+    """Return the header of each member. Raises ChargeportError for a missing header."""
     by_plain: dict[str, str] = {}
     for header in headers:
         by_plain.setdefault(plain(header), header)
@@ -195,23 +195,23 @@ def _time(value: Any, form: str | None) -> datetime | Violation | None:
     found = written(str(value), form)
     if found is not None:
         return found
-    way_out = "write 2026-05-01 09:59:58, or say how it is written, as --time-format '%d.%m.%Y %H:%M:%S'"
+    way_out = "write 2026-05-01 09:59:58, or give the format, as --time-format '%d.%m.%Y %H:%M:%S'"
     return Violation(Rule.BAD_FORMAT, f"{str(value)[:40]!r} is no time: {way_out}", "time")
 
 
 def _instant(found: int | Violation | None, name: str, now: int) -> int | None:
-    """Return an instant that may be one of a session. Raises Violation."""
+    """Return a plausible instant of a session. Raises Violation."""
     if isinstance(found, Violation):
         raise Violation(found.rule, f"{name}: {found.detail}", name)
     if found is not None and found > now + MAX_FUTURE_MS:
-        raise Violation(Rule.IN_THE_FUTURE, f"{name}: {wire_instant(found)} lies in the future", name)
+        raise Violation(Rule.IN_THE_FUTURE, f"{name}: {wire_instant(found)} is in the future", name)
     if found is not None and found < OLDEST_AT:
         raise Violation(Rule.TOO_OLD, f"{name}: {wire_instant(found)} lies before the year 2000", name)
     return found
 
 
 def _values(row: Row, chosen: Mapping[str, str], cells: Cells, currency: str | None) -> dict[str, Any]:
-    """Return the members of a row, numbers as numbers in our units, a cost with its currency. Raises Violation."""
+    """Return the members of a row: numbers in our units, a cost with its currency. Raises Violation."""
     values: dict[str, Any] = {}
     for name, header in chosen.items():
         value = row.cells.get(header)
@@ -223,10 +223,10 @@ def _values(row: Row, chosen: Mapping[str, str], cells: Cells, currency: str | N
 
 
 def _session(values: Mapping[str, Any], source: str, at: int) -> Session:
-    """Return a row as a session. Raises Violation where a rule of charge records is broken."""
+    """Return a row as a session. Raises Violation if it breaks a rule of charge records."""
     start, end, paid = values["start"], values["end"], values.get("cost")
     if start is None:
-        raise Violation(Rule.MISSING, "it does not say when it began", "start")
+        raise Violation(Rule.MISSING, "its start is missing", "start")
     kind = str(values.get("type", "")).upper()
     place = _place(values)
     record = ChargeRecord(
@@ -260,7 +260,7 @@ def _session(values: Mapping[str, Any], source: str, at: int) -> Session:
 
 
 def _place(values: Mapping[str, Any]) -> Place:
-    """Return the place of a row; 0, 0 means that the coordinates are not known."""
+    """Return the place of a row; 0, 0 means that the coordinates are unknown."""
     latitude, longitude = values.get("latitude"), values.get("longitude")
     if not (latitude or longitude):
         latitude = longitude = None
@@ -268,7 +268,7 @@ def _place(values: Mapping[str, Any]) -> Place:
 
 
 def _of_minutes(rows: Sequence[Row]) -> list[Row]:
-    """Return the sessions of TeslaFi's table, which has a row for each minute with whether the car charges."""
+    """Return the sessions of TeslaFi's table, which has a row for each minute that states whether the car charges."""
     found: list[Row] = []
     group: list[Row] = []
     for row in [*rows, None]:

@@ -1,4 +1,4 @@
-"""`chargeport share`: links that show one car to whoever has them, read-only and without signing in."""
+"""`chargeport share`: links that show one car, read-only and without sign-in."""
 
 from typing import Annotated, Any
 
@@ -19,7 +19,7 @@ from chargeport.store.retention_policy import DAY_MS
 from chargeport.store.sign_in import ShareLink
 from chargeport.wire.envelope import iso
 
-group = typer.Typer(help="Share links: one car on the page, read-only, for whoever has the link.", no_args_is_help=True)
+group = typer.Typer(help="Share links: one car on the page, read-only, for everyone with the link.", no_args_is_help=True)
 
 
 @group.command("add")
@@ -27,15 +27,15 @@ def add(
     *,
     vehicle: VehicleName,
     label: Annotated[
-        str | None, typer.Option("--name", parser=typed.label, metavar="TEXT", help="Whom it is for.", show_default=False)
+        str | None, typer.Option("--name", parser=typed.label, metavar="TEXT", help="The recipient.", show_default=False)
     ] = None,
     days: Annotated[
-        int | None, typer.Option(min=1, max=3650, help="How long it holds; else until it is removed.", show_default=False)
+        int | None, typer.Option(min=1, max=3650, help="Validity in days; else until it is removed.", show_default=False)
     ] = None,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Print a link that shows a car on the page. It can be opened as often as one likes, and changes nothing."""
+    """Print a link that shows a car on the page. It can be opened any number of times, and is read-only."""
 
     async def run(store: Store) -> tuple[str, ShareLink]:
         car = await vehicle_called(store, vehicle)
@@ -52,7 +52,7 @@ def add(
 
 @group.command("list")
 def list_shares(*, database: Database = None, as_json: Json = False) -> None:
-    """List the share links, oldest first. The links themselves are not kept."""
+    """List the share links, oldest first. The links themselves are not stored."""
 
     async def look(store: Store) -> list[tuple[ShareLink, str | None, str]]:
         found = []
@@ -78,7 +78,7 @@ def remove(
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """End a share link at once."""
+    """Delete a share link; it is invalid immediately."""
     if not with_store(database, lambda store: people(store).end_share(share_id)):
         raise NotFoundError(f"No share link has the id {typed.quoted(share_id)}: chargeport share list shows those there are.")
     print_done({"id": share_id, "removed": True}, f"{share_id} shows nothing any more.", as_json=as_json)

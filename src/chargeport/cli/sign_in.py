@@ -21,20 +21,18 @@ from chargeport.store.protocols import Store
 
 HOUR_MS: Final = 3_600_000
 
-Name = Annotated[
-    str, typer.Argument(metavar="NAME", parser=typed.label, help="Who signs in, in your words.", show_default=False)
-]
-Hours = Annotated[int, typer.Option("--hours", min=1, max=720, help="For how long the link may wait.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", parser=typed.label, help="The name of the person.", show_default=False)]
+Hours = Annotated[int, typer.Option("--hours", min=1, max=720, help="Validity of the link in hours.")]
 
 
 def people(store: Store) -> SignIn:
-    """Return the sign-in of the users of this store."""
+    """Return the sign-in service of this store."""
     clock = SystemClock()
     return SignIn(store, Access(store, clock), clock)
 
 
 def add(*, name: Name, hours: Hours = 24, database: Database = None, as_json: Json = False) -> None:
-    """Let a person sign in to the page: prints a link that does so, once. They see every car, and change nothing."""
+    """Add a person who may sign in to the page, and print a one-time link. They see every car and manage the server."""
 
     async def run(store: Store) -> str:
         await people(store).add_user(name)
@@ -44,12 +42,12 @@ def add(*, name: Name, hours: Hours = 24, database: Database = None, as_json: Js
 
 
 def link(*, name: Name, hours: Hours = 24, database: Database = None, as_json: Json = False) -> None:
-    """Print a link with which a person signs in to the page, once: on a new device, say, or on a tablet on the wall."""
+    """Print a one-time link with which a person signs in to the page, such as on a new device or a tablet on the wall."""
     _print_link(name, with_store(database, lambda store: _link(store, name, hours)), hours, as_json)
 
 
 def password(*, name: Name, database: Database = None, as_json: Json = False) -> None:
-    """Give a person a password, asked for here or read from standard input. Their sessions end."""
+    """Set a person's password, entered in the terminal or read from standard input. Their sessions end."""
 
     async def check(store: Store) -> None:
         if await store.sign_in.user(name) is None:
@@ -76,7 +74,7 @@ def sessions(
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """List the browsers that are signed in to the page, used last first, or end them. One that is ended is out in minutes."""
+    """List the sessions of browsers on the page, last used first, or end them. An ended session loses access in minutes."""
     if end or end_all:
         _end(name, end or [], end_all, database, as_json)
         return
@@ -126,14 +124,14 @@ def _print_link(name: str, url: str, hours: int, as_json: bool) -> None:
 
 
 def say_aside(sentence: str) -> None:
-    """Print a remark on standard error, so that standard output has the link alone."""
+    """Print a remark on standard error, so that standard output contains only the link."""
     from chargeport.cli.output import console
 
     console(errors=True).print(sentence, style="dim")
 
 
 def _entered_password() -> str:
-    """Read a new password: twice in a terminal, else a line of standard input. Raises ChargeportError."""
+    """Read a new password: twice in a terminal, else one line of standard input. Raises ChargeportError."""
     if sys.stdin.isatty():
         chosen = getpass.getpass(f"New password ({MIN_PASSWORD} characters or more): ")
         if getpass.getpass("Again: ") != chosen:
@@ -146,7 +144,7 @@ def _entered_password() -> str:
 
 
 def _browser(agent: str) -> str:
-    """Return the name and system of a browser, in a word or two."""
+    """Return the name and system of a browser."""
     names = ("Edg", "OPR", "Firefox", "HeadlessChrome", "Chrome", "Safari")
     found = next((name for name in names if f"{name}/" in agent), agent.partition("/")[0][:20])
     systems = ("Android", "iPhone", "iPad", "Windows", "Mac OS", "Linux")

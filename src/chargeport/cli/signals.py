@@ -34,9 +34,9 @@ SHORT_ID: Final = 8
 
 
 def signals(*, vehicle: Fleet = None, code: Code = None, database: Database = None, as_json: Json = False) -> None:
-    """Show the signals of a vehicle that have a value or a known error; with CODE one of them, whole.
+    """Show the signals of a vehicle that have a value or a known error; with CODE one of them, in full.
 
-    Without VEHICLE a line for each vehicle; with a CODE in its place that signal of each.
+    Without VEHICLE, print a line for each vehicle; with a CODE in its place, that signal of each vehicle.
     """
     if vehicle is None or (code is None and is_code(vehicle)):
         show_fleet(None if vehicle is None else named(vehicle), database, as_json)
@@ -58,7 +58,7 @@ def signals(*, vehicle: Fleet = None, code: Code = None, database: Database = No
 
 
 async def states_of(store: Store, name: str) -> VehicleSeries:
-    """Return a car, by any of its names, with all that is known of it. Raises NotFoundError."""
+    """Return a car, by any of its names, with the states of its signals. Raises NotFoundError."""
     vehicle = await vehicle_called(store, name)
     return await store.readings.signals(vehicle.id) or VehicleSeries(vehicle, {})
 
@@ -69,7 +69,7 @@ async def known_of(store: Store, name: str) -> rows.Known:
 
 
 async def _document(store: Store, name: str, signal: Signal | None) -> str:
-    """Return the API's document, for a reader who may see everything, with links that start at the server's root."""
+    """Return the document of the API, for a reader with all permissions, with links from the server's root."""
     from chargeport.api.access import Access
     from chargeport.api.reads import ReadRequest, Reads
 
@@ -110,7 +110,7 @@ def _print_one(signal: Signal, found: rows.Known, now: int) -> None:
 
 
 def show_fleet(signal: Signal | None, database: str | None, as_json: bool) -> None:
-    """Print a line for each vehicle: of one signal, or of several."""
+    """Print a line for each vehicle: with one signal, or with several."""
     found, now = with_store(database, _found_fleet), SystemClock().now()
     if as_json:
         print_json([_fleet_fields(car, signal, now) for car in found])
@@ -137,7 +137,7 @@ def _overview(found: rows.Known, now: int) -> list[str]:
 
 
 def _received(found: rows.Known, now: int) -> str | None:
-    """Return how long ago anything was last observed of a car; None if nothing was."""
+    """Return the age of the newest observation of a car; None without any."""
     observed = [
         state.observed_at for states in found.found.series.values() for state in states if state.observed_at is not None
     ]
@@ -145,7 +145,7 @@ def _received(found: rows.Known, now: int) -> str | None:
 
 
 def _fleet_fields(found: rows.Known, signal: Signal | None, now: int) -> dict[str, Any]:
-    """Return a car with the value, age and reason of each signal that has any, or of the one that was asked for."""
+    """Return a car with the value, age and reason of each reported signal, or of the selected one."""
     shown = (signal,) if signal is not None else tuple(BY_CODE.values())
     lines = [rows.row(signal, found, now) for signal in shown]
     known = [line for line in lines if signal is not None or line.why_not != rows.NEVER]

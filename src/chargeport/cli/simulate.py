@@ -18,19 +18,19 @@ from chargeport.clock import SystemClock
 from chargeport.errors import ChargeportError
 
 STEP_MS: Final = 10_000
-"""Of the simulated cars' time between two looks at them: as often as a charging car reports."""
+"""The simulated time between two steps of the cars: the interval at which a charging car reports."""
 SPAN_FACTOR: Final = 120
-"""A car reports about once a minute of its own time, on average; twice that span is certainly enough."""
+"""A car reports about once a minute of its own time, on average; twice that time is certainly enough."""
 DAY_S: Final = 86_400
 ARRIVAL_S: Final = 30
-"""For what a broker has acknowledged to be stored by the server behind it."""
-AHEAD: Final = 4  # requests under way for each connection: the next one waits, so memory stays bounded
+"""The time within which the server has to store the reports that a broker has acknowledged."""
+AHEAD: Final = 4  # requests in progress for each connection; further ones wait, which limits memory
 SHOWN: Final = 5
 
-Url = Annotated[str, typer.Argument(metavar="URL", help="Where the load goes: http(s)://, mqtt(s):// or nats://.")]
+Url = Annotated[str, typer.Argument(metavar="URL", help="The target: http(s)://, mqtt(s):// or nats://.")]
 Token = Annotated[
     str | None,
-    typer.Option("--token", envvar="CHARGEPORT_TOKEN", help="A bearer token; else one is made in the local database."),
+    typer.Option("--token", envvar="CHARGEPORT_TOKEN", help="A bearer token; else one is issued in the local database."),
 ]
 Api = Annotated[str | None, typer.Option("--api", metavar="URL", help="The server's address for the check, behind a broker.")]
 
@@ -38,9 +38,9 @@ Api = Annotated[str | None, typer.Option("--api", metavar="URL", help="The serve
 def simulate(
     url: Url = "http://127.0.0.1:8080",
     *,
-    vehicles: Annotated[int, typer.Option("--vehicles", min=1, max=1_000_000, help="How many cars.")] = 100,
-    rate: Annotated[float, typer.Option("--rate", min=0, help="Reports a second; 0: as fast as they are taken.")] = 100,
-    seconds: Annotated[float, typer.Option("--seconds", min=1, max=DAY_S, help="For how long.")] = 30,
+    vehicles: Annotated[int, typer.Option("--vehicles", min=1, max=1_000_000, help="Number of cars.")] = 100,
+    rate: Annotated[float, typer.Option("--rate", min=0, help="Reports a second; 0: as fast as they are accepted.")] = 100,
+    seconds: Annotated[float, typer.Option("--seconds", min=1, max=DAY_S, help="Duration.")] = 30,
     batch: Annotated[int, typer.Option("--batch", min=1, max=1000, help="Reports in one HTTP request.")] = 20,
     links: Annotated[int, typer.Option("--connections", min=1, max=512, help="HTTP requests at the same time.")] = 16,
     token: Token = None,
@@ -52,7 +52,7 @@ def simulate(
 ) -> None:
     """Send reports of simulated cars to a running server, then check that each acknowledged reading is stored.
 
-    Without --token the cars and an application are put into the local database, which must have no other cars.
+    Without --token, the cars and an application are added to the local database, which must have no other cars.
     """
     plan = Plan(url, api or url, vehicles, rate, seconds, batch, links, source, seed)
     if token is None:
@@ -71,7 +71,7 @@ def simulate(
 
 
 class Plan(NamedTuple):
-    """The load that is wanted."""
+    """The options of the load."""
 
     url: str
     api: str
@@ -85,25 +85,25 @@ class Plan(NamedTuple):
 
 
 class Ledger:
-    """What was acknowledged: for each series the values by instant."""
+    """The acknowledged readings: for each series the values by instant."""
 
     def __init__(self) -> None:
         self.series: dict[tuple[str, str], dict[int, str]] = defaultdict(dict)
 
     def add(self, reports: list[Report]) -> None:
-        """Note the readings of acknowledged reports."""
+        """Add the readings of acknowledged reports."""
         for report in reports:
             for code, body in report.canonical():
                 self.series[report.vehicle, code][report.at] = body
 
     @property
     def count(self) -> int:
-        """How many readings were acknowledged."""
+        """The number of acknowledged readings."""
         return sum(map(len, self.series.values()))
 
 
 class Load:
-    """The load while it runs: what is under way, what was acknowledged and after how long."""
+    """The running load: reports in progress, acknowledged reports, and latencies."""
 
     def __init__(self, plan: Plan, target: Target) -> None:
         self._plan = plan
@@ -114,7 +114,7 @@ class Load:
         self.sent = 0
 
     async def run(self, show: Callable[[float], None]) -> float:
-        """Send until the time is over; return the seconds until all was acknowledged. Raises ChargeportError."""
+        """Send until the time is over; return the seconds until all reports were acknowledged. Raises ChargeportError."""
         try:
             return await self._run(show)
         finally:
@@ -163,7 +163,7 @@ async def _run(plan: Plan, token: str) -> dict[str, Any]:
 
 
 def _batches(plan: Plan) -> Iterator[list[Report]]:
-    """Yield reports of the fleet in the order of their arrival, from so far back that the load does not reach the present."""
+    """Yield reports of the fleet in order of receipt, from far enough in the past that the load does not reach the present."""
     from chargeport.sources.simulator import demo_fleet
 
     now = SystemClock().now()
@@ -185,7 +185,7 @@ def _batches(plan: Plan) -> Iterator[list[Report]]:
 
 
 async def missing(ledger: Ledger, api: HttpApi, plan: Plan) -> list[str]:
-    """Return what was acknowledged and is not stored, a line each; a broker's server gets time to store it."""
+    """Return the acknowledged readings that are not stored, a line each; wait for the server behind a broker."""
     ends = perf_counter() + (0 if plan.url == plan.api else ARRIVAL_S)
     pending, checked = dict(ledger.series), len(ledger.series) or 1
     with progress("Checking") as show:

@@ -1,4 +1,4 @@
-"""What `chargeport simulate` puts into the local database: its cars, and an application that ends with the run."""
+"""The additions of `chargeport simulate` to the local database: its cars, and an application for the duration of the run."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -21,7 +21,7 @@ AT_ONCE: Final = 500  # cars that are added in one commit
 
 
 def with_access(database: str | None, seed: int, vehicles: int, work: Callable[[str], Awaitable[T]]) -> T:
-    """Return what `work` makes of a token. Raises StartError where the database has cars that are not simulated."""
+    """Return the result of `work` with a token. Raises StartError if the database has cars that are not simulated."""
 
     async def job() -> T:
         async with opened(database) as store:

@@ -1,4 +1,4 @@
-"""Where the load of `chargeport simulate` goes: a server's HTTP API, an MQTT broker, or JetStream of NATS."""
+"""The targets of the load of `chargeport simulate`: a server's HTTP API, an MQTT broker, or JetStream of NATS."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -25,7 +25,7 @@ _BUSY: Final = (429, 503)
 
 
 class Report(NamedTuple):
-    """What a car reports at an instant: bodies by code."""
+    """The report of a car at an instant: bodies by code."""
 
     vehicle: str
     at: int
@@ -33,12 +33,12 @@ class Report(NamedTuple):
 
     @classmethod
     def of(cls, message: RawMessage) -> Self:
-        """Put a message of the simulator into the form of `generic`."""
+        """Convert a message of the simulator to the dialect `generic`."""
         signals: dict[str, dict[str, Any]] = {}
         unplugged = message.fields.get("plugged") is False
         for field, value in message.fields.items():
             if unplugged and field in SIMULATOR.ends_with_plug:
-                continue  # the server takes it back, for it ends with the plug
+                continue  # the server withdraws it at the end of the connection
             for row in SIMULATOR.by_field.get(field, ()):
                 decoded = row.read(value)
                 if isinstance(decoded, dict):
@@ -58,7 +58,7 @@ class Report(NamedTuple):
 
 
 class Acknowledged(NamedTuple):
-    """Reports that were acknowledged, and after how long."""
+    """Acknowledged reports, and the latency."""
 
     reports: list[Report]
     latency_ms: float
@@ -89,7 +89,7 @@ async def target_of(url: str, api: "HttpApi") -> AsyncIterator[Target]:
 
 
 class HttpApi:
-    """The API of a server, as a client with a token; at most so many connections."""
+    """A client of a server's API with a token and a limit of connections."""
 
     def __init__(self, base: str, token: str, connections: int) -> None:
         self._base = base.rstrip("/")
@@ -120,7 +120,7 @@ class HttpApi:
         return Acknowledged(reports, (perf_counter() - begun) * 1000)
 
     async def get(self, path: str) -> dict[str, Any]:
-        """Return a document; that of a signal without any value is empty."""
+        """Return a document; an empty one for a signal without any value."""
         return await self._request("GET", path, None)
 
     @staticmethod

@@ -37,23 +37,19 @@ FaultCode = Annotated[
 WebhookFault = Annotated[
     str | None, typer.Option("--webhook", help="Instead: DROP, REPEAT, DELAY or REORDER events.", show_default=False)
 ]
-OnlyVehicle = Annotated[str | None, typer.Option("--vehicle", help="Only of this car.", show_default=False)]
-OnlySignal = Annotated[str | None, typer.Option("--signal", metavar="CODE", help="Only of this signal.", show_default=False)]
-Times = Annotated[int | None, typer.Option("--times", help="How often; else until --clear.", show_default=False)]
-After = Annotated[int | None, typer.Option("--after", help="How many requests or events it spares first.", show_default=False)]
-Delay = Annotated[
-    float | None, typer.Option("--delay", metavar="SECONDS", help="How late a delayed event is.", show_default=False)
-]
+OnlyVehicle = Annotated[str | None, typer.Option("--vehicle", help="Only for this car.", show_default=False)]
+OnlySignal = Annotated[str | None, typer.Option("--signal", metavar="CODE", help="Only for this signal.", show_default=False)]
+Times = Annotated[int | None, typer.Option("--times", help="Number of times; else until --clear.", show_default=False)]
+After = Annotated[int | None, typer.Option("--after", help="Number of requests or events to skip first.", show_default=False)]
+Delay = Annotated[float | None, typer.Option("--delay", metavar="SECONDS", help="Delay of an event.", show_default=False)]
 RetryAfter = Annotated[
     int | None, typer.Option("--retry-after", metavar="SECONDS", help="Retry-After of the answer.", show_default=False)
 ]
-Latency = Annotated[
-    float | None, typer.Option("--latency", metavar="SECONDS", help="How late the answer is.", show_default=False)
-]
-SHORT_ID: Final = 8  # characters, which every command takes for the whole
+Latency = Annotated[float | None, typer.Option("--latency", metavar="SECONDS", help="Delay of the answer.", show_default=False)]
+SHORT_ID: Final = 8  # characters, which every command accepts instead of the whole id
 _CONNECTION: Final = {"url": Url, "token": Token, "database": Database, "as_json": Json}
 
-group = typer.Typer(help="Simulated cars: plug in, drive, fall silent; and the clock they live by.", no_args_is_help=True)
+group = typer.Typer(help="Simulated cars: plug in, drive, stop reporting; and their clock.", no_args_is_help=True)
 
 
 def connected(url: str | None, token: str | None, database: str | None) -> Client:
@@ -71,7 +67,7 @@ def connected(url: str | None, token: str | None, database: str | None) -> Clien
 
 @group.command("show")
 def show(*, url: Url = None, token: Token = None, database: Database = None, as_json: Json = False) -> None:
-    """Show the clock and how each car is."""
+    """Show the clock and the state of each car."""
     state = connected(url, token, database).get("/simulator")
     if as_json:
         print_json(state)
@@ -92,16 +88,16 @@ def clock(
         str | None,
         typer.Option("--advance", metavar="DURATION", help="Set it forward: PT90S, PT30M, PT8H, P1D.", show_default=False),
     ] = None,
-    at: Annotated[str | None, typer.Option("--at", metavar="TIME", help="Set it forward to then.", show_default=False)] = None,
+    at: Annotated[str | None, typer.Option("--at", metavar="TIME", help="Set it to this time.", show_default=False)] = None,
     speed: Annotated[
-        float | None, typer.Option("--speed", help="Times as fast as life; 0 stands still.", show_default=False)
+        float | None, typer.Option("--speed", help="Speed as a multiple of real time; 0 stops the clock.", show_default=False)
     ] = None,
     url: Url = None,
     token: Token = None,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Show the clock, after setting it forward, stopping it or letting it run where options say so."""
+    """Show the clock; options set it forward, stop it or run it."""
     body = {
         "advanceSeconds": None if advance is None else typed.seconds("--advance", advance),
         "at": None if at is None else typed.instant(at),
@@ -123,20 +119,20 @@ def fault(
     webhook: WebhookFault = None,
     vehicle: OnlyVehicle = None,
     signal: OnlySignal = None,
-    rate: Annotated[float, typer.Option("--rate", help="Share of the requests or events that it hits.")] = 1.0,
+    rate: Annotated[float, typer.Option("--rate", help="Share of the affected requests or events.")] = 1.0,
     times: Times = None,
     after: After = None,
     delay_s: Delay = None,
     retry_after_s: RetryAfter = None,
     latency_s: Latency = None,
-    expire_tokens: Annotated[bool, typer.Option("--expire-tokens", help="Let all tokens expire now.")] = False,
-    clear: Annotated[bool, typer.Option("--clear", help="Take all faults back first.")] = False,
+    expire_tokens: Annotated[bool, typer.Option("--expire-tokens", help="Expire all tokens now.")] = False,
+    clear: Annotated[bool, typer.Option("--clear", help="Remove all faults first.")] = False,
     url: Url = None,
     token: Token = None,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Let something go wrong, or show what does: an error of any type and code, late answers, or webhooks that go astray."""
+    """Add a fault, or list the faults: an error of any type and code, late answers, or lost events of webhooks."""
     client = connected(url, token, database)
     if clear:
         client.send("DELETE", "/simulator/faults")
@@ -148,7 +144,7 @@ def fault(
     if (type_, webhook, latency_s) != (None,) * 3:
         client.post("/simulator/faults", {name: value for name, value in body.items() if value is not None})
     faults = client.get("/simulator/faults")["data"]
-    if expire_tokens:  # last: the token of this command ends, too
+    if expire_tokens:  # last, because it also ends the token of this command
         client.post("/simulator/tokens/expire")
     if as_json:
         print_json(faults)
@@ -158,7 +154,7 @@ def fault(
 
 
 def _what(fault: dict[str, Any]) -> str:
-    """Return in a few words what goes wrong."""
+    """Return a short description of a fault."""
     error = "/".join(part for part in (fault.get("type"), fault.get("code")) if part)
     late = f"{fault['latencySeconds']:g} s late" if "latencySeconds" in fault else None
     return ", ".join(part for part in (fault.get("webhook"), error, late) if part)
@@ -169,7 +165,7 @@ def _clock_facts(state: dict[str, Any]) -> dict[str, str]:
 
 
 def _found(client: Client, name: str) -> str:
-    """Return the id of the simulated car that is meant. Raises NotFoundError."""
+    """Return the id of the only simulated car whose id, make or model begins with this text. Raises NotFoundError."""
     cars, typed_name = client.get("/simulator")["vehicles"], name.strip().lower()
     near = [
         car["id"]

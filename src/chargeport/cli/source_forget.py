@@ -1,4 +1,4 @@
-"""`chargeport source forget`: erase what a source reported, where an import was wrong or a box reported the wrong car."""
+"""`chargeport source forget`: erase the readings of a source, such as after a wrong import or reports of the wrong car."""
 
 from typing import Annotated, Final
 
@@ -25,7 +25,7 @@ def forget(
     *,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The source, as coverage shows it.", show_default=False)],
     vehicle: Annotated[
-        str | None, typer.Option(metavar="VEHICLE", help="Only what it reported of this one.", show_default=False)
+        str | None, typer.Option(metavar="VEHICLE", help="Only its reports of this vehicle.", show_default=False)
     ] = None,
     start: From = None,
     end: To = None,
@@ -34,7 +34,7 @@ def forget(
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Erase what a source reported, for good. Other sources' readings stay; records and totals follow when a server runs.
+    """Erase the readings of a source permanently, not those of others. A running server computes records and totals again.
 
     Exits with 1 when nothing was erased.
     """
@@ -74,6 +74,6 @@ async def _forget(
 
 
 def _time(start: int | None, end: int | None) -> str:
-    """Return the bounds in words."""
+    """Return the bounds as text."""
     bounds = [(word, at) for word, at in (("from", start), ("before", end)) if at is not None]
     return "".join(f" {word} {(EPOCH + at * MILLISECOND):%Y-%m-%d %H:%M:%S} UTC" for word, at in bounds)

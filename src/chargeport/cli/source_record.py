@@ -1,4 +1,4 @@
-"""`chargeport source record`: what one source says, as a redacted recording that can be looked at, shared and replayed."""
+"""`chargeport source record`: record the messages of one source, redacted, for inspection, sharing and replay."""
 
 import asyncio
 from collections.abc import Sequence
@@ -23,29 +23,29 @@ from chargeport.store.protocols import Store
 from chargeport.store.records import Page
 
 ASIDE: Final = "-recorder"
-"""What the recorder's own name ends in: beside the running server it must not take its place at a broker."""
-OWN_NAMES: Final = ("client_id", "group", "durable")  # of settings that say by which name a broker knows us
-MAX_CARS: Final = 10_000  # whose names are looked for in everything; each costs a search in each message
-FOR_NOW: Final = {"mqtt": {"session_expiry_s": 0}}  # the broker is to queue nothing once the recorder is gone
+"""The suffix of the recorder's own name at a broker: it must differ from the name of the running server."""
+OWN_NAMES: Final = ("client_id", "group", "durable")  # the settings with our name at a broker
+MAX_CARS: Final = 10_000  # whose names are searched in each message
+FOR_NOW: Final = {"mqtt": {"session_expiry_s": 0}}  # the broker must not queue messages after the end of the recorder
 
 
 def record(
     *,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The source, as in the settings.", show_default=False)],
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The new recording.", show_default=False)],
-    seconds: Annotated[float, typer.Option(min=1, max=604_800, help="For how long.")] = 60.0,
+    seconds: Annotated[float, typer.Option(min=1, max=604_800, help="Duration.")] = 60.0,
     count: Annotated[
-        int | None, typer.Option(min=1, max=10_000_000, help="End after so many messages.", show_default=False)
+        int | None, typer.Option(min=1, max=10_000_000, help="End after this number of messages.", show_default=False)
     ] = None,
     also: Annotated[
-        list[str] | None, typer.Option("--name", metavar="TEXT", help="Replace this too, wherever it stands; may be repeated.")
+        list[str] | None, typer.Option("--name", metavar="TEXT", help="Also replace this text everywhere; may be repeated.")
     ] = None,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Record what a source says, redacted: VINs, places, accounts, tokens, plates. Look at it before you share it.
+    """Record the messages of a source, without VINs, places, accounts, tokens, plates. Check the file before you share it.
 
-    Nothing of it is stored. Exits with 1 when nothing was received.
+    Nothing is stored in the database. Exits with 1 when nothing was received.
     """
     settings = configuration.settings()
     result = asyncio.run(_recorded(settings, database, name, file=file, end=_End(seconds, count), also=also or []))
@@ -59,7 +59,7 @@ def record(
 
 
 class _End:
-    """When to stop."""
+    """The condition of the end of a recording."""
 
     def __init__(self, seconds: float, count: int | None) -> None:
         self.seconds = seconds
@@ -79,7 +79,7 @@ async def _recorded(
         if isinstance(built.source, Mounted):
             raise ChargeportError(
                 f'{name}: its stations connect to the running server, so that has to record: write record = "FOLDER"'
-                " at the source in the settings and start the server anew."
+                " at the source in the settings and restart the server."
             )
         try:
             with Recorder(file, Redaction([*also, *await _aliases(store)])) as recorder:
@@ -87,7 +87,7 @@ async def _recorded(
                     await _listen(built.source, recorder, end)
                 except SourceError:
                     if not recorder.written:
-                        _remove(file)  # the next try may have the name
+                        _remove(file)  # so that the next attempt can use the name
                     raise
                 return {"written": recorder.written, "left_out": recorder.left_out, "full": recorder.full}
         except SourceError as error:
@@ -99,15 +99,15 @@ def _remove(file: Path) -> None:
 
 
 def _table(settings: Settings, name: str) -> dict[str, Any]:
-    """Return the source's settings, under names of its own. Raises NotFoundError, ChargeportError."""
+    """Return the source's settings, with different names at brokers. Raises NotFoundError, ChargeportError."""
     found = next((table for table in settings.sources if table.get("name") == name), None)
     if found is None:
         raise NotFoundError(
             f"No source of the settings is called {name!r}. What is pushed to the server (POST /ingest/...), it can record"
-            ' itself: write record = "FOLDER" in [ingest] and start it anew.'
+            ' itself: write record = "FOLDER" in [ingest] and restart it.'
         )
     own = {key: f"{found[key]}{ASIDE}" for key in OWN_NAMES if isinstance(found.get(key), str)}
-    # A group or consumer that the settings do not name has a usual name, which the server's own source then has.
+    # Without a group or consumer in the settings, the server's source uses a default name.
     usual = {"kafka": {"group": f"chargeport{ASIDE}"}, "nats": {"durable": f"chargeport{ASIDE}"}}.get(
         str(found.get("type")), {}
     )
@@ -115,14 +115,14 @@ def _table(settings: Settings, name: str) -> dict[str, Any]:
 
 
 async def _aliases(store: Store) -> list[str]:
-    """Return the names of the cars: none of them may be in a recording."""
+    """Return the names of the cars, which must not be in a recording."""
     cars, _ = await store.vehicles.vehicles(Page(1, MAX_CARS))
     names = {name for car in cars for alias in car.aliases for name in (alias, alias.rpartition(":")[2])}
     return sorted(name for name in names if len(name) >= MIN_NAME)
 
 
 async def _listen(source: Source, recorder: Recorder, end: _End) -> None:
-    """Run the source until it is time. Raises SourceError."""
+    """Run the source until the end of the recording. Raises SourceError."""
 
     async def emit(messages: Sequence[RawMessage | Delivery]) -> None:
         room = None if end.count is None else end.count - recorder.written

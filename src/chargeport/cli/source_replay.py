@@ -1,4 +1,4 @@
-"""`chargeport source replay`: recordings, and what could not be understood before, through today's tables once more."""
+"""`chargeport source replay`: read recordings, or the messages of issues, again with the present dialects."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -24,7 +24,7 @@ from chargeport.store.protocols import Store
 if TYPE_CHECKING:
     from chargeport.ingest.pipeline import Pipeline
 
-SOURCE: Final = "recording"  # whose word it is, where nobody says
+SOURCE: Final = "recording"  # the default name of the source
 
 DialectName = Annotated[
     str | None,
@@ -40,19 +40,19 @@ OfVehicle = Annotated[
 def replay(
     *,
     file: Annotated[Path | None, typer.Argument(metavar="FILE", help="A recording.", show_default=False)] = None,
-    of_issues: Annotated[bool, typer.Option("--issues", help="What could not be understood, instead of a recording.")] = False,
+    of_issues: Annotated[bool, typer.Option("--issues", help="Read the messages of issues, instead of a recording.")] = False,
     dialect: DialectName = None,
-    source: Annotated[str | None, typer.Option(metavar="NAME", help="Say that it comes from here.", show_default=False)] = None,
+    source: Annotated[str | None, typer.Option(metavar="NAME", help="Source of the readings.", show_default=False)] = None,
     vehicle: OfVehicle = None,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Read again what was recorded, or what was not understood. A second time changes nothing.
+    """Read a recording, or the messages of issues, again. Repeating this changes nothing.
 
     Exits with 1 when something was not understood.
     """
     if (file is None) is not of_issues:
-        raise ChargeportError("Name a recording, or say --issues.")
+        raise ChargeportError("Name a recording, or use --issues.")
     settings = configuration.settings()
 
     async def run(store: Store) -> Tally:
@@ -77,7 +77,7 @@ def replay(
 def _deliveries(file: Path, dialect: str | None, source: str | None, vehicle: str | None) -> Iterator[Delivery]:
     """Yield the deliveries of the recording. Raises ChargeportError."""
     if dialect is None:
-        raise ChargeportError("What does the recording speak? Name its dialect: --dialect NAME.")
+        raise ChargeportError("The dialect of the recording is missing: use --dialect NAME.")
     try:
         for message in read_recording(file, dialect=dialect, source=source or SOURCE):
             yield msgspec.structs.replace(message, vehicle=message.vehicle or vehicle)

@@ -1,4 +1,4 @@
-"""`chargeport source`: how the sources are, whether they can be reached, and what of them could not be understood."""
+"""`chargeport source`: the states of the sources, whether they can be reached, and their issues."""
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
 CHECK_WITHIN_S: Final = 10.0
 NO_SOURCE: Final = f"There is no source: [[sources]] in {FILE_NAME} names them, or in the file that --config names."
 
-group = typer.Typer(help="Sources: what the server listens to.", no_args_is_help=True)
+group = typer.Typer(help="Sources: the systems that report about vehicles.", no_args_is_help=True)
 group.command("forget")(source_forget.forget)
 group.command("record")(source_record.record)
 group.command("replay")(source_replay.replay)
 
 COLUMNS: Final = ("source", "station", "how it is")
-_SHOWN_MS: Final = 1_000  # a clock that is less off is right
+_SHOWN_MS: Final = 1_000  # smaller deviations of a clock are not shown
 
 
 @group.command("list")
 def list_sources(*, database: Database = None, as_json: Json = False) -> None:
-    """Say how each source is, as the running server wrote it down last; those too that never ran."""
+    """List the sources with the state that the server stored last, including those that never ran."""
     now = SystemClock().now()
     tables = configuration.settings().sources
     states = _written(database, none_is_fine=bool(tables))
@@ -59,7 +59,7 @@ def list_sources(*, database: Database = None, as_json: Json = False) -> None:
 
 
 class _Idle(msgspec.Struct, frozen=True):
-    """A source of the settings that no server has run yet."""
+    """A source in the settings that no server has run yet."""
 
     name: str | None
     type: str | None
@@ -97,7 +97,7 @@ def check(
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Try to reach each source once, and say what is in the way. Exits with 1 when one can't be reached."""
+    """Try to reach each source once, and print the reason if it fails. Exits with 1 when one can't be reached."""
     results = asyncio.run(_checked(database, name))
     if as_json:
         print_json(results)
@@ -140,12 +140,12 @@ async def _result(built: "Built") -> dict[str, Any]:
 @group.command("issues")
 def issues(
     *,
-    raw: Annotated[bool, typer.Option("--raw", help="With the newest message of each, as it came.")] = False,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, newest first.")] = 100,
+    raw: Annotated[bool, typer.Option("--raw", help="With the newest message of each, as it was received.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Maximum number, newest first.")] = 100,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Show what could not be understood; chargeport source replay --issues reads it again."""
+    """List the parts of messages that could not be understood; chargeport source replay --issues reads them again."""
 
     async def look(store: Store) -> tuple[list[tuple[IssueCount, Vehicle | None]], int]:
         found, total = await store.issues.issues(Page(1, limit))
@@ -165,7 +165,7 @@ def issues(
 
 
 async def _vehicles(store: Store, found: Sequence[IssueCount]) -> dict[tuple[str, str | None], Vehicle | None]:
-    """Return the vehicles that issues are about, by their source and what it calls them."""
+    """Return the vehicles of issues, by source and the source's name for the vehicle."""
     names = VehicleNames(store.vehicles, SystemClock())
     vehicles: dict[tuple[str, str | None], Vehicle | None] = {}
     for source, name in {(count.issue.source, count.issue.vehicle) for count in found}:
@@ -208,7 +208,7 @@ def _written(database: str | None, *, none_is_fine: bool) -> dict[str, tuple[Sou
 
 
 def station_rows(states: Iterable[SourceState], now: int) -> list[tuple[str, str, str]]:
-    """Return a row for each station of these sources, by name."""
+    """Return a row for each station of these sources, sorted by name."""
     return [
         (state.name, station.name, station_sentence(station, now))
         for state in states
@@ -217,7 +217,7 @@ def station_rows(states: Iterable[SourceState], now: int) -> list[tuple[str, str
 
 
 def station_sentence(station: StationStatus, now: int) -> str:
-    """Describe in one line the status of a station, and what its owner can do."""
+    """Describe in one line the status of a station, and what its owner can do about it."""
     times = "once" if station.refusals == 1 else f"{station.refusals} times"
     refused = f"refused {times}, last {ago(station.refused_at, now)}: {station.refused_because}"
     if station.refused_because is not None and not station.is_connected:
@@ -230,7 +230,7 @@ def station_sentence(station: StationStatus, now: int) -> str:
 
 
 def clock_words(offset_ms: int | None) -> str:
-    """Describe how far a station's clock is off; nothing where it is right or not known.
+    """Describe the deviation of a station's clock; an empty text if it is right or unknown.
 
     >>> clock_words(7_200_000), clock_words(-90_000), clock_words(400), clock_words(None)
     (', its clock is 2 h ahead', ', its clock is 90 s behind', '', '')

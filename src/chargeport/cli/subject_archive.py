@@ -1,4 +1,4 @@
-"""The archive of `chargeport data export`: everything that is stored of a vehicle or a person, with a page that explains it."""
+"""The archive of `chargeport data export`: everything that is stored of a vehicle or a person, with a README.md."""
 
 import json
 import tempfile
@@ -23,7 +23,7 @@ from chargeport.wire.envelope import iso
 
 ABOUT: Final = {
     "vehicle.json": "The vehicle: its id, names, make, model, and who is connected to it with which permissions.",
-    "readings.ndjson": "Every reading and every time it was seen, an item a line: vehicle, signal, observedAt (the vehicle's or"
+    "readings.ndjson": "Every reading and every report of it, an item a line: vehicle, signal, observedAt (the vehicle's or"
     " source's clock), receivedAt (the server's), source, and body or status. `chargeport import` takes it back.",
     "records.json": "The charging sessions as they are shown, with people's edits: energy, cost, place, and how each is known.",
     "hourly.json": "Older history by the hour, where retention has folded it: changes, least, most, mean, held_ms, value.",
@@ -31,31 +31,31 @@ ABOUT: Final = {
     "sessions.json": "The charging sessions as they were computed (document).",
     "reported_sessions.json": "Charging sessions that sources reported as such (document).",
     "session_edits.json": "What people changed about charging sessions (document), and when (made_at).",
-    "share_links.json": "Links that show the vehicle on the page: label, when made, until when. The links are not kept.",
+    "share_links.json": "Links that show the vehicle on the page: label, when made, until when. The links are not stored.",
     "ended_connections.json": "Applications that ended their own connection, and when.",
     "subscriptions.json": "Webhooks that are subscribed to the vehicle, and what was sent last (sent).",
     "webhook_events.json": "Events for webhooks (document), and whether they were delivered.",
     "webhook_attempts.json": "Attempts to deliver these events, and the receivers' answers.",
-    "commands.json": "Commands to the vehicle: who sent them (client_id), when, with which parameters, and what came of them.",
+    "commands.json": "Commands to the vehicle: who sent them (client_id), when, with which parameters, and their outcomes.",
     "issues.json": "What sources sent and could not be understood, counted.",
     "issue_messages.json": "The messages behind these issues.",
     "erasures.json": "Spans of time in which readings were erased.",
     "remembered.json": "Notes of sources that name the vehicle.",
-    "audit.json": "What was done to it: act, actor (who), address (from where), detail, count, at and last_at.",
-    "person.json": "The person: the name that applications or the page know, sign-in, sessions of the page, connections.",
-    "deeds.json": "What the person did, from the audit log: act, subject, address, detail, count, at and last_at.",
+    "audit.json": "Acts on it: act, actor (who), address (from where), detail, count, at and last_at.",
+    "person.json": "The person: the name in applications or on the page, sign-in, sessions of the page, connections.",
+    "deeds.json": "Acts of the person, from the audit log: act, subject, address, detail, count, at and last_at.",
 }
-"""What each file of an archive has."""
+"""The contents of each file of an archive."""
 _INSTANTS: Final = "Numbers whose names end in `_at` are milliseconds since 1970, UTC; texts are ISO 8601."
 
 
 class Archive:
-    """A zip file under way."""
+    """A zip file that is being written."""
 
     def __init__(self, file: Path) -> None:
         self._zip = ZipFile(file, "w", ZIP_DEFLATED)
         self.counts: dict[str, int] = {}
-        """How many entries each file has."""
+        """The number of entries of each file."""
 
     async def add_vehicle(self, store: Store, vehicle: Vehicle, folder: str = "") -> None:
         """Add all that is stored of a vehicle."""
@@ -83,7 +83,7 @@ class Archive:
             self._add(f"{folder}{table}.json", [_opened(row) for row in found])
 
     async def add_person(self, store: Store, name: str) -> list[Connection]:
-        """Add all that is stored of a person; the connections. Raises NotFoundError."""
+        """Add all that is stored of a person; return their connections. Raises NotFoundError."""
         connections = await every(lambda page: store.access.connections(page, user_uuid=user_uuid_of(name)))
         user = await store.sign_in.user(name)
         if user is None and not connections:
@@ -101,7 +101,7 @@ class Archive:
         return connections
 
     def close(self, whose: str, made_at: int) -> None:
-        """Write the page that explains the files, and end."""
+        """Write README.md, which explains the files, and close the archive."""
         listed = [f"- `{name}` ({count}): {ABOUT[name.rpartition('/')[2]]}" for name, count in sorted(self.counts.items())]
         page = [f"# What Chargeport stores of {whose}", f"Made {iso(made_at)}. {_INSTANTS}", "\n".join(listed)]
         self._zip.writestr("README.md", "\n\n".join(page) + "\n")
@@ -121,7 +121,7 @@ def _connected(connection: Connection) -> dict[str, Any]:
 
 
 def _opened(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row with its document as JSON instead of a text, where it is one."""
+    """Return a row with its document as JSON instead of a text, if it has one."""
     try:
         return row | {"document": json.loads(row["document"])} if "document" in row else row
     except ValueError:

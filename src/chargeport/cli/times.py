@@ -1,4 +1,4 @@
-"""Instants and durations as a person reads them: in local time, or as an age."""
+"""Instants and durations for people: in local time, or as an age."""
 
 import re
 from datetime import UTC, datetime
@@ -6,7 +6,7 @@ from typing import Final
 
 _WRITTEN: Final = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d(?::\d\d)?) ([A-Z]{2,5}|[+-]\d\d(?:\d\d)?)", re.ASCII)
 
-# From so many seconds on, in units of so many seconds.
+# The unit (in seconds) of durations from a number of seconds on.
 _UNITS: Final = ((86_400 * 2, 86_400, "d"), (3600 * 2, 3600, "h"), (60 * 2, 60, "min"), (1, 1, "s"))
 
 
@@ -17,7 +17,7 @@ def local(at: int, *, seconds: bool = True) -> str:
 
 
 def parse(text: str) -> int | None:
-    """Return an instant as `local` writes it, in ms since 1970; None for any other text, and for another zone's name."""
+    """Parse an instant in the format of `local`, in ms since 1970; None for any other text, and for another zone's name."""
     found = _WRITTEN.fullmatch(text.strip())
     if found is None:
         return None
@@ -31,7 +31,7 @@ def parse(text: str) -> int | None:
 
 
 def ago(at: int | None, now: int) -> str | None:
-    """Return the age of an instant; None where there is none. A car's clock may run ahead of ours.
+    """Return the age of an instant; None without an instant. A car's clock may be ahead of ours.
 
     >>> ago(0, 12_000), ago(0, 250_000), ago(0, 26 * 3_600_000), ago(5000, 4900), ago(None, 0)
     ('12 s ago', '4 min ago', '26 h ago', 'just now', None)
@@ -43,7 +43,7 @@ def ago(at: int | None, now: int) -> str | None:
 
 
 def long(length_s: float) -> str:
-    """Return a length of time in words.
+    """Return a duration as text.
 
     >>> long(250), long(26 * 3600), long(0.2)
     ('4 min', '26 h', 'under 1 s')

@@ -1,4 +1,4 @@
-"""Parsers of options and arguments: each error says what is accepted."""
+"""Parsers of options and arguments: each error describes what is accepted."""
 
 import re
 import uuid
@@ -25,7 +25,7 @@ _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 def label(text: str) -> str:
-    """Return a name: 1 to 128 printable characters, with no space around them. Raises BadParameter."""
+    """Return a name: 1 to 128 printable characters, without surrounding spaces. Raises BadParameter."""
     stripped = text.strip()
     if not 0 < len(stripped) <= MAX_LABEL or not stripped.isprintable():
         raise typer.BadParameter(f"{quoted(text)} is not 1 to {MAX_LABEL} printable characters.")
@@ -33,7 +33,7 @@ def label(text: str) -> str:
 
 
 def redirect(text: str) -> str:
-    """Return a redirect address, of the web or of an app's own scheme, without a fragment. Raises BadParameter."""
+    """Return a redirect URI, of the web or of an app's own scheme, without a fragment. Raises BadParameter."""
     address = text.strip()
     parts = urlsplit(address)
     is_web = parts.scheme in ("http", "https")
@@ -87,7 +87,7 @@ def speed(text: str) -> float:
 
 
 def instant(text: str) -> int:
-    """Return a day (its beginning, UTC) or an instant, ISO 8601 or as tables show it, in ms since 1970. Raises BadParameter."""
+    """Parse a day (its beginning, UTC) or an instant, ISO 8601 or as in tables; return ms since 1970. Raises BadParameter."""
     stripped = text.strip()
     if (local := times.parse(stripped)) is not None:
         return local
@@ -107,5 +107,5 @@ def seconds(name: str, text: str) -> float:
 
 
 def quoted(text: str) -> str:
-    """Return what was typed, in quotes and not too long, with control characters written out."""
+    """Return the typed text in quotes, shortened, with control characters escaped."""
     return repr(text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…")

@@ -1,4 +1,4 @@
-"""`chargeport user`: the people who sign in to the page, and those whose cars are connected, as applications call them."""
+"""`chargeport user`: the people who sign in to the page, and those whose cars are connected to applications."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -70,9 +70,7 @@ def remove(
     user: UserName,
     vehicles: Annotated[
         bool,
-        typer.Option(
-            "--vehicles/--keep-vehicles", help="The vehicles that nobody else is connected to go, too, with everything."
-        ),
+        typer.Option("--vehicles/--keep-vehicles", help="Also erase the vehicles to which nobody else is connected."),
     ] = True,
     yes: Yes = False,
     database: Database = None,
@@ -96,18 +94,18 @@ def remove(
 
 
 class Removal:
-    """What is erased with a person or a vehicle: connections, and vehicles with everything stored of them."""
+    """The data that is erased with a person or a vehicle: connections, and vehicles with everything stored of them."""
 
     def __init__(self, user: str | None, connections: list[Connection], vehicles: list[Vehicle]) -> None:
         self.user = user
         self.connections = connections
         self.vehicles = vehicles
         self.counts: dict[str, dict[str, int]] = {}
-        """How much was erased, by vehicle."""
+        """The amount of erased data, by vehicle."""
 
     @classmethod
     async def of_user(cls, store: Store, user: str, *, vehicles: bool = True) -> "Removal":
-        """Return what is a person's, and the vehicles that are theirs alone. Raises NotFoundError."""
+        """Return the data of a person, and the vehicles that are theirs alone. Raises NotFoundError."""
         mine = await every(lambda page: store.access.connections(page, user_uuid=user_uuid_of(user)))
         if not mine and await store.sign_in.user(user) is None:
             raise NotFoundError(f"No user is called {typed.quoted(user)}: chargeport user list shows those there are.")
@@ -116,7 +114,7 @@ class Removal:
         return cls(user, mine, [known[vehicle_id] for vehicle_id in theirs])
 
     def described(self) -> str:
-        """Describe what is removed, for the question to the person."""
+        """Describe the data to erase, for the confirmation."""
         if self.user is None:
             return f"{recognised(self.vehicles[0])} with everything stored of it"
         what = f"{len(self.connections)} connections and {len(self.vehicles)} vehicles with everything stored of them"

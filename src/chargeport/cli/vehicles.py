@@ -1,4 +1,4 @@
-"""`chargeport vehicle`: the cars that the server knows."""
+"""`chargeport vehicle`: the cars of the server."""
 
 import uuid
 from collections.abc import Sequence
@@ -22,22 +22,22 @@ from chargeport.store.records import Connection, Erased, Vehicle
 
 SPARE: Final = ("mode", "aliases", "powertrain", "year")  # columns to leave out first in a narrow terminal
 
-MAKE: Final = typer.Option(parser=typed.label, metavar="TEXT", help="Who made it.", show_default=False)
-MODEL: Final = typer.Option(parser=typed.label, metavar="TEXT", help="What it is called.", show_default=False)
+MAKE: Final = typer.Option(parser=typed.label, metavar="TEXT", help="Its make.", show_default=False)
+MODEL: Final = typer.Option(parser=typed.label, metavar="TEXT", help="Its model.", show_default=False)
 YEAR: Final = typer.Option(parser=typed.year, metavar="YEAR", help="Its model year.", show_default=False)
 NewVin = Annotated[
-    str | None, typer.Option("--vin", parser=typed.vin, metavar="VIN", help="In place of the one it has.", show_default=False)
+    str | None, typer.Option("--vin", parser=typed.vin, metavar="VIN", help="Replaces the present one.", show_default=False)
 ]
 NewAliases = Annotated[
     list[str] | None,
-    typer.Option("--alias", parser=typed.label, metavar="TEXT", help="One more name; may be repeated.", show_default=False),
+    typer.Option("--alias", parser=typed.label, metavar="TEXT", help="A further name; may be repeated.", show_default=False),
 ]
 RemovedAliases = Annotated[
     list[str] | None,
-    typer.Option("--remove-alias", metavar="TEXT", help="A name it has no more; may be repeated.", show_default=False),
+    typer.Option("--remove-alias", metavar="TEXT", help="A name to remove; may be repeated.", show_default=False),
 ]
 
-group = typer.Typer(help="Vehicles: the cars that the server knows.", no_args_is_help=True)
+group = typer.Typer(help="Vehicles: the cars of the server.", no_args_is_help=True)
 
 
 @group.command("edit")
@@ -48,13 +48,13 @@ def edit(
     model: Annotated[str | None, MODEL] = None,
     year: Annotated[int | None, YEAR] = None,
     vin: NewVin = None,
-    powertrain: Annotated[Powertrain | None, typer.Option(help="What drives it.", show_default=False)] = None,
+    powertrain: Annotated[Powertrain | None, typer.Option(help="Its powertrain.", show_default=False)] = None,
     aliases: NewAliases = None,
     removed: RemovedAliases = None,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Change what is known of a vehicle itself. A running server uses its new names within seconds."""
+    """Change the facts of a vehicle. A running server uses its new names within seconds."""
     changes = {"make": make, "model": model, "year": year, "vin": vin, "powertrain": powertrain}
     facts = {name: value for name, value in changes.items() if value is not None}
     if not (facts or aliases or removed):
@@ -74,7 +74,7 @@ def edit(
 
 
 def _aliases(vehicle: Vehicle, *, added: Sequence[str], removed: Sequence[str]) -> tuple[str, ...]:
-    """Return the aliases of a vehicle after a change, each once. Raises NotFoundError for one that it does not have."""
+    """Return the aliases of a vehicle after a change, each once. Raises NotFoundError for an unknown one."""
     if strange := next((name for name in removed if name not in vehicle.aliases), None):
         raise NotFoundError(f"{described(vehicle)} has no alias {quoted(strange)}: chargeport vehicle show shows those it has.")
     remaining = [name for name in vehicle.aliases if name not in removed]
@@ -88,20 +88,21 @@ def add(
     model: Annotated[str, MODEL],
     year: Annotated[int, YEAR],
     vehicle_id: Annotated[
-        str | None, typer.Option("--id", parser=typed.uuid_text, metavar="UUID", help="Else a new one.", show_default=False)
+        str | None,
+        typer.Option("--id", parser=typed.uuid_text, metavar="UUID", help="By default a new one.", show_default=False),
     ] = None,
     vin: Annotated[
-        str | None, typer.Option(parser=typed.vin, metavar="VIN", help="Sources may call it so.", show_default=False)
+        str | None, typer.Option(parser=typed.vin, metavar="VIN", help="Sources may name the car by it.", show_default=False)
     ] = None,
     aliases: Annotated[
         list[str] | None,
         typer.Option("--alias", parser=typed.label, metavar="TEXT", help="Another name; may be repeated.", show_default=False),
     ] = None,
-    powertrain: Annotated[Powertrain, typer.Option(help="What drives it.")] = "BEV",
+    powertrain: Annotated[Powertrain, typer.Option(help="Its powertrain.")] = "BEV",
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Make a car known, so that readings of it are taken."""
+    """Add a car, so that readings of it are accepted."""
     vehicle = Vehicle(
         id=vehicle_id or str(uuid.uuid4()), make=make, model=model, year=year, vin=vin, powertrain=powertrain,
         aliases=tuple(dict.fromkeys(aliases or ())), created_at=SystemClock().now(),
@@ -133,7 +134,7 @@ def list_vehicles(*, database: Database = None, as_json: Json = False) -> None:
 
 @group.command("show")
 def show(*, vehicle: VehicleName, database: Database = None, as_json: Json = False) -> None:
-    """Show a vehicle, and who is connected to it."""
+    """Show a vehicle, and its connections."""
 
     async def look(store: Store) -> tuple[Vehicle, list[Connection], dict[str, str]]:
         found = await vehicle_called(store, vehicle)
@@ -160,7 +161,7 @@ def remove(
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Erase a vehicle with its history, its connections and what could not be understood of it."""
+    """Erase a vehicle with its history, its connections and its issues."""
 
     async def run(store: Store) -> tuple[str, Erased | None, bool]:
         found = await vehicle_called(store, vehicle)

@@ -1,4 +1,4 @@
-"""`chargeport watch`: the changes of a car, a line each, as they are stored, and live values that end by silence."""
+"""`chargeport watch`: the changes of a car, a line each, as they are stored, and the expiry of live values."""
 
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -27,10 +27,10 @@ from chargeport.store.records import Change
 from chargeport.wire.provenance import shown
 from chargeport.wire.status import ERROR_STATUSES
 
-POLL_S: Final = 0.5  # whoever writes is another process, which can't wake this one
-CAR: Final = 18  # characters of a car's name, where several are watched
+POLL_S: Final = 0.5  # changes are written by another process, which can't wake this one
+CAR: Final = 18  # characters of a car's name, if several are watched
 PORTION: Final = 1000  # changes read at a time
-FOLLOW_MS: Final = 60_000  # between two looks at what the server has learnt about staleness
+FOLLOW_MS: Final = 60_000  # between two reads of what the server has learnt about staleness
 
 Lines = Annotated[bool, typer.Option("--json", help="Print one JSON document a change, as /stream sends it.")]
 
@@ -39,17 +39,17 @@ def watch(
     *,
     vehicle: Fleet = None,
     signal: Signals = None,
-    plain: Annotated[bool, typer.Option("--lines", help="A line for each change, in a terminal too.")] = False,
+    plain: Annotated[bool, typer.Option("--lines", help="Print a line for each change, also in a terminal.")] = False,
     database: Database = None,
     as_json: Lines = False,
 ) -> None:
     """Show a vehicle, or all, as they change. Ctrl-C ends it.
 
-    In a terminal it is a view of each with the newest changes below; else, and with --lines, a line a change: when, what, from
-    whom.
+    In a terminal, show a view of each vehicle with the newest changes below; else, and with --lines, print a line for each
+    change: time, value and source.
     """
     signals = frozenset(named(code) for code in signal or ())
-    with suppress(KeyboardInterrupt):  # the way to end it, so no failure
+    with suppress(KeyboardInterrupt):  # the normal end
         if console().is_terminal and not (plain or as_json):
             with_store(database, lambda store: _view(store, vehicle, signals))
         else:
@@ -85,7 +85,7 @@ async def _watch(store: Store, name: str | None, signals: frozenset[Signal], as_
 
 
 async def followed(store: Store, vehicle_id: str | None, position: int, clock: Clock) -> AsyncIterator[Change | Expiry]:
-    """Yield every change of a car, or of all, after a position, and the end of every live value when its time runs out."""
+    """Yield every change of a car, or of all, after a position, and every expiry of a live value."""
     endings = ExpiryWatch(store, clock, lambda id_: vehicle_id in (None, id_))
     feed = EffectiveFeed(store)
     await cadence.follow(store)
@@ -108,7 +108,7 @@ async def followed(store: Store, vehicle_id: str | None, position: int, clock: C
 
 
 def _print(step: Change | Expiry, freshness: Freshness, names: dict[str, str], as_json: bool) -> None:
-    """Print a change; with the name of its car where all are watched."""
+    """Print a change; with the name of its car if all are watched."""
     if as_json:
         _print_json(step, freshness)
     else:
@@ -133,7 +133,7 @@ def _print_json(step: Change | Expiry, freshness: Freshness) -> None:
 
 
 def _line(at: int, car: str | None, signal: Signal, value: str, source: str | None) -> str:
-    """Return a line, as long as it is."""
+    """Return a line, without wrapping."""
     if car is None:
         return f"{local(at)}  {signal.name:<24}  {value}  ({source})"
     return f"{local(at).partition(' ')[2]}  {cut(car, CAR):<{CAR}}  {signal.name:<16}  {value}  ({source})"
@@ -149,7 +149,7 @@ def _ended(ending: Expiry) -> str:
 
 
 def _content(change: Change) -> str:
-    """Return the value in words, or why there is none."""
+    """Return the value as text, or why there is none."""
     if change.absence is not None:
         return f"{NOTHING} {change.absence}: {ERROR_STATUSES[change.absence].detail}"
     return NOTHING if change.value is None else in_words(change.signal, change.value)

@@ -1,4 +1,4 @@
-"""`chargeport webhook`: the webhooks of applications, what was delivered, and a receiver to try them with."""
+"""`chargeport webhook`: the webhooks of applications, their deliveries, and a receiver for tests."""
 
 import asyncio
 import json
@@ -34,16 +34,16 @@ group = typer.Typer(help="Webhooks: where changes are sent to applications.", no
 def add(
     *,
     app: App,
-    uri: Annotated[str, typer.Argument(metavar="URI", help="Where events are sent to.", show_default=False)],
+    uri: Annotated[str, typer.Argument(metavar="URI", help="The receiver of events.", show_default=False)],
     trigger: Annotated[list[str], Code],
     data: Annotated[list[str] | None, Code] = None,
-    name: Annotated[str, typer.Option("--name", parser=typed.label, help="What it is called.")] = "Webhook",
-    error_uri: Annotated[str | None, typer.Option("--error-uri", help="Where VEHICLE_ERROR is sent to instead.")] = None,
+    name: Annotated[str, typer.Option("--name", parser=typed.label, help="Its name.")] = "Webhook",
+    error_uri: Annotated[str | None, typer.Option("--error-uri", help="The receiver of VEHICLE_ERROR, if another one.")] = None,
     every: Annotated[bool, typer.Option("--every/--subscribed", help="Report on every vehicle of the application.")] = True,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Make a webhook. A running server asks its receiver to answer a VERIFY, and then sends events."""
+    """Create a webhook. A running server sends a VERIFY to its receiver and, after the answer, events."""
     from chargeport.webhooks.receivers import check_uri
 
     allow_private = configuration.settings({("database", "url"): database}).webhooks.allow_private_targets
@@ -87,7 +87,7 @@ def list_webhooks(*, database: Database = None, as_json: Json = False) -> None:
 
 @group.command("verify")
 def verify(*, webhook: WebhookId, database: Database = None, as_json: Json = False) -> None:
-    """Ask the receiver of a webhook now whether it knows the key."""
+    """Verify now that the receiver of a webhook has the key."""
     settings = configuration.settings({("database", "url"): database}).webhooks
 
     async def verified(store: Store) -> tuple[int | None, str | None]:
@@ -103,7 +103,7 @@ def verify(*, webhook: WebhookId, database: Database = None, as_json: Json = Fal
     status, error = with_store(database, verified)
     print_done(
         {"id": webhook, "verified": error is None, "status": status, "error": error},
-        "The receiver knows the key." if error is None else f"Not verified: {error}.",
+        "The receiver has the key." if error is None else f"Not verified: {error}.",
         as_json=as_json,
     )
     if error is not None:
@@ -112,7 +112,7 @@ def verify(*, webhook: WebhookId, database: Database = None, as_json: Json = Fal
 
 @group.command("deliveries")
 def deliveries(*, webhook: WebhookId, database: Database = None, as_json: Json = False) -> None:
-    """List the newest events of a webhook, with how their delivery went."""
+    """List the newest events of a webhook, with the state of their delivery."""
 
     async def look(store: Store) -> tuple[list[Event], list[Attempt]]:
         found, _ = await store.webhooks.events((await _called(store, webhook)).id, Page(size=100))
@@ -137,17 +137,17 @@ def deliveries(*, webhook: WebhookId, database: Database = None, as_json: Json =
 def redeliver(
     *,
     webhook: WebhookId,
-    event: Annotated[list[str] | None, typer.Argument(metavar="[EVENT]", help="Ids; else all that were given up.")] = None,
+    event: Annotated[list[str] | None, typer.Argument(metavar="[EVENT]", help="Ids; else all dead events.")] = None,
     start: Annotated[
-        int | None, typer.Option("--from", parser=typed.instant, help="Only those made from then on.", show_default=False)
+        int | None, typer.Option("--from", parser=typed.instant, help="Only those created since then.", show_default=False)
     ] = None,
     end: Annotated[
-        int | None, typer.Option("--to", parser=typed.instant, help="Only those made before then.", show_default=False)
+        int | None, typer.Option("--to", parser=typed.instant, help="Only those created before this time.", show_default=False)
     ] = None,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Have a running server send events once more."""
+    """Send events again, by a running server."""
 
     async def again(store: Store) -> int:
         found = await _called(store, webhook)
@@ -162,12 +162,12 @@ def rotate(
     *,
     app: App,
     overlap_h: Annotated[
-        float, typer.Option("--overlap-hours", min=0, max=720, help="For how long the token before stays valid.")
+        float, typer.Option("--overlap-hours", min=0, max=720, help="For how long the previous token stays valid.")
     ] = 24,
     database: Database = None,
     as_json: Json = False,
 ) -> None:
-    """Give an application a new management token, which its webhooks are signed with, and print it, once."""
+    """Replace the management token of an application, with which its webhooks are signed, and print it, once."""
 
     async def renew(store: Store) -> dict[str, Any]:
         application = await application_with(store, app)
@@ -195,7 +195,7 @@ def listen(
 
     The server that sends needs [webhooks] allow_private_targets = true.
     """
-    with suppress(KeyboardInterrupt):  # the way to end it, so no failure
+    with suppress(KeyboardInterrupt):  # the normal end
         asyncio.run(_listen(token, port))
 
 

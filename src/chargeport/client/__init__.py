@@ -1,6 +1,6 @@
 """A client of a Chargeport server, for programs: typed reads, history, the stream, and sending from a spool on disk.
 
-Needs the extra `client` (httpx). Imports nothing else of Chargeport, and may be used where only the API is reachable.
+It needs the extra `client` (httpx), imports no other module of Chargeport, and uses only the API.
 """
 
 from chargeport.client.http import Client, ServerError

@@ -84,7 +84,7 @@ class Client:
             yield msgspec.convert({"id": vehicle["id"], **vehicle["attributes"]}, Vehicle)
 
     def signals(self, vehicle: str) -> dict[str, Signal]:
-        """Return all signals of a vehicle that have a value or a known reason for none, by code."""
+        """Return all signals of a vehicle that have a value or a known reason of absence, by code."""
         resources = self.get(f"/v3/vehicles/{vehicle}/signals")["data"]
         return {signal.code: signal for signal in map(Signal.of, resources)}
 

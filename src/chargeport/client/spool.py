@@ -15,11 +15,11 @@ REJECTED: Final = "rejected.ndjson"
 
 
 class Spool:
-    """Keep readings in files of up to `batch` items in `folder`, and send them to a server.
+    """Store readings in files of up to `batch` items in `folder`, and send them to a server.
 
-    `add` returns once the items are on disk; `send` sends them, oldest first. What could not be sent stays for the next `send`,
-    also after a restart. Items that the server rejects are moved to `rejected.ndjson` with the reason. One process may use a
-    folder at a time.
+    `add` returns once the items are on disk; `send` sends them, oldest first. Items that could not be sent are retained for
+    the next `send`, also after a restart. Items that the server rejects are moved to `rejected.ndjson` with the reason. One
+    process may use a folder at a time.
     """
 
     def __init__(self, client: Client, folder: Path, *, batch: int = BATCH) -> None:
@@ -39,7 +39,7 @@ class Spool:
             self._write(lines[start : start + self._batch])
 
     def send(self) -> int:
-        """Send all items; return their number. Raises httpx.TransportError or ServerError, and keeps the rest."""
+        """Send all items; return their number. Raises httpx.TransportError or ServerError; the unsent items are retained."""
         sent = 0
         for file in self._files():
             items = _items(file)

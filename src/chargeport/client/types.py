@@ -16,7 +16,7 @@ class Vehicle(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Signal(msgspec.Struct, frozen=True, kw_only=True):
-    """A signal: `body` is current if `why` is None, else the last value known, if any; `why` is the reason."""
+    """A signal: `body` is current if `why` is None, else the last known value, if any; `why` is the reason."""
 
     code: str
     body: dict[str, Any] | None = None

@@ -1,1 +1,1 @@
-"""The page at `/`: the cars, live. It uses the API like any other client."""
+"""The page at `/`, which shows the cars live. It uses the API like any other client."""

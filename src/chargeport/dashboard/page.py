@@ -1,6 +1,6 @@
-"""The page: a shell that is sent whole, and the modules that it loads.
+"""The page: one HTML document, and the modules that it loads.
 
-In the demo it brings a token along for this machine's own visitors; others sign in.
+In the demo the document contains a token for browsers on this machine; other people sign in.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from chargeport.wire.encoding import encode
 
 TOKEN_MARK: Final = "/*token*/null"  # noqa: S105  (where the token goes)
 FIRST_MODULES: Final = ("app", "fleet", "api", "live", "dom", "prefs", "words")
-"""What the view of all cars needs: the browser is told at once, and need not find it out module by module."""
+"""The modules of the view of all cars, which the browser preloads, so that it need not discover them one by one."""
 
 Tokens = Callable[[], Awaitable[PageToken]]
 _SCRIPT: Final[Header] = (b"content-type", b"text/javascript; charset=utf-8")
@@ -35,7 +35,7 @@ def _part(name: str) -> str:
 
 
 def _signals() -> str:
-    """Return the catalogue's rows as the page needs them, as JSON that can't end the element it stands in."""
+    """Return the catalogue's rows for the page, as JSON that can't end the enclosing HTML element."""
     rows = [
         {"code": signal.code, "name": signal.name, "summary": signal.summary, "kind": signal.kind, "unit": signal.unit}
         for signal in CATALOGUE
@@ -49,7 +49,7 @@ def _hash(text: str) -> str:
 
 
 def _policy(style: str) -> Header:
-    """Return the policy: the page runs its own modules, no injected ones, and requests from its own server only."""
+    """Return the content security policy: only modules of the server are run, and requests go to the server only."""
     rules = (
         "default-src 'none'",
         f"style-src {_hash(style)}",
@@ -78,7 +78,7 @@ _PRELOADS: Final = "".join(f'<link rel="modulepreload" href="page/{name}.js">' f
 PAGE: Final = (
     _part("page.html").replace("/*css*/", _STYLE).replace("<!--modules-->", _PRELOADS).replace("/*signals*/null", _signals())
 )
-"""The page as it is sent, but for the token."""
+"""The page as it is sent, without the token."""
 
 MODULES: Final = _modules()
 _PACKED: Final = {name: gzipped(text.encode()) for name, text in MODULES.items()}
@@ -88,9 +88,9 @@ _FORWARDED: Final = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-
 
 
 def _is_local(request: Request) -> bool:
-    """Tell whether a browser on this machine asks, for an address of this machine.
+    """Return whether the request comes from a browser on this machine, for an address of this machine.
 
-    A proxy asks for others. A name that is not a loopback one may be another site's, which had it resolve to here.
+    A proxy forwards requests of others. A name that is not a loopback name may be that of another site (DNS rebinding).
     """
     client = request.raw.client
     if client is None or any(request.header(name) is not None for name in _FORWARDED):
@@ -100,7 +100,7 @@ def _is_local(request: Request) -> bool:
 
 
 def is_loopback(text: str) -> bool:
-    """Tell whether a host is this machine's own, by its address."""
+    """Return whether a host is this machine, by its address."""
     if text == "localhost":
         return True
     try:
@@ -111,7 +111,7 @@ def is_loopback(text: str) -> bool:
 
 
 def handlers(new_token: Tokens | None = None) -> Mapping[str, Handler]:
-    """Return the page's handlers; `new_token` gives the demo's visitors on this machine a token."""
+    """Return the page's handlers; `new_token` returns a token for the demo's visitors on this machine."""
 
     async def dashboard(request: Request) -> Response:
         given = await new_token() if new_token is not None and _is_local(request) else None
@@ -126,7 +126,7 @@ def handlers(new_token: Tokens | None = None) -> Mapping[str, Handler]:
 
 
 async def page_module(request: Request) -> Response:
-    """Return a module of the page, or 304 if the browser has it already. Raises Problem (404)."""
+    """Return a module of the page, or 304 if the browser has its present version. Raises Problem (404)."""
     name = request.path("module").removesuffix(".js")
     if name not in MODULES:
         raise Problem(INVALID_PATH, f"The page has no module {name[:40]!r}.")

@@ -1,7 +1,7 @@
 """Collection of changes to derive from: this process's writes, the feed, edits and erasures.
 
-The feed has every change, but no confirmations of known values. Those are taken from the writes of this process; what was
-missed, in a crash or because there were too many, is searched by the time of receipt.
+The feed has every change, but no confirmations of known values. Those are taken from the writes of this process; those that
+were missed, in a crash or because there were too many, are searched by the time of receipt.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ PORTION: Final = 2_000  # changes of the feed, or vehicles, read at once
 MAX_WAITING: Final = 200_000  # jobs; while there are more, the feed is not read
 MAX_WRITTEN: Final = 200_000  # vehicles; the writes of further ones are searched by the time of receipt
 STORE_EVERY_MS: Final = 5_000  # between writes of the progress
-MARGIN_MS: Final = 60_000  # a reading may be stored so long after its receipt
+MARGIN_MS: Final = 60_000  # the longest time between the receipt of a reading and its storage
 
 _OWNER, _PROGRESS = "derivation", "progress"
 _KEYS: Final = frozenset(signal.key for signal in RELEVANT)
@@ -35,9 +35,9 @@ class ChangeCollector:
         self._clock = clock
         self._queue = queue
         self.reached = Progress()
-        """Up to where everything is queued."""
+        """The progress up to which everything is queued."""
         self._changes = self._changes_read = 0  # calls of `note` with changes, and those of which the feed was read since
-        self._written: dict[str, Changed] = {}  # what is not in the feed, by the source's name for the vehicle
+        self._written: dict[str, Changed] = {}  # writes that are not in the feed, by the source's name for the vehicle
         self._missed: Progress | None = None  # from where on the writes of this process are not complete
         self._search: tuple[Progress, int] | None = None  # from where missed writes are searched, and after which vehicle
         self._is_new = True  # nothing was collected since the start
@@ -51,7 +51,7 @@ class ChangeCollector:
 
     @property
     def can_search(self) -> bool:
-        """Whether there are vehicles left to search for missed writes, and room in the queue for what is found."""
+        """Whether there are vehicles left to search for missed writes, and room in the queue for those found."""
         return self._is_searching and len(self._queue) < MAX_WAITING
 
     @property
@@ -59,7 +59,7 @@ class ChangeCollector:
         return self._missed is not None or self._search is not None
 
     def note(self, entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> None:
-        """Collect what this process wrote that is not in the feed, and that something is: every accepted entry is."""
+        """Collect the writes of this process that are not in the feed; record whether any is: every accepted entry is."""
         written, has_changes = self._written, False
         for entry, outcome in zip(entries, outcomes, strict=True):
             if entry.source == DERIVED:
@@ -103,7 +103,7 @@ class ChangeCollector:
         self._is_new = False
 
     async def keep(self) -> None:
-        """Store the progress every STORE_EVERY_MS, and when the queue is empty."""
+        """Store the progress every STORE_EVERY_MS, and if the queue is empty."""
         now = self._clock.now()
         if now - self._stored_at < STORE_EVERY_MS and len(self._queue):
             return

@@ -18,7 +18,7 @@ from chargeport.store.records import VehicleSeries
 
 DERIVABLE: Final = frozenset(rule.signal for rule in RULES)
 LONGEST_MS: Final = 3 * 24 * 3_600_000  # of a session that is used as context
-MAX_SESSIONS: Final = 2_000  # in memory, of some 30 kB each; with more cars charging they are read more often
+MAX_SESSIONS: Final = 2_000  # in memory, of some 30 kB each; if more cars charge, sessions are read more often
 
 
 def reported(found: VehicleSeries, ranks: Ranks, now: int) -> dict[Signal, Observed]:
@@ -50,7 +50,7 @@ class ContextReader:
         return Context(values, session, await self._facts.facts(found, has_session=session is not None))
 
     async def _session(self, found: VehicleSeries, values: dict[Signal, Observed], now: int) -> OpenSession | None:
-        """Return the samples since charging began; None where the car does not charge, or that is not known."""
+        """Return the samples since charging began; None if the car does not charge, or if that is unknown."""
         began_at = await self._began_at(found, now)
         if began_at is None:
             self._sampled.pop(found.vehicle.id, None)

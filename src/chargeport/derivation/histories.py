@@ -66,14 +66,14 @@ def sources(found: VehicleSeries, signal: Signal) -> list[str]:
 async def _runs(
     history: History, vehicle_id: str, series: Sequence[tuple[Signal, str]], from_at: int, to_at: int, *, every: bool
 ) -> list[list[Run]]:
-    """Return all runs of these series: the first of all in one read, what is left of long ones in further reads."""
+    """Return all runs of these series: the first of all in one read, the rest of long ones in further reads."""
     if not series:
         return []
     found = await history.pieces(vehicle_id, series, from_at, to_at, limit=PORTION, every=every)
     for one, runs in zip(series, found, strict=True):
         part, known = runs, {run.position for run in runs}
         while len(part) >= PORTION:
-            begin = part[-1].observed_at  # once more, as several runs may begin at one instant
+            begin = part[-1].observed_at  # read again, because several runs may begin at one instant
             (part,) = await history.pieces(vehicle_id, [one], begin, to_at, limit=PORTION, every=every)
             fresh = [run for run in part if run.position not in known]
             if not fresh:

@@ -1,4 +1,4 @@
-"""People's changes of records: checked, and stored as edits. The original records stay."""
+"""People's changes of records: checked, and stored as edits. The original records are retained."""
 
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
@@ -31,7 +31,7 @@ async def keep(store: Store, of: Of, ids: Sequence[str], change: Callable[[list[
         raise NotFoundError(f"No record has the id {missing[:80]!r}: chargeport records shows those there are.")
     edit = change([seen(known[record_id]) for record_id in ids])
     if edited(of.records, [edit]).unused:
-        raise ChargeportError("A split lies between the start and the end of its record: chargeport records shows them.")
+        raise ChargeportError("A split must be between the start and the end of its record: chargeport records shows them.")
     return await store.sessions.add_edit(of.vehicle_id, now, msgspec.json.encode(edit).decode())
 
 

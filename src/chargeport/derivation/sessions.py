@@ -61,7 +61,7 @@ class _Settled(msgspec.Struct, frozen=True):
 
 
 class SessionDeriver:
-    """Compute and store the sessions of vehicles; return their records and totals for publication."""
+    """Compute and store the sessions of vehicles; return records and totals for publication."""
 
     def __init__(self, store: Store, settings: Settings, clock: Clock, facts: FactsReader | None = None) -> None:
         """Prepare. Raises SettingError for a wrong place, tariff or file of car models."""

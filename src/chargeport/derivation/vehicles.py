@@ -1,4 +1,4 @@
-"""Facts of vehicles that rules need besides reports: of the model, and learnt from past sessions."""
+"""Facts of vehicles that rules need in addition to reports: of the model, and learnt from past sessions."""
 
 import asyncio
 from collections.abc import Sequence

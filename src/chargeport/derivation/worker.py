@@ -44,7 +44,7 @@ EACH_MS: Final = 100
 _log = logging.getLogger("chargeport.derivation")
 
 Wait = Callable[[float], Awaitable[object]]
-"""Wait for so many seconds, or less."""
+"""Wait for at most this many seconds."""
 
 
 class Derivation:
@@ -179,7 +179,7 @@ class Derivation:
         self._queue.done(job, now + every_ms, now + OTHERS_EVERY_MS if step.is_open else None)
 
     async def _write(self) -> None:
-        """Write what was derived of several vehicles at once, so that streams are woken once.
+        """Write the derived entries of several vehicles at once, so that streams are woken once.
 
         After an error it is written next time, before progress is stored.
         """

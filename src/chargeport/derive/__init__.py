@@ -1,1 +1,1 @@
-"""What follows from what is reported: signals that no source gives, and sessions. Pure rules; they import the vocabulary."""
+"""Derivation from reports: signals that no source reports, and sessions. Pure rules, which import only the vocabulary."""

@@ -82,7 +82,7 @@ class _Area(NamedTuple):
 def _area(before: Point, after: Point, cadence_ms: float) -> _Area | None:
     """Return the energy between two samples; None for charging at both ends of a gap that is too long.
 
-    A report out of turn shows when charging began or ended: there was no power before it, or the former power up to it.
+    An irregular report shows when charging began or ended: there was no power before it, or the former power up to it.
     """
     interval_ms = after.at - before.at
     trapezoid_wms = (before.value + after.value) / 2 * interval_ms
@@ -118,7 +118,7 @@ def _points(power: Sequence[Measured], started_at: int, idle_at: int | None) -> 
 def _without_ramps(points: list[Point], cadence_ms: float) -> list[Point]:
     """Return the points, with the power of the sample after a ramp inserted at the end of the ramp.
 
-    A ramp is a sample out of turn as charging begins, with less power than the next sample, which comes much later.
+    A ramp is an irregular sample as charging begins, with less power than the next sample, which comes much later.
     """
     result: list[Point] = []
     idle: Point | None = None

@@ -26,7 +26,7 @@ CHARGING_WITH_POWER: Final = frozenset({"CONSERVING"})
 
 UNPLUGGED: Final = frozenset({"DISCONNECTED"})
 WITHOUT_CABLE_STATE: Final = frozenset({"NOT_CHARGING"})
-"""Sources that know only charging and not charging report it with and without a cable."""
+"""Sources that distinguish only charging and not charging report it with and without a cable."""
 
 
 def is_charging(status: str, power_w: float | None) -> bool | None:

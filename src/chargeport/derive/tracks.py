@@ -92,5 +92,5 @@ def by_source(found: Sequence[Sample]) -> dict[str, list[Sample]]:
 
 def number(sample: Sample) -> float:
     """Return the value of a sample of a quantity."""
-    assert isinstance(sample.value, int | float), f"{sample.value!r} is no number"  # noqa: S101
+    assert isinstance(sample.value, int | float), f"{sample.value!r} is not a number"  # noqa: S101
     return sample.value

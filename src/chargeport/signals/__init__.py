@@ -1,1 +1,1 @@
-"""The vocabulary: 21 charge signals and their companions, as data, and which state is effective. Imports nothing of ours."""
+"""The vocabulary: 21 charge signals and their companions, as data, and the effective state. It imports no other package."""

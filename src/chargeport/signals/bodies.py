@@ -33,12 +33,12 @@ PLACEHOLDERS: Final = frozenset(
         "unknown",
     }
 )
-"""Words by which sources mean "no value". Unknown is never a value, so none of these is stored as one."""
+"""Texts with which sources report "no value". Unknown is never a value, so none of these is stored as one."""
 
-_BLANKS: Final = "-\u2012\u2013\u2014\u2212.\u2026?* "  # minus, hyphens and dashes, and what else stands in an empty place
+_BLANKS: Final = "-\u2012\u2013\u2014\u2212.\u2026?* "  # minus, hyphens, dashes, and other signs for an empty field
 _MARKS: Final = str.maketrans(
     "", "", "<>()[]{}#./-_ "
-)  # around and within such a word: <nil>, [unknown], #N/A, n.a., NOT_AVAILABLE
+)  # around and within such a text: <nil>, [unknown], #N/A, n.a., NOT_AVAILABLE
 
 
 class QuantityBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -76,7 +76,7 @@ _BODY_TYPES: Final[dict[Kind, type[msgspec.Struct]]] = {
 
 
 def is_placeholder(text: str) -> bool:
-    """Return whether a text means "no value": a placeholder, however it is marked, or nothing but dashes, dots and such.
+    """Return whether a text means "no value": a placeholder, with any marks around it, or only dashes, dots and such.
 
     >>> [is_placeholder(text) for text in ("Unknown", "<nil>", "#N/A", "NOT_AVAILABLE", "--", "", "Blue", "0", "%")]
     [True, True, True, True, True, True, False, False, False]
@@ -86,7 +86,7 @@ def is_placeholder(text: str) -> bool:
 
 
 def body_type(signal: Signal) -> type[msgspec.Struct]:
-    """Return the struct by which a body of this signal is decoded."""
+    """Return the struct into which a body of this signal is decoded."""
     if signal.kind is Kind.DOCUMENT:
         assert signal.document is not None, f"{signal.code} is a document without a type"  # noqa: S101
         return signal.document
@@ -104,7 +104,7 @@ def value_of(signal: Signal, body: Any, path: str = "body") -> Value:
         return wire.document_text(document)
     value = body.value
     if value is None:
-        raise Violation(Rule.MISSING, "null is no value: leave the signal out, or say why with a status", f"{path}.value")
+        raise Violation(Rule.MISSING, "null is no value: leave the signal out, or send the reason as a status", f"{path}.value")
     kind = type(body)  # faster to compare than the kind of the signal
     if kind is QuantityBody:
         return _quantity(signal, value, body.unit, path)
@@ -171,7 +171,7 @@ def _text(value: str, path: str) -> Value:
     if is_placeholder(value):
         raise Violation(
             Rule.PLACEHOLDER,
-            f"{value[:40]!r} says that there is no value: leave the signal out",
+            f"{value[:40]!r} means that there is no value: leave the signal out",
             f"{path}.value",
         )
     if len(value) > MAX_TEXT or not value.isprintable():
@@ -195,7 +195,7 @@ _FIELD = re.compile(r"field `(?P<name>[^`]*)`")
 
 
 def violation(error: msgspec.ValidationError, path: str) -> Violation:
-    """Return the violation that a validation error of msgspec stands for, with rule and member."""
+    """Convert a validation error of msgspec to a violation, with rule and member."""
     match = _WHERE.match(str(error))
     what, where = (match["what"], match["where"] or "") if match else (str(error), "")
     field = _FIELD.search(what)

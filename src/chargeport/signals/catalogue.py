@@ -1,7 +1,7 @@
-"""The 21 charge signals, their companions and what is ours: one row each, the seed's first and in its order.
+"""The 21 charge signals, their companions and Chargeport's own signals: one row each, the seed's first and in its order.
 
-What the server knows of a signal (routes, OpenAPI, checks, bounds, docs, columns) is derived from its row. Codes, names, units
-and examples are the seed's to the letter; a test holds the two together in both directions.
+Everything about a signal in the server (routes, OpenAPI, checks, bounds, docs, columns) is derived from its row. Codes, names,
+units and examples are exactly the seed's; a test compares both in both directions.
 """
 
 from typing import Final
@@ -21,8 +21,8 @@ OURS: Final = "Chargeport"
 LOCATION: Final = "Location"
 IDENTIFICATION: Final = "VehicleIdentification"
 
-# Bounds: 3,000 A, 1,250 V and 3.75 MW are the Megawatt Charging System's (CharIN), the largest there is; the others leave
-# room above anything on sale. Discharging into the grid is not delivery to the car and has no reading here.
+# Bounds: 3,000 A, 1,250 V and 3.75 MW are those of the Megawatt Charging System (CharIN), the largest standard; the others are
+# above those of all cars on sale. Discharging into the grid is not delivery to the car and has no reading here.
 CATALOGUE: Final[tuple[Signal, ...]] = (
     Signal(
         key=1, code="charge-amperage", name="Amperage", group=CHARGE, kind=Kind.QUANTITY, cadence=Cadence.LIVE,
@@ -34,21 +34,21 @@ CATALOGUE: Final[tuple[Signal, ...]] = (
     Signal(
         key=2, code="charge-amperagemax", name="AmperageMax", group=CHARGE, kind=Kind.QUANTITY, cadence=Cadence.LASTING,
         permission=Permission.READ_CHARGE, unit="ampere", dimension=Dimension.CURRENT, minimum=0, maximum=3000,
-        summary="The most current that is available to charge with.",
+        summary="The maximum current that is available for charging.",
         example={"value": 48, "unit": "ampere"},
     ),
     Signal(
         key=3, code="charge-amperagerequested", name="AmperageRequested", group=CHARGE, kind=Kind.QUANTITY,
         cadence=Cadence.PLUGGED, permission=Permission.READ_CHARGE, unit="ampere", dimension=Dimension.CURRENT,
         minimum=0, maximum=3000,
-        summary="The current that the car was asked to charge with.",
+        summary="The current that was requested for charging.",
         example={"value": 48, "unit": "ampere"},
     ),
     Signal(
         key=4, code="charge-chargelimits", name="ChargeLimits", group=CHARGE, kind=Kind.DOCUMENT, cadence=Cadence.LASTING,
         permission=Permission.READ_CHARGE, unit="percent", document=ChargeLimits, has_places=True,
         summary="State of charge at which charging stops: in general, by place, and by charging type.",
-        caution="activeLimit is the one in force; places need read_charge_locations.",
+        caution="activeLimit is the one in effect; places need read_charge_locations.",
         example={
             "activeLimit": 80,
             "values": [
@@ -68,20 +68,20 @@ CATALOGUE: Final[tuple[Signal, ...]] = (
         cadence=Cadence.LASTING, permission=Permission.READ_CHARGE,
         known=("Green", "Blue", "White", "Orange", "Red"),
         summary="Colour of the light at the charging port.",
-        caution="Case differs between makers: compare without it. Never derived: each maker has its own legend.",
+        caution="Case differs between makers: compare without it. Never derived: colours differ between makers.",
         example={"value": "Green"},
     ),
     Signal(
         key=6, code="charge-chargerate", name="ChargeRate", group=CHARGE, kind=Kind.QUANTITY, cadence=Cadence.LIVE,
         permission=Permission.READ_CHARGE, unit="km/h", dimension=Dimension.SPEED, minimum=0, maximum=10_000,
-        summary="Range gained an hour at the present power.",
+        summary="Range gained per hour at the present power.",
         caution="A rate of range, not of energy.",
         example={"value": 48, "unit": "km/h"},
     ),
     Signal(
         key=7, code="charge-chargerecords", name="ChargeRecords", group=CHARGE, kind=Kind.DOCUMENT, cadence=Cadence.LASTING,
         permission=Permission.READ_CHARGE_RECORDS, document=ChargeRecords, has_places=True,
-        summary="Past charging sessions: when, how much, where, at what cost.",
+        summary="Past charging sessions: time, energy, place and cost.",
         caution="Places need read_charge_locations.",
         example={
             "values": [
@@ -108,14 +108,14 @@ CATALOGUE: Final[tuple[Signal, ...]] = (
     Signal(
         key=8, code="charge-chargerphases", name="ChargerPhases", group=CHARGE, kind=Kind.COUNT, cadence=Cadence.PLUGGED,
         permission=Permission.READ_CHARGE, minimum=1, maximum=3,
-        summary="Number of phases that the connected charger has.",
-        caution="Most sources tell the phases in use.",
+        summary="Number of phases of the connected charger.",
+        caution="Most sources report the phases in use.",
         example={"value": 3},
     ),
     Signal(
         key=9, code="charge-chargetimers", name="ChargeTimers", group=CHARGE, kind=Kind.DOCUMENT, cadence=Cadence.LASTING,
         permission=Permission.READ_CHARGE, document=ChargeTimers, has_places=True,
-        summary="When charging may run and when the car is to be ready: in general, by place, and by charging type.",
+        summary="When charging may run and when the car must be ready: in general, by place, and by charging type.",
         caution="Times are the car's local time; a window may cross midnight. Places need read_charge_locations.",
         example={
             "values": [
@@ -153,7 +153,7 @@ CATALOGUE: Final[tuple[Signal, ...]] = (
         key=10, code="charge-chargingconnectortype", name="ChargingConnectorType", group=CHARGE, kind=Kind.TEXT,
         cadence=Cadence.LASTING, permission=Permission.READ_CHARGE,
         known=("J1772", "Type 2", "CCS1", "CCS2", "NACS", "CHAdeMO", "GB/T"),
-        summary="The kind of inlet that the car has.",
+        summary="The type of the car's inlet.",
         example={"value": "J1772"},
     ),
     Signal(
@@ -163,15 +163,15 @@ CATALOGUE: Final[tuple[Signal, ...]] = (
             "DISCONNECTED", "CONNECTED", "STARTING", "CHARGING", "CONSERVING", "SCHEDULED", "SUSPENDED_BY_CAR",
             "SUSPENDED_BY_STATION", "NO_POWER", "STOPPED", "NOT_CHARGING", "FULLY_CHARGED", "DISCHARGING", "ERROR",
         ),
-        summary="Where in the course of charging the car is.",
-        caution="An open list: Smartcar itself gives CHARGING, NOT_CHARGING and FULLY_CHARGED only.",
+        summary="The detailed state of charging.",
+        caution="An open list: Smartcar itself reports CHARGING, NOT_CHARGING and FULLY_CHARGED only.",
         example={"value": "CHARGING"},
     ),
     Signal(
         key=12, code="charge-energyadded", name="EnergyAdded", group=CHARGE, kind=Kind.QUANTITY, cadence=Cadence.LASTING,
         permission=Permission.READ_CHARGE, unit="kWh", dimension=Dimension.ENERGY, minimum=0, maximum=2000,
         summary="Energy delivered in this session, or in the last one.",
-        caution="Battery side where the source tells the two apart; it stays after the session.",
+        caution="Battery side if the source distinguishes the two; the value is retained after the session.",
         example={"value": 35.6, "unit": "kWh"},
     ),
     Signal(
@@ -190,14 +190,14 @@ CATALOGUE: Final[tuple[Signal, ...]] = (
     Signal(
         key=15, code="charge-ischargingcableconnected", name="IsChargingCableConnected", group=CHARGE, kind=Kind.FLAG,
         cadence=Cadence.LASTING, permission=Permission.READ_CHARGE,
-        summary="Whether a cable is in the port.",
+        summary="Whether a cable is connected to the port.",
         example={"value": True},
     ),
     Signal(
         key=16, code="charge-ischargingcablelatched", name="IsChargingCableLatched", group=CHARGE, kind=Kind.FLAG,
         cadence=Cadence.LASTING, permission=Permission.READ_CHARGE,
         summary="Whether the cable is locked to the port.",
-        caution="Many cars unlock it at the end while it is still in.",
+        caution="Many cars unlock it at the end while it is still connected.",
         example={"value": True},
     ),
     Signal(
@@ -229,20 +229,20 @@ CATALOGUE: Final[tuple[Signal, ...]] = (
         key=21, code="charge-wattage", name="Wattage", group=CHARGE, kind=Kind.QUANTITY, cadence=Cadence.LIVE,
         permission=Permission.READ_CHARGE, unit="watts", dimension=Dimension.POWER, minimum=0, maximum=4_000_000,
         summary="Power delivered to the car.",
-        caution="True watts, though the seed's example looks like kilowatts: a recorded Polestar says 4683 at 223 V and 7 A.",
+        caution="True watts, although the seed's example looks like kilowatts: a recorded Polestar has 4683 at 223 V and 7 A.",
         example={"value": 10.7, "unit": "watts"},
     ),
     Signal(
         key=22, code="tractionbattery-stateofcharge", name="StateOfCharge", group=BATTERY, kind=Kind.QUANTITY,
         cadence=Cadence.LASTING, permission=Permission.READ_BATTERY, unit="percent", dimension=Dimension.RATIO,
         minimum=0, maximum=100,
-        summary="How full the battery is.",
+        summary="The battery's state of charge.",
         example={"value": 62, "unit": "percent"},
     ),
     Signal(
         key=23, code="tractionbattery-nominalcapacity", name="NominalCapacity", group=BATTERY, kind=Kind.DOCUMENT,
         cadence=Cadence.LASTING, permission=Permission.READ_BATTERY, unit="kWh", document=NominalCapacity,
-        summary="What the battery held when it was new.",
+        summary="The capacity of the new battery.",
         example={
             "capacity": 77,
             "source": "SMARTCAR",
@@ -253,38 +253,38 @@ CATALOGUE: Final[tuple[Signal, ...]] = (
     Signal(
         key=24, code="tractionbattery-range", name="Range", group=BATTERY, kind=Kind.DOCUMENT, cadence=Cadence.LASTING,
         permission=Permission.READ_BATTERY, unit="km", document=Range,
-        summary="How far the car gets on what it holds.",
+        summary="The distance that the car can drive with the present charge.",
         example={"value": 290, "type": "DEFAULT", "additionalValues": [], "unit": "km"},
     ),
     Signal(
         key=25, code="chargeport-energytotal", name="EnergyTotal", group=OURS, kind=Kind.QUANTITY, cadence=Cadence.LASTING,
         permission=Permission.READ_CHARGE, unit="kWh", dimension=Dimension.ENERGY, minimum=0, maximum=100_000_000,
         is_ours=True,
-        summary="Energy charged in all sessions known here.",
-        caution="Ours, not Smartcar's: for energy dashboards. It falls only when a correction takes energy back.",
+        summary="Energy charged in all known sessions.",
+        caution="Ours, not Smartcar's: for energy dashboards. It decreases only if a correction removes energy.",
         example={"value": 1234.5, "unit": "kWh"},
     ),
     Signal(
         key=26, code="location-preciselocation", name="PreciseLocation", group=LOCATION, kind=Kind.DOCUMENT,
         cadence=Cadence.LASTING, permission=Permission.READ_LOCATION, document=PreciseLocation,
-        summary="Where the car is.",
-        caution="WGS 84, in degrees. Charging records take their places from it, for those who have read_charge_locations.",
+        summary="The location of the car.",
+        caution="WGS 84, in degrees. Charging records get their places from it, for applications with read_charge_locations.",
         example={"latitude": 51.5014, "longitude": -0.1419, "heading": 270},
     ),
     Signal(
         key=27, code="chargeport-energyregister", name="EnergyRegister", group=OURS, kind=Kind.QUANTITY,
         cadence=Cadence.LASTING, permission=Permission.READ_CHARGE, unit="kWh", dimension=Dimension.ENERGY,
         minimum=0, maximum=10_000_000, is_ours=True,
-        summary="A meter's register, which only grows.",
-        caution="Ours, not Smartcar's. From a car: what went into the battery; from a station: what left the wall. "
-        "Sessions take its differences; it is never shown as energy added.",
+        summary="A meter's register, which only increases.",
+        caution="Ours, not Smartcar's. From a car: energy into the battery; from a station: energy drawn from the grid. "
+        "Sessions use its differences; it is never shown as energy added.",
         example={"value": 6211.03, "unit": "kWh"},
     ),
     Signal(
         key=28, code="vehicleidentification-vin", name="VIN", group=IDENTIFICATION, kind=Kind.TEXT,
         cadence=Cadence.LASTING, permission=Permission.READ_VIN,
         summary="The vehicle identification number.",
-        caution="What the server knows of the car comes first, with ingestedAt alone in meta; else what a source reported.",
+        caution="The server's own VIN of the car takes precedence, with only ingestedAt in meta; else the reported one.",
         example={"value": "WVWZZZE1ZMP010101"},
     ),
 )  # fmt: skip

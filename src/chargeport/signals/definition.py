@@ -22,9 +22,9 @@ class Kind(StrEnum):
 class Cadence(StrEnum):
     """When a value of the signal ends without a new report."""
 
-    LIVE = "live"  # describes the present moment: ends with the session, stale when the car is silent
-    PLUGGED = "plugged"  # holds while the cable is in
-    LASTING = "lasting"  # stays true until something changes it
+    LIVE = "live"  # describes the present moment: ends with the session, becomes stale without reports
+    PLUGGED = "plugged"  # valid while the cable is connected
+    LASTING = "lasting"  # valid until something changes it
 
 
 class Permission(StrEnum):

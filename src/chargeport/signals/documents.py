@@ -28,7 +28,7 @@ _CLOCK_TIME = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d")
 class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A structured body or a part of one. A member that is None is absent.
 
-    `kept` names members, at any depth, that are stored with the value and not written on the wire, which does not define them.
+    `kept` names members, at any depth, that are stored with the value and not sent, as the wire format does not define them.
     """
 
     kept: ClassVar[frozenset[str]] = frozenset()
@@ -94,7 +94,7 @@ def clock_time(value: str | None, path: str) -> None:
 def distinct(days: list[Weekday] | None, path: str) -> None:
     """Check that no weekday is repeated."""
     if days is not None and len(set(days)) != len(days):
-        raise Violation(Rule.NOT_ALLOWED, "a weekday stands here twice", path)
+        raise Violation(Rule.NOT_ALLOWED, "a weekday is repeated", path)
 
 
 def instant(value: str, path: str) -> datetime:

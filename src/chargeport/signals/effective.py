@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 TOGETHER_MS: Final = 10_000
-"""A value observed at most so long before its source reports the begin of charging belongs to it: reports come in parts."""
+"""A value observed at most this long before its source reports the start of charging belongs to it: reports are split."""
 
 _FLOW: Final = frozenset({Dimension.CURRENT, Dimension.VOLTAGE, Dimension.POWER, Dimension.SPEED})
 _FLAGS: Final = (IS_CHARGING, CABLE_CONNECTED)
@@ -67,12 +67,12 @@ class Why(StrEnum):
 
 
 _SENTENCES: Final = {
-    Why.ABSENT: "The source gives no value.",
+    Why.ABSENT: "The source reports no value.",
     Why.OVER: "The value belongs to a charging session that is over.",
-    Why.SILENT: "The source has been silent for too long.",
-    Why.ELSEWHERE: "The source says that the car does not charge there, while another one says that it charges.",
+    Why.SILENT: "The source has not reported for too long.",
+    Why.ELSEWHERE: "The source reports that the car does not charge there, while another one reports that it charges.",
     Why.DENIED: "Another source reported the end of it later.",
-    Why.OUTVOTED: "Another source says that it is so, and one is enough.",
+    Why.OUTVOTED: "Another source reports that it is true, and one is enough.",
     Why.OUTRANKED: "Another source is preferred for this signal.",
     Why.OLDER: "Another source of the same rank has a newer value.",
     Why.DERIVED: "A derived value counts only where no source reports one.",
@@ -167,7 +167,7 @@ def is_undisputed(  # noqa: PLR0917  (called for each signal of a read: keywords
 ) -> bool:
     """Return whether the value of a signal's only series is certainly available.
 
-    The arguments are members of its `State`, and the result of `flag_reporter`: the fast path of reads makes no `State`.
+    The arguments are members of its `State`, and the result of `flag_reporter`: the fast path of reads creates no `State`.
     """
     if observed_at is None or (absence_at is not None and absence_at > observed_at):
         return False
@@ -209,8 +209,8 @@ def next_change_at(signal: Signal, series: Series, now: int) -> int | None:
 class _Session(NamedTuple):
     """The session that a signal's values belong to: the flag, each source's own report of it (`own`), and the cable.
 
-    `plugged_at` is since when the cable is in, by source: the car may have been unplugged while its source did not report the
-    end of charging.
+    `plugged_at` is since when the cable is connected, by source: the car may have been unplugged although its source did not
+    report the end of charging.
     """
 
     flag: Flag
@@ -238,7 +238,7 @@ def _session_of(signal: Signal, series: Series, ranks: Ranks, now: int) -> _Sess
 
 
 def _is_unplugged(series: Series, ranks: Ranks, now: int) -> bool:
-    """Return whether the cable is known to be out: reported so, and not absent since."""
+    """Return whether the cable is reported as disconnected, without a later absence."""
     cable = flag(CABLE_CONNECTED, series, ranks, now)
     return cable.is_on is False and any(has_value(state) for state in cable.states)
 

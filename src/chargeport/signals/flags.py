@@ -1,7 +1,7 @@
-"""Whether a car charges and whether its cable is in, from the series of all sources: since when, or when that ended.
+"""Whether a car charges and whether its cable is connected, from the series of all sources: since when, or when that ended.
 
-Either is true as soon as one source reports it and is not silent. The "false" of another source ends it only if that began
-after the last report of the "true": a wallbox that is idle all day ends nothing. Derived flags count where no source reports
+Either flag is true as soon as one source reports it and is not stale. The "false" of another source ends it only if that one
+began after the last report of the "true": a wallbox that is idle all day ends nothing. Derived flags count if no source reports
 one.
 """
 
@@ -116,7 +116,7 @@ def _derived(known: Sequence[State], reported: Sequence[State], now: int) -> Fla
 def _denials(state: State, series: Series, ranks: Ranks) -> Iterator[int]:
     """Yield the instants from which on another series ends the "true" of this one."""
     source, reported_at = state.source, state.observed_at or 0
-    if state.signal is CABLE_CONNECTED:  # the cable is in while the source reports that the car charges
+    if state.signal is CABLE_CONNECTED:  # the cable is connected while the source reports that the car charges
         for other in series.get(IS_CHARGING.key, ()):
             if other.source == source and other.value is True and has_value(other):
                 reported_at = max(reported_at, other.observed_at or 0)
@@ -127,7 +127,7 @@ def _denials(state: State, series: Series, ranks: Ranks) -> Iterator[int]:
                 continue
             if other.source == source:
                 yield began_at
-            elif not (ranks.is_station(source) and ranks.is_station(other.source)):  # each station knows its own plug only
+            elif not (ranks.is_station(source) and ranks.is_station(other.source)):  # each station reports its own plug only
                 yield max(began_at, reported_at + LAG_MS)
 
 

@@ -1,4 +1,4 @@
-"""For how long live values hold without a new report, by source and signal."""
+"""How long live values are valid without a new report, by source and signal."""
 
 import msgspec
 
@@ -17,7 +17,7 @@ class Freshness(msgspec.Struct, frozen=True):
     learnt: dict[str, dict[str, int]] = {}
 
     def of(self, source: str | None, signal: Signal) -> int:
-        """Return for how long a live value of this source holds, in ms. Without a source: what is configured."""
+        """Return how long a live value of this source is valid, in ms. Without a source: the configured time."""
         fixed = self.by_signal.get(signal.code)
         if fixed is not None:
             return fixed

@@ -1,4 +1,4 @@
-"""Which source is preferred for a signal: by the settings, else by what stations and cars measure best."""
+"""The order of sources for each signal: by the settings, else by which signals stations and cars measure best."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
@@ -94,7 +94,7 @@ class Ranks:
         return source in self._stations
 
     def is_either(self, signal: Signal) -> bool:
-        """Return whether a signal is true as soon as one source reports it; not where the settings name an order for it."""
+        """Return whether a signal is true as soon as one source reports it; not if the settings have an order for it."""
         return signal in _EITHER and signal not in self._order
 
     def preferred_for_ms(self, state: State) -> int | None:

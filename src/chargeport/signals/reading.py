@@ -1,4 +1,4 @@
-"""Readings, absences and issues: what a message is normalised to."""
+"""Readings, absences and issues: the normalised content of a message."""
 
 from enum import StrEnum
 from typing import Final
@@ -41,7 +41,7 @@ _FLOWS: Final = (Dimension.POWER, Dimension.CURRENT, Dimension.SPEED)  # a negat
 
 
 def reason_below_zero(signal: Signal, value: object) -> AbsenceReason | None:
-    """Return the reason of the absence that a live number below 0 stands for; None for any other value.
+    """Return the reason of the absence that a live number below 0 represents; None for any other value.
 
     Nothing is delivered to the car then, so the previous value no longer holds.
     """

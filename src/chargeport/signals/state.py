@@ -8,7 +8,7 @@ from chargeport.signals.definition import Cadence, Signal, Value
 from chargeport.signals.reading import AbsenceReason
 
 LIVE_FOR_MS = 30 * 60_000
-"""How long a live value holds without a new report, where the cadence of its source is not known.
+"""How long a live value is valid without a new report, if the cadence of its source is unknown.
 
 Twice the interval of the slowest push feed in use (VW's portal, every 15 minutes)."""
 
@@ -17,7 +17,7 @@ class State(msgspec.Struct, frozen=True):
     """The newest value and the newest absence of a series, each with its times.
 
     `changed_at` is when the value began, `observed_at` when it was last confirmed, both by the car's clock; the newer of
-    `observed_at` and `absence_at` decides which of the two holds. `position` is the change that brought the value. A live value
+    `observed_at` and `absence_at` decides which of the two holds. `position` is that of the change to the value. A live value
     holds for `live_for_ms` after `observed_at`, by the cadence of its source at the time of the read. `rule` is that of the
     newest reading, where it was derived. A state without a source is a fact that the server has of the car, such as its VIN.
     """

@@ -22,7 +22,7 @@ from chargeport.signals.state import Series, State
 
 
 class Report(NamedTuple):
-    """What a source reported of a signal at one instant: a value, or None and the reason of the absence."""
+    """The report of a source about a signal at one instant: a value, or None and the reason of the absence."""
 
     at: int
     received_at: int
@@ -48,7 +48,7 @@ Content = tuple[Value | None, AbsenceReason | None]
 
 
 class Step(NamedTuple):
-    """A change of the effective value: from `at` on it was this, or absent for this reason."""
+    """A change of the effective value: from `at` on the signal has this value, or is absent for this reason."""
 
     at: int
     state: State

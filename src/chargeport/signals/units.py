@@ -74,7 +74,7 @@ def _factors(dimension: Dimension) -> dict[str, float]:
     folded: dict[str, set[float]] = {}
     for name, factor in exact.items():
         folded.setdefault(name.lower(), set()).add(factor)
-    # "mw" could be a milliwatt or a megawatt: a spelling whose case carries meaning is never folded.
+    # "mw" could be a milliwatt or a megawatt: a spelling whose case is significant is never folded.
     loose = {name: factors.pop() for name, factors in folded.items() if len(factors) == 1 and name not in _PREFIXED}
     return loose | exact
 

@@ -25,9 +25,9 @@ class Rule(StrEnum):
 
 
 class Violation(ValueError):  # noqa: N818  (a finding about the input, not a failure of the server)
-    """A value breaks a rule: `rule` names it, `path` the member (`body.value`); `detail` is a sentence with the way out.
+    """A value breaks a rule: `rule` is the rule, `path` the member (`body.value`), `detail` a sentence with the remedy.
 
-    `given` is the value as `detail` begins with it. `kind` is the same for all values that break the rule in this way.
+    `given` is the value with which `detail` begins. `kind` is the same for all values that break the rule in this way.
     """
 
     def __init__(self, rule: Rule, detail: str, path: str, *, given: str = "") -> None:

@@ -27,7 +27,7 @@ Seconds = Annotated[float, Meta(ge=0, le=MAX_SILENCE_S)]
 
 
 class _AbstractStruct(StructMeta, ABCMeta):
-    """The metaclass of structs with abstract methods."""
+    """A metaclass for structs with abstract methods."""
 
 
 class Action(
@@ -49,10 +49,10 @@ class Plug(Action, frozen=True, kw_only=True):
     """Plug in: at home, unless another station is described."""
 
     kind: Annotated[Literal["AC", "DC"], Meta(description="AC or DC.")] = "AC"
-    power_kw: Annotated[float | None, Meta(description="What a DC station gives, in kW.")] = None
-    amps: Annotated[float | None, Meta(description="What the station gives per phase, in A; below 6 it has no power.")] = None
+    power_kw: Annotated[float | None, Meta(description="Power of a DC station, in kW.")] = None
+    amps: Annotated[float | None, Meta(description="Current of the station per phase, in A; below 6 it has no power.")] = None
     phases: Annotated[int | None, Meta(description="Phases of an AC station.")] = None
-    place: Annotated[Place | None, Meta(description="Where the station is, if not where the car is.")] = None
+    place: Annotated[Place | None, Meta(description="Place of the station, if not that of the car.")] = None
 
     def apply(self, reporter: Reporter) -> None:
         """Plug in."""
@@ -111,7 +111,7 @@ class SetAmps(Action, frozen=True, kw_only=True):
 
 
 class SetSoc(Action, frozen=True, kw_only=True):
-    """Put the battery to a state of charge."""
+    """Set the state of charge of the battery."""
 
     percent: Annotated[Percent, Meta(description="State of charge.")]
 
@@ -121,7 +121,7 @@ class SetSoc(Action, frozen=True, kw_only=True):
 
 
 class Start(Action, frozen=True, kw_only=True):
-    """Charge now, whatever the timers say, until it is unplugged."""
+    """Charge now, regardless of the timers, until it is unplugged."""
 
     def apply(self, reporter: Reporter) -> None:
         """Start."""
@@ -140,7 +140,7 @@ class Drive(Action, frozen=True, kw_only=True):
     """Drive away, unplugging first."""
 
     km: Annotated[float, Meta(ge=0, le=2000, description="How far.")] = 20.0
-    to: Annotated[Literal["home"] | Place | None, Meta(description="home, or a place; nowhere in particular if not given.")] = (
+    to: Annotated[Literal["home"] | Place | None, Meta(description="home, or a place; an unspecified place if not given.")] = (
         None
     )
 
@@ -150,7 +150,7 @@ class Drive(Action, frozen=True, kw_only=True):
 
 
 class Sleep(Action, frozen=True, kw_only=True):
-    """Fall asleep: out of reach, whatever the car is doing, until it is woken or controlled."""
+    """Fall asleep: the car can't be reached, in any state, until it is woken or controlled."""
 
     def apply(self, reporter: Reporter) -> None:
         """Fall asleep."""
@@ -166,12 +166,10 @@ class Wake(Action, frozen=True, kw_only=True):
 
 
 class Silence(Action, frozen=True, kw_only=True):
-    """Lose or hold back all reports for a time, while the car goes on as before; 0 ends a silence."""
+    """Drop or delay all reports for a time, while the car continues as before; 0 ends a silence."""
 
     seconds: Annotated[Seconds, Meta(description="How long.")] = 3600.0
-    keep: Annotated[bool, Meta(description="Whether the reports are kept, and arrive when it ends; else they are lost.")] = (
-        False
-    )
+    keep: Annotated[bool, Meta(description="Whether the reports are delivered at the end; else they are lost.")] = False
 
     def apply(self, reporter: Reporter) -> None:
         """Fall silent."""
@@ -180,12 +178,12 @@ class Silence(Action, frozen=True, kw_only=True):
 
 
 class Reports(Action, frozen=True, kw_only=True):
-    """Set how reports get lost, late, repeated or out of order on their way; what is not named stays."""
+    """Set the shares of reports that are lost, repeated or out of order, and their delay; others are not changed."""
 
     drop_rate: Annotated[Rate | UnsetType, Meta(description="Share of the reports that are lost, 0 to 1.")] = UNSET
-    repeat_rate: Annotated[Rate | UnsetType, Meta(description="Share that arrive twice, 0 to 1.")] = UNSET
-    reorder_rate: Annotated[Rate | UnsetType, Meta(description="Share that arrive behind newer ones, 0 to 1.")] = UNSET
-    latency_seconds: Annotated[Seconds | UnsetType, Meta(description="How long each one is on its way.")] = UNSET
+    repeat_rate: Annotated[Rate | UnsetType, Meta(description="Share that are delivered twice, 0 to 1.")] = UNSET
+    reorder_rate: Annotated[Rate | UnsetType, Meta(description="Share that are delivered after newer ones, 0 to 1.")] = UNSET
+    latency_seconds: Annotated[Seconds | UnsetType, Meta(description="Delay of each report.")] = UNSET
 
     def apply(self, reporter: Reporter) -> None:
         """Set the link."""
@@ -209,7 +207,7 @@ class Break(Action, frozen=True, kw_only=True):
 class Say(Action, frozen=True, kw_only=True):
     """Have another source report something about the car, in the simulator's fields."""
 
-    source: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="What `meta.source` shows.")]
+    source: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="The source in `meta.source`.")]
     fields: Annotated[dict[str, Any], Meta(description='Such as {"charging": false, "power_w": 0}.')]
 
     def __post_init__(self) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from chargeport.errors import ChargeportError
 
-TIMEOUT_S: Final = 300.0  # setting the clock forward by a month takes minutes
+TIMEOUT_S: Final = 300.0  # because setting the clock forward by a month takes minutes
 
 
 class AnswerError(ChargeportError):
@@ -63,7 +63,7 @@ class Client:
             with error:
                 raise AnswerError(error.code, _json(error.read())) from None
         except OSError as error:
-            raise ChargeportError(f"Nobody answers at {self.url}: {error}.") from None
+            raise ChargeportError(f"No server answers at {self.url}: {error}.") from None
 
 
 def _json(text: bytes) -> Any:

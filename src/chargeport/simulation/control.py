@@ -1,6 +1,6 @@
 """The control plane of a simulation: all changes of simulated cars and their clock while they run.
 
-Changes are made one after the other: the cars are advanced to the present, the change is made, and the reports of it are on
+Changes are made one at a time: the cars are advanced to the present, the change is made, and the reports of it are on
 disk when the call returns. While the clock is stopped, the background work of the server is stopped, too. It is done when the
 clock is set forward, instant by instant, so that the same steps give the same results.
 """
@@ -27,7 +27,7 @@ from chargeport.sources.simulator.simulator import BATCH
 from chargeport.taxonomy import SMARTCAR_KINDS
 
 MAX_STEP_S: Final = 30.0
-"""Of a fast clock between two steps of the cars: less than the report interval of a car that is awake."""
+"""The time of a fast clock between two steps of the cars: less than the report interval of a car that is awake."""
 MAX_ADVANCE_S: Final = 31 * 86_400
 MAX_SPEED: Final = 3_600.0
 
@@ -106,14 +106,14 @@ class Simulation:
             await self._set_speed(speed)
 
     async def advance(self, duration_s: float) -> None:
-        """Set the clock forward by a duration, with all that happens in it. Raises Problem."""
+        """Set the clock forward by a duration, with all events in it. Raises Problem."""
         duration_ms = round(duration_s * 1000)
         self._check_ahead(duration_ms)
         async with self.simulator.turn:
             await self._set_forward(self.clock.now() + duration_ms)
 
     async def set(self, at: int) -> None:
-        """Set the clock forward to `at`, with all that happens until then. Raises Problem."""
+        """Set the clock forward to `at`, with all events until then. Raises Problem."""
         self._check_ahead(at - self.clock.now())
         async with self.simulator.turn:
             await self._set_forward(at)

@@ -1,7 +1,7 @@
 """Faults on demand: errors and delays of answers, and faults of webhooks, by car, signal, rate and number of times.
 
 A fault is active until it is removed, or has happened `times` times. The choice by `rate` depends only on the fault's number:
-the same requests meet the same faults at every run.
+the same requests have the same faults in every run.
 """
 
 import asyncio
@@ -21,9 +21,9 @@ from chargeport.wire.status import ErrorStatus
 RETRY_AFTER_S: Final = 60
 MAX_FAULTS: Final = 1_000
 MAX_LATENCY_S: Final = 60
-"""Longer than most timeouts of HTTP clients."""
+"""This is longer than most timeouts of HTTP clients."""
 _KEEPS_BODY: Final = frozenset({"VEHICLE_STATE", "UPSTREAM", "SERVER"})
-"""Types with which the last body is sent, with its old times."""
+"""Types of errors with which the last body is sent, with its old times."""
 
 BELONGS: Final = {"code": "type", "detail": "type", "retryAfterSeconds": "type", "delaySeconds": "webhook"}
 """Members that need another member."""
@@ -43,26 +43,26 @@ _Signal = Annotated[str, Meta(extra_json_schema={"enum": list(BY_CODE)})]
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True):
-    """What goes wrong: an error of `type` and `code`, an answer that is late, or both; or what becomes of a webhook's event."""
+    """A fault: an error of `type` and `code`, a late answer, or both; or a fault of a webhook's event."""
 
     type: Annotated[_Type | None, Meta(description="The error's type, such as VEHICLE_STATE.")] = None
-    code: Annotated[_Code | UnsetType | None, Meta(description="Its code; the usual one of the type if not given.")] = UNSET
+    code: Annotated[_Code | UnsetType | None, Meta(description="Its code; by default the usual one of the type.")] = UNSET
     webhook: Annotated[
-        Literal["DROP", "REPEAT", "DELAY", "REORDER"] | None, Meta(description="What becomes of a webhook's event instead.")
+        Literal["DROP", "REPEAT", "DELAY", "REORDER"] | None, Meta(description="Instead, the fault of a webhook's event.")
     ] = None
     latency_seconds: Annotated[
-        _Latency | None, Meta(description="How late the answer is, by the real clock; beside an error or alone.")
+        _Latency | None, Meta(description="Delay of the answer, by the real clock; with an error or alone.")
     ] = None
-    vehicle: Annotated[str | None, Meta(description="Only of this vehicle, by id.")] = None
+    vehicle: Annotated[str | None, Meta(description="Only for this vehicle, by id.")] = None
     signal: Annotated[
-        _Signal | None, Meta(description="Only of this signal: its own read fails, in lists it stands with the error.")
+        _Signal | None, Meta(description="Only for this signal: its own read fails, and in lists it has the error.")
     ] = None
-    rate: Annotated[float, Meta(gt=0, le=1, description="Share of the requests or events that it hits.")] = 1.0
-    times: Annotated[_Count | None, Meta(description="How often it happens; else until it is taken back.")] = None
-    after: Annotated[_Skipped, Meta(description="How many requests or events it skips first.")] = 0
+    rate: Annotated[float, Meta(gt=0, le=1, description="Share of the affected requests or events.")] = 1.0
+    times: Annotated[_Count | None, Meta(description="Number of times; else until it is removed.")] = None
+    after: Annotated[_Skipped, Meta(description="Number of requests or events to skip first.")] = 0
     retry_after_seconds: Annotated[_Seconds | None, Meta(description="Retry-After of the answer.")] = None
-    delay_seconds: Annotated[float, Meta(ge=0, le=86_400, description="How late a delayed event is.")] = 60.0
-    detail: Annotated[_Text | None, Meta(description="The sentence of the error.")] = None
+    delay_seconds: Annotated[float, Meta(ge=0, le=86_400, description="Delay of an event.")] = 60.0
+    detail: Annotated[_Text | None, Meta(description="The detail of the error.")] = None
 
     @property
     def kind(self) -> ErrorKind | None:
@@ -108,7 +108,7 @@ class Faults:
         """Add a fault; return it with its id. Raises Problem."""
         fault = checked(body)
         if len(self._active) >= MAX_FAULTS:
-            raise Problem(MALFORMED, f"There are {MAX_FAULTS} faults already: DELETE /simulator/faults takes them back.")
+            raise Problem(MALFORMED, f"There are {MAX_FAULTS} faults already: DELETE /simulator/faults removes them.")
         self._count += 1
         self._active[f"{self._count}"] = _Active(fault, self._count)
         return self.state()[-1]

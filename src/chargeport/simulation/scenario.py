@@ -1,4 +1,4 @@
-"""Scenarios: TOML files with cars, events, and the values that a client then sees.
+"""Scenarios: TOML files with cars, events, and the values that a client then reads.
 
 Times are relative to the start (`after = "PT2H"`), or the next occurrence of a local time at the first car's home
 (`at = "22:30"`). `scenarios/` has the built-in ones; tests check their `[[sees]]`.
@@ -117,7 +117,7 @@ class SightPart(_Timed, frozen=True, kw_only=True):
         if self.signal not in BY_CODE:
             raise Problem(MALFORMED, f"there is no signal {self.signal!r}: {instead_of(self.signal, BY_CODE)}.")
         if (self.value, self.least, self.most, self.error) == (None,) * 4:
-            raise Problem(MALFORMED, "say what is seen: value, least, most or error.")
+            raise Problem(MALFORMED, "name the expectation: value, least, most or error.")
 
 
 class Scenario(_Part, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""A receiver of webhooks on loopback: it answers challenges, checks signatures and keeps the events."""
+"""A receiver of webhooks on loopback: it answers challenges, checks signatures and stores the events."""
 
 import hashlib
 import hmac

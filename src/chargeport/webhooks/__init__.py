@@ -1,1 +1,1 @@
-"""Webhooks as Smartcar sends them: what an event contains, when it is made, and how it is delivered."""
+"""Webhooks in Smartcar's form: the content, creation and delivery of events."""

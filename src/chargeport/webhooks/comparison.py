@@ -1,4 +1,4 @@
-"""Compare the state of a vehicle with what a webhook was last sent of it. Pure functions."""
+"""Compare the state of a vehicle with the state that was last sent to a webhook. Pure functions."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple, Self
@@ -29,7 +29,7 @@ TEMPORARY: Final = frozenset({AbsenceReason.UNREACHABLE, AbsenceReason.NOT_CHARG
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """What was sent with an event: change and reason of each code, and the codes of each error.
+    """The state that was sent with an event: change and reason of each code, and the codes of each error.
 
     `position` is that of the last change that was sent, `observed_at` the instant of the newest value.
     """
@@ -41,13 +41,13 @@ class Sent(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, known: Known, position: int, observed_at: int) -> Self:
-        """Return what an event with these states sends."""
+        """Return the state that an event with these states sends."""
         marks = {code: _mark(found) for code, found in known.items() if found is not None}
         return cls(marks, _errors(known), position, observed_at)
 
 
 decode_sent = msgspec.json.Decoder(Sent).decode
-"""Decodes the JSON text that the store keeps."""
+"""Decodes the stored JSON text."""
 
 
 class Burst(NamedTuple):
@@ -100,7 +100,7 @@ def new_errors(before: Sent | None, after: Sent, docs: str) -> list[dict[str, ob
 
 
 def _mark(found: Effective) -> str:
-    """Return what identifies a state: the position of its change, and why it is unavailable."""
+    """Return the identity of a state: the position of its change, and why it is unavailable."""
     reason = "" if found.unavailability is None else found.unavailability.reason
     return f"{found.state.position}:{reason}"
 

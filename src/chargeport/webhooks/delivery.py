@@ -34,14 +34,14 @@ MAX_REQUESTS: Final = 256  # at the same time
 READ_SIZE: Final = 256  # events of one receiver, read from the outbox at a time
 MAX_QUEUED: Final = 8_192  # events of all receivers in memory
 POLL_S: Final = 30.0  # between reads of the outbox without a wake-up
-FINISH_S: Final = 2.0  # that a pause waits for answers; a receiver that answers later gets the event again
+FINISH_S: Final = 2.0  # the time that a pause waits for answers; a receiver that answers later gets the event again
 USER_AGENT: Final = f"Chargeport/{__version__}"
 
 _log = logging.getLogger("chargeport.webhooks")
 
 
 class Deliveries:
-    """Deliver the events of the outbox, and verify that receivers know the key. One for the service."""
+    """Deliver the events of the outbox, and verify that receivers have the key. One instance for the service."""
 
     def __init__(self, store: Store, clock: Clock, settings: WebhookSettings) -> None:
         self.counts: Counter[str] = Counter()
@@ -102,7 +102,7 @@ class Deliveries:
         for name in (name for name, at in due.items() if at <= now):
             is_full = sum(map(len, self._queues.values())) >= MAX_QUEUED
             if not self._queues.get(name) and self._has_room(name) and not is_full:
-                in_progress = set(self._flying)  # one that ends during the read is read as it was before
+                in_progress = set(self._flying)  # an attempt that ends during the read is read in its former state
                 found = await self._store.webhooks.due_events(name, now, READ_SIZE)
                 self._queues[name] = deque(event for event in found if event.id not in in_progress)
             self._fill(name)

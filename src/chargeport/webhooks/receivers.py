@@ -1,4 +1,4 @@
-"""Receivers of webhooks: which addresses they may have, how requests to them are signed, and the outcome of a request.
+"""Receivers of webhooks: allowed addresses, signatures of requests, and the outcome of a request.
 
 A name is checked when it is resolved (`sender`), and the connection is made to the checked address, so that a name that
 resolves differently later is not used. Signatures are Smartcar's, and on request those of Standard Webhooks; the key is the
@@ -21,7 +21,7 @@ import msgspec
 from chargeport.store.webhooks import MAX_URI, Attempt
 
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
-_UNICAST: Final = ipaddress.ip_network("2000::/3")  # all allocated addresses; `is_global` takes fec0::/10 for public, too
+_UNICAST: Final = ipaddress.ip_network("2000::/3")  # all allocated addresses; `is_global` is also true for fec0::/10
 
 _SUCCESS: Final = range(200, 300)
 REFUSED: Final = frozenset({401, 403})
@@ -31,7 +31,7 @@ SIGNATURE = "SC-Signature"
 
 
 class RefusedTargetError(OSError):
-    """The target of a webhook may not be connected to. The text is for the person who made the webhook."""
+    """The target of a webhook may not be connected to. The text is for the person who created the webhook."""
 
 
 def refusal(address: str) -> str | None:
@@ -43,7 +43,7 @@ def refusal(address: str) -> str | None:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
         if inner is not None:
             is_refused = refusal(str(inner)) is not None
-            return f"{address} stands for {inner}, which is not a public address" if is_refused else None
+            return f"{address} represents {inner}, which is not a public address" if is_refused else None
     is_allocated = ip.version == 4 or ip in _UNICAST  # noqa: PLR2004
     if not is_allocated or not ip.is_global or ip.is_multicast or ip.is_reserved or ip.is_unspecified:
         return f"{address} is not a public address; [webhooks] allow_private_targets = true allows it"
@@ -51,7 +51,7 @@ def refusal(address: str) -> str | None:
 
 
 def check_uri(uri: str, *, allow_private: bool) -> str | None:
-    """Return what is wrong with the URI of a receiver; None if it may be used. Names are not resolved here."""
+    """Return the error of the URI of a receiver; None if it may be used. Names are not resolved here."""
     try:
         parts = urlsplit(uri)
         host, _ = parts.hostname, parts.port
@@ -65,8 +65,8 @@ def check_uri(uri: str, *, allow_private: bool) -> str | None:
     if parts.scheme != "https":
         return "https is wanted; [webhooks] allow_private_targets = true allows http"
     try:
-        return refusal(unicodedata.normalize("NFKC", host))  # as clients do: digits of other scripts become ASCII
-    except ValueError:  # a name: checked when it is resolved
+        return refusal(unicodedata.normalize("NFKC", host))  # as in clients: digits of other scripts become ASCII
+    except ValueError:  # a name, which is checked when it is resolved
         return None
 
 
@@ -107,7 +107,7 @@ def signature(management_token: str, message: bytes) -> str:
 
 
 def is_answered(management_token: str, challenge: str, answer: object) -> bool:
-    """Return whether a receiver's answer to a challenge proves that it knows the key."""
+    """Return whether a receiver's answer to a challenge proves that it has the key."""
     return isinstance(answer, str) and hmac.compare_digest(
         signature(management_token, challenge.encode()).encode(), answer.strip().lower().encode()
     )

@@ -16,7 +16,7 @@ from yarl import URL
 from chargeport.settings import WebhookSettings
 from chargeport.webhooks.receivers import Answer, RefusedTargetError, refusal
 
-RESPONSE_BYTES: Final = 1_024  # that are read and stored
+RESPONSE_BYTES: Final = 1_024  # of a response that are read and stored
 MAX_RETRY_AFTER_S: Final = 86_400
 
 

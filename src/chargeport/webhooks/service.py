@@ -50,7 +50,7 @@ class WebhookService:
         self._run(self._poll(), "webhook poll")
 
     async def pause(self) -> None:
-        """Stop as `close`, after the requests in progress have been answered: what is cut is sent twice."""
+        """Stop as `close`, but wait for the requests in progress: an event whose request is cut is sent twice."""
         await self.deliveries.finish()
         await self.close()
 
@@ -65,7 +65,7 @@ class WebhookService:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def catch_up(self) -> None:
-        """Make and send all events that are due now."""
+        """Create and send all events that are due now."""
         await self.watch.step()
         await self.deliveries.catch_up()
 
@@ -85,7 +85,7 @@ class WebhookService:
         await until(self.deliveries.woken, PRUNE_EVERY_S)
 
     def verify_soon(self, webhook_id: str) -> None:
-        """Verify a webhook in the background, and again after each retry delay until it succeeds."""
+        """Verify a webhook in the background; retry after each retry delay until it succeeds."""
         self._run(self._verify(webhook_id), "webhook verification")
 
     async def verify(self, webhook: Webhook) -> Answer:
@@ -96,7 +96,7 @@ class WebhookService:
         return answer
 
     def compare(self, webhook_id: str) -> None:
-        """Compare all vehicles of a webhook with what it was sent, unless another process does."""
+        """Compare all vehicles of a webhook with the states that it was sent, unless another process does."""
         if self.is_elsewhere:
             return
         self.watch.add(webhook_id)
@@ -107,7 +107,7 @@ class WebhookService:
         self.deliveries.wake()
 
     def check_uri(self, uri: str, *, allow_private: bool) -> str | None:
-        """Return what is wrong with the URI of a receiver; None if it may be used."""
+        """Return the error of the URI of a receiver; None if it may be used."""
         return check_uri(uri, allow_private=allow_private)
 
     async def _step(self) -> None:
@@ -126,7 +126,7 @@ class WebhookService:
             await self._clock.sleep(delay_s)
 
     async def _poll(self) -> None:
-        """Find what commands of other processes change: webhooks that were made or verified, events to send again."""
+        """Find the changes of other processes: webhooks that were created or verified, events to send again."""
         verifying: set[str] = set()
         active = {webhook.id for webhook in await active_webhooks(self._store)}
         while True:

@@ -1,7 +1,7 @@
-"""Compare what a webhook was last sent with the present state; write each difference into the outbox.
+"""Compare the state that a webhook was last sent with the present one; write each difference into the outbox.
 
-The feed of changes names the vehicles to compare. The changes of a vehicle within the window are a burst, which makes one event
-with all triggers and the effective state after the last change. A backlog, such as after a crash, is sent burst by burst, too,
+The feed of changes names the vehicles to compare. The changes of a vehicle within the window are a burst, which becomes one
+event with all triggers and the effective state after the last change. A backlog, such as after a crash, is sent by bursts, too,
 so that no change is left out. `sent` and the events are written in one transaction: a comparison that a crash repeats finds
 nothing new.
 """
@@ -52,7 +52,7 @@ class _Snapshot(NamedTuple):
 
 
 class Watch:
-    """Make events from changes. One for the service."""
+    """Create events from changes. One instance for the service."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class Watch:
         self._pending: set[str] = set()  # ids of webhooks whose vehicles are all to be compared
 
     def note_written(self, entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> None:
-        """Remember the vehicles of entries that are not in the feed: a stale value may have been reported again unchanged."""
+        """Store the vehicles of entries that are not in the feed: a stale value may have been reported again unchanged."""
         if self._stale:
             self._written_names.update(
                 entry.vehicle for entry, outcome in zip(entries, outcomes, strict=True) if outcome is not Outcome.ACCEPTED
@@ -105,7 +105,7 @@ class Watch:
             known_at = self._stale.pop(vehicle_id)
             series = await self._store.readings.signals(vehicle_id)
             if series is not None:
-                received_at = self._stale[vehicle_id] = _received_at(series)  # to the end of the order
+                received_at = self._stale[vehicle_id] = _received_at(series)  # moves it to the end of the order
                 if received_at > known_at:
                     self._written_names.add(vehicle_id)
 
@@ -130,7 +130,7 @@ class Watch:
                 await self._clock.sleep(1)
 
     async def step(self) -> None:
-        """Compare what changed, what went stale, and the vehicles of the webhooks that were added."""
+        """Compare vehicles that changed, vehicles with new stale values, and the vehicles of the webhooks that were added."""
         async with self._lock:  # two steps at the same time would send the same changes twice
             await self._step()
 
@@ -181,7 +181,7 @@ class Watch:
                 raise error
 
     async def _pause_s(self) -> float:
-        """Return how long no value goes stale, at most POLL_S."""
+        """Return the time until the next value goes stale, at most POLL_S."""
         due_at = await self._store.webhooks.next_look_at()
         if due_at is None:
             return POLL_S
@@ -206,7 +206,7 @@ class Watch:
     async def _compare_vehicle(
         self, vehicle_id: str, webhooks: Iterable[Webhook], bursts: Sequence[Burst] = (), cursor: int = 0
     ) -> None:  # fmt: skip
-        """Compare what each webhook was last sent of a vehicle with the state after each burst, and with the present one.
+        """Compare the state of a vehicle that each webhook was last sent with those after each burst, and with the present one.
 
         `cursor` is the position up to which the feed was read. The present state is that after the last burst, unless newer
         changes were stored since.
@@ -230,7 +230,7 @@ class Watch:
             await self._send(webhooks, allowed, _Snapshot(series, self._clock.now(), newest, observed_at))
 
     async def _send(self, webhooks: Iterable[Webhook], allowed: Mapping[str, _Allowed], snapshot: _Snapshot) -> None:
-        """Queue for each webhook what it was not sent yet of a vehicle."""
+        """Queue for each webhook the changes of a vehicle that it was not sent yet."""
         vehicle_id = snapshot.series.vehicle.id
         found = await self._store.webhooks.subscriptions_of(vehicle_id)
         subscriptions = {subscription.webhook_id: subscription for subscription in found}
@@ -294,7 +294,7 @@ class Watch:
     def _known(
         self, webhook: Webhook, series: VehicleSeries, permissions: frozenset[Permission], at: int
     ) -> dict[str, Effective | None]:
-        """Return by code what is effective of the signals of a webhook that the application may read."""
+        """Return the effective states of a webhook's signals that the application may read, by code."""
         all_codes = dict.fromkeys((*webhook.fields.triggers, *webhook.fields.data))
         codes = [code for code in all_codes if BY_CODE[code].permission in permissions]
         counts = effective_of(map(BY_CODE.__getitem__, codes), series.known, self._store.readings.ranks, at)

@@ -1,1 +1,1 @@
-"""Smartcar's JSON: how signals, vehicles, absences and errors are written for clients, whatever way they are sent."""
+"""Smartcar's JSON: the format of signals, vehicles, absences and errors for clients, in all answers and events."""

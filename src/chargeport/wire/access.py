@@ -1,4 +1,4 @@
-"""The documents of connections, tokens and health as types."""
+"""Types of the documents of connections, tokens and health."""
 
 from typing import Annotated, Final, Literal
 
@@ -9,14 +9,14 @@ from chargeport.wire.documents import Counts, Document, Instant, Linkage, PageLi
 
 
 class User(Document):
-    """A user of the application; `externalId` is what the application calls the user."""
+    """A user of the application; `externalId` is the application's name for the user."""
 
     id: str
     external_id: str | UnsetType = UNSET
 
 
 class ConnectionAttributes(Document):
-    """What a connection allows."""
+    """The user and the permissions of a connection."""
 
     permissions: list[Permission]
     vehicle: VehicleAttributes
@@ -24,7 +24,7 @@ class ConnectionAttributes(Document):
 
 
 class Related(Document):
-    """Where a related resource is read."""
+    """The URL of a related resource."""
 
     related: str
 
@@ -37,14 +37,14 @@ class Relation(Document):
 
 
 class Relationships(Document):
-    """What a connection joins."""
+    """The resources of a connection."""
 
     vehicle: Relation
     user: Relation
 
 
 class ConnectionTimes(Document):
-    """When a connection was made and last changed."""
+    """When a connection was created and last changed."""
 
     created_at: Instant
     updated_at: Instant
@@ -68,7 +68,7 @@ class ConnectionDocument(Document):
 
 
 class OrderedCounts(Counts):
-    """How long the list is, and how it is ordered."""
+    """The length and the order of the list."""
 
     order_by: Literal["createdAt"]
     order_direction: Literal["DESC"]
@@ -88,22 +88,22 @@ class Token(Struct):
     access_token: str
     token_type: Literal["Bearer"]
     expires_in: int
-    refresh_token: Annotated[str | UnsetType, Meta(description="Beside a token that a person's consent led to.")] = UNSET
+    refresh_token: Annotated[str | UnsetType, Meta(description="Only with a token after a person's consent.")] = UNSET
 
 
 class SignedIn(Struct):
-    """A person has signed in to the page."""
+    """The person who has signed in to the page."""
 
     user: str
 
 
 class PageToken(Struct):
-    """A token of the page for a person who is signed in, or for a share link; null where it is neither."""
+    """A token of the page for a person who is signed in, or for a share link; null otherwise."""
 
     access_token: str | None
     expires_in: Annotated[int, Meta(ge=0, description="Seconds.")]
     user: str | None
-    user_id: Annotated[str | None, Meta(description="What sc-user-id is to name.")]
+    user_id: Annotated[str | None, Meta(description="The value for sc-user-id.")]
     permissions: list[Permission]
 
 
@@ -111,14 +111,14 @@ Text = Annotated[str, Meta(min_length=1)]
 
 
 class Grant(Struct, kw_only=True, tag_field="grant_type"):
-    """The client that requests a token. Both members may come by HTTP Basic instead."""
+    """The client that requests a token. Both members may be sent by HTTP Basic instead."""
 
     client_id: Text | UnsetType = UNSET
     client_secret: Text | UnsetType = UNSET
 
 
 class CredentialsGrant(Grant, tag="client_credentials"):
-    """The credentials of an application alone."""
+    """Only the credentials of an application."""
 
 
 class CodeGrant(Grant, tag="authorization_code"):
@@ -126,7 +126,7 @@ class CodeGrant(Grant, tag="authorization_code"):
 
     code: Text
     redirect_uri: Annotated[str | UnsetType, Meta(description="As in the request for the code.")] = UNSET
-    code_verifier: Annotated[str | UnsetType, Meta(description="PKCE: what the challenge was made from.")] = UNSET
+    code_verifier: Annotated[str | UnsetType, Meta(description="PKCE: the verifier of the challenge.")] = UNSET
 
 
 class RefreshGrant(Grant, tag="refresh_token"):
@@ -139,7 +139,7 @@ TokenRequest = CredentialsGrant | CodeGrant | RefreshGrant
 
 
 class WorkerHealth(Document):
-    """The state of one of the server's processes: ready, gone, or what it lacks."""
+    """The state of one of the server's processes: ready, gone, or its error."""
 
     number: int
     status: str
@@ -153,4 +153,4 @@ class Health(Document):
 
 
 ANSWERS: Final = (ConnectionDocument, ConnectionList, Health, PageToken, SignedIn, Token)
-"""The types that routes name as their answers."""
+"""The types of answers, to which routes refer by name."""

@@ -1,4 +1,4 @@
-"""The documents of signals and vehicles as types: the JSON Schemas of the OpenAPI document are made from them.
+"""Types of the documents of signals and vehicles: the JSON Schemas of the OpenAPI document are generated from them.
 
 Signals and vehicles are written as text (`wire.envelope`); a test checks every answer against these types.
 """
@@ -55,7 +55,7 @@ class Success(Document, tag="SUCCESS", tag_field="value"):
 
 
 class Failure(Document, tag="ERROR", tag_field="value"):
-    """There is no body, or it is the last value known."""
+    """There is no body, or it is the last known value."""
 
     error: StatusError
 
@@ -82,7 +82,7 @@ class SignalMeta(Document):
 
 
 class SignalLinks(Document):
-    """Where a signal and its history are read."""
+    """The URLs of a signal and its history."""
 
     self: Uri
     values: Uri
@@ -99,7 +99,7 @@ class Signal(Document):
 
 
 class SelfLink(Document):
-    """Where a resource is read."""
+    """The URL of a resource."""
 
     self: Uri
 
@@ -130,7 +130,7 @@ class Included(Document):
 
 
 class Counts(Document):
-    """How long a list is, and which part of it this is."""
+    """The length of a list, and the position of this page."""
 
     total_count: int
     page_size: int
@@ -189,7 +189,7 @@ class FleetSignal(Signal):
 
 
 class CursorMeta(Document):
-    """How many elements a page has, and how many vehicles it may have."""
+    """The number of elements of a page, and its limit of vehicles."""
 
     count: int
     page_size: int
@@ -269,7 +269,7 @@ class Stretch(Document):
 
 
 class ValueMeta(Document):
-    """The size of the page, and since when more than hourly aggregates are kept."""
+    """The size of the page, and since when more than hourly aggregates are stored."""
 
     count: int
     page_size: int
@@ -323,7 +323,7 @@ class CoveredSignal(Document):
 
 
 class Total(Document):
-    """How long a list is."""
+    """The length of a list."""
 
     total_count: int
 
@@ -339,4 +339,4 @@ ANSWERS: Final = (
     SignalDocument, SignalList, FleetSignals, VehicleDocument, VehicleList, ValueList, ValueChange, ValueAbsence, Stretch,
     Coverage,
 )  # fmt: skip
-"""The types that routes name as their answers."""
+"""The types of answers, to which routes refer by name."""

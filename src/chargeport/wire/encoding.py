@@ -1,4 +1,4 @@
-"""JSON as it is sent: compact, UTF-8."""
+"""Encoding of JSON for the wire: compact, UTF-8."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 encode: Final = msgspec.json.Encoder().encode
-"""Builtins or structs as JSON."""
+"""Encode builtins or structs as JSON."""
 
 
 def without_none(members: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""The envelope: the one place that knows the form in which Smartcar's v3 API wraps a signal and a vehicle.
+"""The envelope: the form in which Smartcar's v3 API wraps a signal and a vehicle, which only this module implements.
 
-Texts are joined from parts rendered beforehand: a server answers some ten thousand reads a second.
+Texts are joined from parts that are rendered in advance, because a server answers some ten thousand reads a second.
 """
 
 from collections.abc import Callable, Iterable
@@ -20,7 +20,7 @@ from chargeport.wire.status import ERROR_STATUSES, ERROR_STATUSES_JSON, MISSING_
 
 
 class Vehicle(Protocol):
-    """The facts of a vehicle that its resource shows."""
+    """The facts of a vehicle in its resource."""
 
     @property
     def id(self) -> str: ...  # noqa: D102
@@ -71,7 +71,7 @@ def _head(signal: Signal) -> str:
 
 
 class Form(NamedTuple):
-    """How a signal with a valid value is written: the text before the value, its writer, and the text behind it."""
+    """The form of a signal with a valid value: the text before the value, its writer, and the text after it."""
 
     head: str
     write: Callable[[Any], str]
@@ -93,7 +93,7 @@ FORMS: Final = {signal.key: _form(signal) for signal in BY_KEY.values()}
 
 @lru_cache(256)
 def fully_visible(permissions: frozenset[Permission]) -> frozenset[int]:
-    """Return the keys of the signals that these permissions show without omissions."""
+    """Return the keys of the signals that may be shown without omissions with these permissions."""
     sees_places = Permission.READ_CHARGE_LOCATIONS in permissions
     readable = (signal for signal in BY_KEY.values() if signal.permission in permissions)
     return frozenset(signal.key for signal in readable if sees_places or not signal.has_places)
@@ -117,7 +117,7 @@ def vehicle_resource(vehicle: Vehicle, base: str) -> str:
 
 
 def with_vehicle(element: str, vehicle_id: str) -> str:
-    """Return a signal of a list over several vehicles: with the relation to its vehicle."""
+    """Return a signal of a list over several vehicles, with the relation to its vehicle."""
     return f'{element[:-1]},"relationships":{{"vehicle":{{"data":{{"id":"{vehicle_id}","type":"vehicle"}}}}}}}}'
 
 
@@ -129,9 +129,9 @@ def signals_path(vehicle: Vehicle, base: str) -> str:
 def plain(  # noqa: PLR0917  (as `is_undisputed`)
     form: Form, value: Value | None, observed_at: int, received_at: int, live_for_ms: int, named: str, path: str
 ) -> str:
-    """Return a signal whose value is valid, was reported and may be seen wholly as a resource.
+    """Return as a resource a signal whose value is valid, was reported and may be shown in full.
 
-    `named` are the members that name its source, `path` is that of the vehicle's signals.
+    `named` are the members that name its source, `path` is the URL of the vehicle's signals.
     """
     head, write, foot, code, is_live = form
     received = iso(received_at)
@@ -202,7 +202,7 @@ class View:
         return f'{_HEADS[signal.key]}{content},"links":{{"self":"{path}","values":"{path}/values"}}}}'
 
     def _plain(self, state: State) -> str:
-        """Return a signal whose value is valid, was reported and may be seen wholly as a resource: what most answers are."""
+        """Return as a resource a signal whose value is valid, was reported and may be shown in full: the most frequent case."""
         return plain(
             FORMS[state.signal.key], state.value, state.observed_at or 0, state.received_at or 0, state.live_for_ms,
             self._provenance(state.source, state.rule), self._path,
@@ -216,7 +216,7 @@ class View:
         return f'{{"value":"SUCCESS"}},"body":{self._body(state)}{self._meta(state, received_at, received_at)}'
 
     def _with_error(self, state: State, text: str, status: ErrorStatus, since: int) -> str:
-        """Return an error status and meta, with the last body if the status keeps it. `text` is the status as JSON."""
+        """Return an error status and meta, with the last body if the status includes it. `text` is the status as JSON."""
         if state.value is None or not status.keeps_body:
             source = shown(state.absence_source, state.rule)
             member = f',"source":{quoted(source)}' if source else ""
@@ -244,7 +244,7 @@ def body(signal: Signal, value: Value, permissions: frozenset[Permission]) -> st
 
 
 def place_free(signal: Signal, text: str, permissions: frozenset[Permission]) -> str:
-    """Return the value's text; without its places for a reader who may not see them."""
+    """Return the value's text, without its places for a reader who may not see them."""
     if signal.has_places and Permission.READ_CHARGE_LOCATIONS not in permissions:
         return without_places(text)
     return text

@@ -17,7 +17,7 @@ class Debug(Document):
 
 
 class ErrorMeta(Document):
-    """Where to look for the cause."""
+    """The id with which the cause can be found."""
 
     debug: Debug
 
@@ -84,13 +84,13 @@ class NothingAccepted(Error):  # noqa: N818  (the body of an error)
 
 
 class Challenge(Document):
-    """The answer to a VERIFY of Smartcar's."""
+    """The answer to a VERIFY by Smartcar."""
 
     challenge: str
 
 
 ANSWERS: Final = (Error, OAuthError, Challenge, IngestResult, NothingAccepted)
-"""The types that routes name as their answers."""
+"""The types of answers, to which routes refer by name."""
 
 
 def body(kind: ErrorKind, detail: str, request_id: str, base_url: str, **more: Any) -> dict[str, Any]:
@@ -132,4 +132,4 @@ def as_problem(error: Exception) -> Problem:
         return Problem(UNAVAILABLE, str(error), retry_after_s=5)
     if isinstance(error, MemoryError):
         return Problem(OVERLOADED, "There is no memory for this request.", retry_after_s=5)
-    return Problem(INTERNAL, "Something went wrong on our side. The log has the cause under this request id.")
+    return Problem(INTERNAL, "An internal error occurred. The log has the cause under this request id.")

@@ -8,7 +8,7 @@ from chargeport.signals.effective import DERIVED
 from chargeport.wire.encoding import encode
 
 OF: Final = " of "
-"""Separates a rule from the codes of its inputs: `wattage/voltage-amperage@1 of charge-voltage charge-amperage`."""
+"""The separator of a rule and the codes of its inputs: `wattage/voltage-amperage@1 of charge-voltage charge-amperage`."""
 
 _MAX_NAMES: Final = 4096  # entries of the cache of rendered members
 
@@ -26,7 +26,7 @@ class Provenance:
     def __init__(self, inputs: Mapping[str, Iterable[str]]) -> None:
         self._inputs = {rule: tuple(dict.fromkeys(codes)) for rule, codes in inputs.items()}
         self.members = lru_cache(_MAX_NAMES)(self._members)
-        """Returns `source` and, of a derived value, `derivedFrom`, which is empty for an unknown rule."""
+        """Return `source` and, for a derived value, `derivedFrom`, which is empty for an unknown rule."""
 
     def _members(self, source: str | None, rule: str | None) -> str:
         member = f'"source":{encode(shown(source, rule)).decode()}'

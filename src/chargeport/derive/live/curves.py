@@ -15,7 +15,7 @@ SAME_CAPACITY_SHARE: Final = 0.05  # two batteries of a model differ by more in 
 
 
 class PowerCurve(msgspec.Struct, frozen=True):
-    """Points of (state of charge in percent, W), in ascending order; `curve` makes one."""
+    """Points of (state of charge in percent, W), in ascending order; `curve` creates one."""
 
     points: tuple[tuple[float, float], ...]
 
@@ -41,9 +41,9 @@ def curve(points: Iterable[tuple[float, float]]) -> PowerCurve:
         if not 0 <= soc <= 100:  # noqa: PLR2004  (percent)
             raise ValueError(f"a state of charge of {soc:.15g} % is not within 0 to 100: correct the curve's point")
         if not (math.isfinite(power_w) and 0 < power_w <= MAX_POWER_W):
-            raise ValueError(f"a power of {power_w:.15g} W at {soc:.15g} % is none that a car takes: correct the curve's point")
+            raise ValueError(f"a power of {power_w:.15g} W at {soc:.15g} % is not possible: correct the curve's point")
     if len(by_soc) < 2:  # noqa: PLR2004  (a line)
-        raise ValueError("a curve wants points at two states of charge at least: add some, or leave the curve out")
+        raise ValueError("a curve needs points at two states of charge at least: add some, or leave the curve out")
     return PowerCurve(tuple(sorted(by_soc.items())))
 
 

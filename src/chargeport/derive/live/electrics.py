@@ -67,7 +67,7 @@ def loaded_phases(view: View) -> int | None:
 
 
 def is_dc(view: View) -> bool | None:
-    """Return whether the session is one of DC: by the flag, else by the voltage of the session; None where both are unknown."""
+    """Return whether the session uses DC: by the flag, else by the voltage of the session; None if both are unknown."""
     fast = view.flag(FAST)
     if fast is not None:
         return fast

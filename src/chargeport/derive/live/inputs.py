@@ -26,9 +26,9 @@ class Sample(NamedTuple):
 
 
 class CarFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """Facts of a car beside its reports: from its owner, from the data of its model, or learned from its sessions.
+    """Facts of a car in addition to its reports: from its owner, from the data of its model, or learned from its sessions.
 
-    `capacity_kwh` is the usable capacity, `connector` the inlet (a text of charge-chargingconnectortype), `phases` the most
+    `capacity_kwh` is the usable capacity, `connector` the inlet (a text of charge-chargingconnectortype), `phases` the maximum
     that its on-board charger loads. `limit_percent` is the charge limit if the car reports none. The efficiencies are those of
     `efficiency.learned`.
     """

@@ -21,9 +21,9 @@ class Input(msgspec.Struct, frozen=True):
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """One way to compute a signal's value, in the signal's unit.
 
-    All `inputs` are needed; those with a greatest age must lie within `max_spread_ms` of each other. `optional` inputs are used
-    if they fulfil the same. `series` are signals whose samples of the session are read. Increase `version` with every change
-    of the computation.
+    All `inputs` are needed; those with a greatest age must be within `max_spread_ms` of each other. `optional` inputs are used
+    if they meet the same conditions. `series` are signals whose samples of the session are read. Increase `version` with every
+    change of the computation.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Derived(msgspec.Struct, frozen=True):
     """A derived value. `rule` is the label of its rule, `inputs` the reported signals that it was derived from.
 
     `observed_at` is the newest instant of the inputs with a greatest age; of the lasting ones where there is no other. `inputs`
-    is empty for a counter, which is no signal.
+    is empty for a counter, which is not a signal.
     """
 
     signal: Signal

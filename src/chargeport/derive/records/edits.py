@@ -1,4 +1,4 @@
-"""Edits of records: people's changes, which are applied to the computed records and stored beside them.
+"""Edits of records: people's changes, which are applied to the computed records and stored separately.
 
 In: the computed records and the edits, in order. Out: the edited records, and the edits that no longer apply. An edit names
 records by id. A late report may move the start of a record, and so change its id; then the record is found by the time that it
@@ -41,7 +41,7 @@ class Merge(msgspec.Struct, frozen=True, tag=True):
 
 
 class Annotate(msgspec.Struct, frozen=True, tag=True, kw_only=True):
-    """Change members of a record; those that are None stay as they are."""
+    """Change members of a record; those that are None are not changed."""
 
     record: Seen
     note: str | None = None
@@ -118,7 +118,7 @@ def seen(record: Record) -> Seen:
 
 
 def edited(found: Sequence[Record], edits: Sequence[Edit]) -> Edited:
-    """Return the records with all edits, in order: a later edit may name a record that an earlier one made."""
+    """Return the records with all edits, in order: a later edit may name a record that an earlier one created."""
     records, unused = list(found), []
     for edit in edits:
         changed = _with(records, edit)
@@ -202,7 +202,7 @@ def _annotated(record: Record, edit: Annotate) -> Record:
 
 
 def _split(record: Record, at: int) -> list[Record]:
-    """Return the two halves. Energy and cost are divided by when the energy was drawn, else by time; their sums stay."""
+    """Return the two parts. Energy and cost are divided by when the energy was drawn, else by time; the sums do not change."""
     session = record.session
     before, after = _split_slots(session, at)
     share = _share_before(session, before, at)

@@ -91,12 +91,12 @@ def _seen_at(fix: Fix) -> int:
 
 
 def _still_holds(fix: Fix, session: Session) -> bool:
-    """Return whether a source of the session reported the position, and had not withdrawn it."""
+    """Return whether a source of the session reported the position and has not withdrawn it."""
     return fix.source in session.sources and (fix.withdrawn_at is None or fix.withdrawn_at > session.started_at)
 
 
 def located(session: Session, fences: Sequence[Geofence], fixes: Sequence[Fix] = ()) -> Session:
-    """Return the session with its place, the name of that, and whether it is public, unless these are known already."""
+    """Return the session with its place, the name of the place, and whether it is public, unless these are known."""
     place = session.place or place_of(session, fixes)
     fence = fence_of(place, fences)
     if place is None or fence is None:

@@ -16,7 +16,7 @@ ENERGY_DIGITS: Final = 2  # 10 Wh: finer than any counter in a car
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """A session with its id. `note` is by a person; `original_ids` are those of the records that an edit made it from."""
+    """A session with its id. `note` is by a person; `original_ids` are those of the records from which an edit created it."""
 
     id: str
     session: Session

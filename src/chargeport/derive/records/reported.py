@@ -108,7 +108,7 @@ def _longest_first(session: Session) -> tuple[int, float, str]:
 def identified(known: Sequence[Reported], found: Sequence[Listed]) -> list[Reported]:
     """Return the sessions of lists that are new or changed, under the names of the known sessions.
 
-    A known session that a list leaves out stays.
+    A known session that a list leaves out is retained.
     """
     newest = {(each.source, each.name): each for each in known}
     changed: dict[tuple[str, str], Reported] = {}
@@ -126,7 +126,7 @@ def identified(known: Sequence[Reported], found: Sequence[Listed]) -> list[Repor
 
 
 def _paired(source_list: Listed, own: Sequence[Reported]) -> list[tuple[Session, Reported | None]]:
-    """Return each session of a list with the known session that it is; None where it is new."""
+    """Return each session of a list with the same known session; None if it is new."""
     left = list(own)
     pairs: list[tuple[Session, Reported | None]] = []
     for session in source_list.sessions:

@@ -1,7 +1,7 @@
 """Check the energy of reported sessions: against the meter, the duration, the battery and the detected session.
 
-In: reported sessions. Out: the same, with a rejected energy replaced or removed, and a fact `set_aside` that says so.
-The stored reports keep what was reported, by which a session is recognised when it is reported again.
+In: reported sessions. Out: the same, with a rejected energy replaced or removed, and a fact `set_aside` that records this.
+The stored reports are not changed, because a session is recognised by them when it is reported again.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ MIN_DURATION_MS: Final = 5 * MINUTE_MS
 """Start and end of a shorter session may be one instant: that of receipt, or a rounded one."""
 DAY_MS: Final = 24 * HOUR_MS
 MAX_RATE_SHARE: Final = 1.5
-"""The most by which the energy may exceed what another session, or the detected one, lets expect."""
+"""The most by which the energy may exceed the energy that is expected from another session, or the detected one."""
 COVERS_MS: Final = 15 * MINUTE_MS
 """The detected session covers a reported one that lasts longer by at most this at either end."""
 
@@ -133,7 +133,7 @@ def _agree(kwh: float, other_kwh: float) -> bool:
 
 
 def _with_energy(session: Session, kwh: float | None) -> Session:
-    """Return a session with another energy than was reported, and a fact that says so."""
+    """Return a session with another energy than was reported, and a fact that records this."""
     facts = [
         Fact("set_aside", (_CODE,), fact.first_at, fact.last_at, 1)
         for fact in session.evidence.facts

@@ -101,7 +101,7 @@ class Tariff(msgspec.Struct, frozen=True, kw_only=True):
         try:
             ZoneInfo(self.zone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError(f"tariff {self.name!r}: zone {self.zone!r} is none: use a name like Europe/Berlin") from None
+            raise ValueError(f"tariff {self.name!r}: there is no zone {self.zone!r}: use a name like Europe/Berlin") from None
         if any(before.from_at >= after.from_at for before, after in pairwise(self.series)):
             raise ValueError(f"tariff {self.name!r}: the series is not in order of time: sort it by from_at")
 
@@ -164,7 +164,7 @@ def cost(session: Session, tariff: Tariff) -> Cost | None:
 
 
 def priced(sessions: Sequence[Session], tariffs: Sequence[Tariff], name: str | None = None) -> list[Session]:
-    """Return the sessions with their cost by the tariff of that name (None: the only tariff); a known cost is kept."""
+    """Return the sessions with their cost by the tariff of that name (None: the only tariff); a known cost is not changed."""
     chosen = [tariff for tariff in tariffs if name is None or tariff.name == name]
     if len(chosen) != 1:
         return list(sessions)

@@ -1,9 +1,9 @@
-"""What energy counters show of charging: where they rise, where they are reset, and the energy of one session.
+"""Evidence of charging from energy counters: their rises, their resets, and the energy of one session.
 
-A counter is a session counter (reset to 0 when a session begins) or a register (it counts on over all sessions). Both have
-faults: they fall a little, show another counter for a while, stop under power, or keep the last session's count. So the
-samples of a counter are cut into *segments* first: in a segment it rises by no more than the power supply can give. Between two
-segments it was reset, or is wrong.
+A counter is a session counter (reset to 0 when a session begins) or a register (which counts over all sessions). Both have
+faults: they fall a little, show another counter for a while, stop under power, or retain the last session's count. So the
+samples of a counter are divided into *segments* first: in a segment it rises by no more than the power supply can give. Between
+two segments it was reset, or is wrong.
 """
 
 from bisect import bisect_left
@@ -138,7 +138,7 @@ def counter_rises(counts: Sequence[Sample], supply: PowerSupply, rules: Rules) -
 
 
 def resets(counts: Sequence[Sample], supply: PowerSupply) -> list[Reset]:
-    """Return where session counters were reset, so that another session is counted; not where charging went on."""
+    """Return the resets of session counters, after which another session is counted; without those while charging continued."""
     found = []
     for samples in by_source(counts).values():
         for before_reset, after_reset in pairwise(segments(samples, supply)):
@@ -287,7 +287,7 @@ def _with_missing(
 
 
 class _Between(NamedTuple):
-    """The energy between two segments (None: unknown); it is counted where the counter `is_reset`, else concluded."""
+    """The energy between two segments (None: unknown); it is counted if the counter `is_reset`, else estimated."""
 
     kwh: float | None
     is_reset: bool
@@ -304,7 +304,7 @@ def _energy_between_segments(
 ) -> _Between:
     """Return the energy between the segment before `index` and that at `index`; a reset was at `since` at the earliest.
 
-    After a reset it is the new value. Without one, or where charging went on, another measurement or the usual rate shows it.
+    After a reset it is the new value. Without one, or if charging continued, it is from another measurement or the usual rate.
     """
     before, after = found[index - 1][-1], found[index][0]
     is_possible = not is_register and number(after) <= _max_kwh_since(since, after, found, supply, fastest=False)

@@ -1,7 +1,7 @@
 """Detect charging sessions in the stored history: a pure function of the reports, in whatever order they arrived.
 
-In: the tracks of `SIGNALS`. Out: `Session`s. No state is kept from one report to the next: each report describes its own
-instant, and sessions follow from all of them together. So a restart, a late report or a repeated one makes no difference.
+In: the tracks of `SIGNALS`. Out: `Session`s. There is no state from one report to the next: each report describes its own
+instant, and sessions are computed from all of them together. So a restart, a late report or a repeated one makes no difference.
 The steps:
 
 1. Read what the tracks report (`reports`, `soc`).

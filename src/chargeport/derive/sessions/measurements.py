@@ -1,7 +1,7 @@
 """The samples of measured signals, and the times in which they show that nothing was charged.
 
 In: the samples of all sources, and stretches of charging. Out: the times that are to be removed from the stretches: in them,
-charging was reported, but no power flowed and nothing rose; or little power flowed, and what shows the energy did not rise.
+charging was reported, but no power flowed and nothing rose; or little power flowed, and the measures of energy did not rise.
 """
 
 from collections.abc import Iterator, Sequence
@@ -97,7 +97,7 @@ def _rising_time(measured: Measurements, start: int, end: int, supply: PowerSupp
 def standby_times(
     measured: Measurements, found: Sequence[Stretch], charging: Sequence[Report], rules: Rules
 ) -> list[tuple[int, int]]:
-    """Return the long times with little power that no report states to be charging, in which what rose before did not rise."""
+    """Return the long times with little power and no report of charging, in which a measure that rose before did not rise."""
     standby = []
     for stretch in found:
         for start, end in _times_of_little_power(measured.power, stretch):

@@ -19,7 +19,7 @@ from chargeport.derive.tracks import Sample, between, by_source, number
 SLOT_MS: Final = 15 * MINUTE_MS
 """Drawn energy is stored by quarters of an hour. Within one it is divided by the time of charging."""
 MIN_COVERAGE: Final = 0.5
-"""With a smaller share of the time known, power says too little about the energy."""
+"""With a smaller share of the time known, the energy can't be estimated from power."""
 FULL_COVERAGE: Final = 0.98
 MAX_EXTRAPOLATION: Final = 0.2
 """Power is extrapolated beyond the last sample, as on a DC curve, by this share at most."""

@@ -1,10 +1,10 @@
-"""What each source reports of charging and of the cable, at the instants of its reports.
+"""The reports of each source about charging and the cable, at their instants.
 
 In: the samples of charge-ischarging, the detailed status, the cable, power and the state of charge. Out: `Reports`, the
 instants at which each source shows charging, no charging, a connected and a disconnected cable. In three steps:
 
-1. What a source states (charge-ischarging, the status) counts as it is.
-2. Power shows charging, or none, where no fresh statement decides. A single high sample does not, nor does heating.
+1. Statements of a source (charge-ischarging, the status) count directly.
+2. Power shows charging, or none, if there is no fresh statement. A single high sample does not, nor does heating.
 3. A disconnected cable counts for the vehicle unless another report contradicts it.
 """
 
@@ -26,7 +26,7 @@ CABLE: Final = BY_CODE["charge-ischargingcableconnected"]
 STATUS: Final = BY_CODE["charge-detailedchargingstatus"]
 POWER: Final = BY_CODE["charge-wattage"]
 
-# Many sources report the other statuses of a car on the road, too: they say nothing lasting about the cable.
+# Many sources also report the other statuses of a car on the road: they are no lasting evidence about the cable.
 PLUGGED_STATUSES: Final = (status.NEVER_CHARGING | status.CHARGING_WITH_POWER) - (
     status.UNPLUGGED | status.WITHOUT_CABLE_STATE | {"FULLY_CHARGED", "DISCHARGING"}
 )
@@ -37,9 +37,9 @@ DISCHARGING: Final = "DISCHARGING"
 BETWEEN_SESSIONS: Final = frozenset({"STOPPED", "CONNECTED"})
 
 CLOCK_TOLERANCE_MS: Final = 2 * MINUTE_MS
-"""The clocks of two sources differ by up to this; no car charges again within it after the cable was disconnected."""
+"""The clocks of two sources differ by up to this; no car charges again within this time after the cable was disconnected."""
 CONTINUOUS_MS: Final = 15 * MINUTE_MS
-"""A source that reports charging, or a connected cable, twice within this time saw no end in between."""
+"""If a source reports charging, or a connected cable, twice within this time, there was no end in between."""
 
 MIN_RETURNS: Final = 3
 """Power that flows for less than two minutes is charging if it returns so often within half an hour."""
@@ -58,7 +58,7 @@ class SourceReports(msgspec.Struct, frozen=True):
     """The reports of one source, by time: charging, not charging, cable connected, cable disconnected.
 
     `charging_ends` are those of `not_charging` that follow charging; the others only repeat that nothing charges. At
-    `between_sessions` a status says that no session is in progress, although a cable is connected.
+    `between_sessions` a status shows that no session is in progress, although a cable is connected.
     """
 
     charging: list[Report]
@@ -77,7 +77,7 @@ class SourceReports(msgspec.Struct, frozen=True):
         return all(after.at - before.at <= CONTINUOUS_MS for before, after in pairwise(known))
 
     def pauses_throughout(self, start: int, end: int, rules: Rules) -> bool:
-        """Return whether the source reported on from one instant to another, with a connected cable and no end of a session."""
+        """Return whether the source reported continuously in this time, with a connected cable and no end of a session."""
         plugged_at = _last_before(self.plugged, start + 1)
         if plugged_at < start - rules.cable_holds_ms or instants_between(self.unplugged, plugged_at, end):
             return False
@@ -87,7 +87,7 @@ class SourceReports(msgspec.Struct, frozen=True):
         return not is_silent and not instants_between(self.between_sessions, start, end)
 
     def cable_at(self, at: int, rules: Rules) -> bool | None:
-        """Return whether the latest report before `at` shows a connected cable; None where none holds any more."""
+        """Return whether the latest report before `at` shows a connected cable; None if none is valid any more."""
         connected_at = max(_last_before(self.charging, at), _last_before(self.plugged, at))
         index = bisect_left(self.unplugged, at) - 1
         unplugged_at = self.unplugged[index] if index >= 0 else -1
@@ -114,8 +114,8 @@ class Reports(msgspec.Struct, frozen=True):
     def not_charging_between(self, source: str | None, start: int, end: int, rules: Rules) -> list[int]:
         """Return the instants from `start` to `end`, both included, at which a source reports that nothing charges.
 
-        A source whose own cable is disconnected while another's is connected says nothing about the other, unless it is
-        `source` itself.
+        The reports of a source whose own cable is disconnected while another's is connected do not count, unless it is `source`
+        itself.
         """
         found: set[int] = set()
         for name, reports in self.by_source.items():
@@ -158,7 +158,7 @@ class StateSamples(msgspec.Struct, frozen=True):
 
 
 class _Statement(NamedTuple):
-    """A statement of a source; `status` is empty where charge-ischarging made it."""
+    """A statement of a source; `status` is empty if it is from charge-ischarging."""
 
     at: int
     is_charging: bool
@@ -192,7 +192,7 @@ def read_reports(samples: StateSamples, rules: Rules) -> Reports:
 def _statements(samples: StateSamples, source: str) -> _Statements:
     """Return the statements of a source. At one instant charge-ischarging ranks above the status.
 
-    Where charge-ischarging agrees with the status, the status is kept, because it says more.
+    If charge-ischarging agrees with the status, the status is used, because it is more detailed.
     """
     by_instant: dict[int, _Statement] = {}
     statuses = [(sample.at, str(sample.value).upper()) for sample in samples.status.get(source, [])]
@@ -238,7 +238,7 @@ def _source_reports(source: str, samples: StateSamples, statements: Mapping[str,
 def _by_power(
     source: str, samples: StateSamples, statements: Mapping[str, _Statements], rules: Rules
 ) -> tuple[list[Report], list[int]]:
-    """Return when the power of a source shows charging, and when it shows none, where no fresh statement decides."""
+    """Return when the power of a source shows charging, and when it shows none, at times without a fresh statement."""
     charging, not_charging = [], []
     power = samples.power.get(source, [])
     for index, sample in enumerate(power):
@@ -263,7 +263,7 @@ def _is_fresh(statements: _Statements, at: int, rules: Rules, *, is_same: bool) 
 
 
 def _is_no_charging(power: Sequence[Sample], index: int, soc: Sequence[Sample], statements: _Statements, rules: Rules) -> bool:
-    """Return whether power is heating or a discharge: the last status of its source says so, or that charging is over.
+    """Return whether power is heating or a discharge: by the last status of its source, or because charging is over.
 
     The status is out of date where the state of charge rises meanwhile, or the power is more than heating takes.
     """

@@ -11,11 +11,11 @@ from chargeport.derive.tracks import Track
 from chargeport.signals.battery import NominalCapacity
 
 VERSION: Final = "3"
-"""Increase it with every change of a rule: a session records the version that it was made by."""
+"""Increase it with every change of a rule: a session records the version by which it was computed."""
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """The parameters of a derivation. A number without a reason beside it has its source in docs/evidence/charging.md.
+    """The parameters of a derivation. A number without a comment has its source in docs/evidence/charging.md.
 
     `capacity_kwh` is the capacity of the battery where no source reports one (None: unknown). `grid_sources` are the stations:
     they measure in front of the car's charger.
@@ -47,7 +47,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     soc_rise_percent: float = 4.0  # less may be a descent or a recalibration
     soc_step_percent: float = 10.0  # less, between two reports of a disconnected cable, may be a recalibration
     soc_plateau_ms: int = 90 * MINUTE_MS  # 1.4 kW into 100 kWh takes 45 minutes for a percent
-    soc_fall_percent: float = 5.0  # a car that lost this much was driven, even if no report says so
+    soc_fall_percent: float = 5.0  # a car that lost this much was driven, even without a report of it
 
     def at(self, at: int, capacities: Sequence[tuple[int, float]]) -> "Rules":
         """Return the rules with the capacity that was reported last at an instant; before the first report, with that one.

@@ -24,7 +24,7 @@ class Fact(msgspec.Struct, frozen=True):
 
 
 class Evidence(msgspec.Struct, frozen=True):
-    """The facts that a session was made from, and the version of the rules."""
+    """The facts from which a session was computed, and the version of the rules."""
 
     facts: tuple[Fact, ...] = ()
     rule_version: str = VERSION
@@ -34,8 +34,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     """One charging session. Instants in ms, energy in kWh, states of charge in percent; None is unknown.
 
     `started_at` and `ended_at` are the first and the last instant of charging, `stretches` the charging between. Energy is
-    added to the battery and drawn from the grid; `slots` are the drawn energy by quarters of an hour. `estimated` is true where
-    an end or the energy was not reported but concluded; the added energy is within `energy_bounds_kwh`. An open session may
+    added to the battery and drawn from the grid; `slots` are the drawn energy by quarters of an hour. `estimated` is true if
+    an end or the energy was not reported but inferred; the added energy is within `energy_bounds_kwh`. An open session may
     continue. `meter_start_kwh` and `meter_end_kwh` are the readings of a register before and after.
     """
 

@@ -30,7 +30,7 @@ FASTEST_PERCENT_PER_HOUR: Final = 40.0
 MAX_REVERSAL_MS: Final = 90 * MINUTE_MS
 """The longest time within which a step can be reverted, of whatever size it is."""
 NEAR_MS: Final = 30 * MINUTE_MS
-"""How far outside of a time a sample may lie that shows the state of charge at its start or end."""
+"""How far outside of a time a sample may be that shows the state of charge at its start or end."""
 LOOK_BACK_MS: Final = HOUR_MS
 EXTRAPOLATION_PERCENT: Final = 3.0
 """A reading from up to LOOK_BACK_MS before charging that differs by at most this from the extrapolated one was still true."""

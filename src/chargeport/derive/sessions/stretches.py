@@ -1,7 +1,7 @@
 """Stretches: the times in which it charged without a known pause.
 
 They come from the reports of charging and, where there are none, from what rose meanwhile (a counter, the state of charge).
-Everything here is about one cable period: the time from one disconnected cable to the next.
+Everything in this module concerns one cable period: the time from one disconnected cable to the next.
 """
 
 from bisect import bisect_left, bisect_right
@@ -94,7 +94,7 @@ def with_counter_rises(
 ) -> list[Stretch]:
     """Return the stretches and those that only a counter shows. A rise that overlaps a stretch adds nothing.
 
-    A small rise may be a correction where it is long, next to a stretch, or a report in it says that nothing charged.
+    A small rise may be a correction if it is long, next to a stretch, or contains a report without charging.
     """
     added = []
     for rise in rises:

@@ -1,7 +1,7 @@
-"""What can have flowed into a vehicle between two instants: what counters are checked against.
+"""Upper bounds of the energy that can have flowed into a vehicle between two instants, for checks of counters.
 
-In: the samples of power and the reports of all sources. Out: an upper bound of the energy of a time, and whether charging went
-on in it.
+In: the samples of power and the reports of all sources. Out: an upper bound of the energy of a time, and whether charging
+continued in it.
 """
 
 from bisect import bisect_left, bisect_right
@@ -41,7 +41,7 @@ class PowerSupply(msgspec.Struct, frozen=True):
         return kw * (end - start) / HOUR_MS + SLACK_KWH
 
     def goes_on(self, before: Sample, after: Sample) -> bool:
-        """Return whether charging went on between two samples of a counter: by the reports of its source, else by power."""
+        """Return whether charging continued between two samples of a counter: by the reports of its source, else by power."""
         own = self.reports.get(before.source)
         if own is not None and instants_between(own.not_charging, before.at, after.at):
             return False

@@ -21,7 +21,7 @@ FIRST_READ_MS: Final = 30 * HOUR_MS
 """How far around a change history is read at first."""
 
 REACHES: Final = 2
-"""A report decides what another one within its reach means, and that one has a reach of its own."""
+"""A report affects the meaning of another one within its reach, and that one has a reach of its own."""
 
 
 Interval = tuple[int, int]
