@@ -117,12 +117,17 @@ def effective(signal: Signal, series: Series, ranks: Ranks, now: int) -> Effecti
     return next(iter(effective_of((signal,), series, ranks, now)), None)
 
 
-def _weigh(signal: Signal, series: Series, ranks: Ranks, now: int) -> Effective:
-    """Return the effective state of a signal whose series may contradict each other or the flags."""
+def _weigh(signal: Signal, series: Series, ranks: Ranks, now: int, sessions: "dict[Cadence, _Session]") -> Effective:
+    """Return the effective state of a signal whose series may contradict each other or the flags.
+
+    `sessions` caches the sessions of the series by cadence: most signals of a vehicle have the same one.
+    """
     known = series[signal.key]
     if signal in _FLAGS:
         return _effective_flag(signal, known, series, ranks, now)
-    session = _session_of(signal, series, ranks, now)
+    session = sessions.get(signal.cadence)
+    if session is None:
+        session = sessions[signal.cadence] = _session_of(signal.cadence, series, ranks, now)
     assessed = [_assess(state, session, now) for state in known]
     best = _best([candidate for candidate in assessed if candidate.unavailability is None] or assessed, ranks)
     return _result(best, assessed, ranks)
@@ -131,8 +136,9 @@ def _weigh(signal: Signal, series: Series, ranks: Ranks, now: int) -> Effective:
 def effective_of(signals: Iterable[Signal], series: Series, ranks: Ranks, now: int) -> list[Effective]:
     """Return the effective states of several signals at `now`, without the signals that have no series."""
     known = [signal for signal in signals if series.get(signal.key)]
+    sessions: dict[Cadence, _Session] = {}
     return [
-        Effective(sole) if sole is not None else _weigh(signal, series, ranks, now)
+        Effective(sole) if sole is not None else _weigh(signal, series, ranks, now, sessions)
         for signal, sole in zip(known, undisputed(known, series, now), strict=True)
     ]
 
@@ -222,10 +228,10 @@ class _Session(NamedTuple):
 _TIMELESS: Final = _Session(UNKNOWN, {}, False, {})
 
 
-def _session_of(signal: Signal, series: Series, ranks: Ranks, now: int) -> _Session:
-    if signal.cadence is Cadence.LASTING:
+def _session_of(cadence: Cadence, series: Series, ranks: Ranks, now: int) -> _Session:
+    if cadence is Cadence.LASTING:
         return _TIMELESS
-    flag_signal = IS_CHARGING if signal.cadence is Cadence.LIVE else CABLE_CONNECTED
+    flag_signal = IS_CHARGING if cadence is Cadence.LIVE else CABLE_CONNECTED
     valued = (state for state in series.get(flag_signal.key, ()) if state.observed_at is not None)
     own = {state.source: state for state in valued if not is_derived(state.source)}
     current = flag(flag_signal, series, ranks, now)
