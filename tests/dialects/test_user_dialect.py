@@ -77,6 +77,15 @@ def test_a_row_converts_scales_and_looks_up_as_any_built_in_row() -> None:
     }
 
 
+@pytest.mark.parametrize("wrong", ["true", "[16000]", '{"l1": 16000}', '{"value": true}', '{"value": [1]}'])
+@pytest.mark.parametrize("key", ["scale = 0.001", "floor = 0.5"])
+def test_what_is_no_number_is_one_issue_and_neither_scaled_nor_compared(wrong: str, key: str) -> None:
+    box = dialect(f'name = "box"\npayload = "object"\n[[rows]]\nfield = "i"\nsignal = "charge-amperage"\n{key}')
+    outcome = heard(box, ("", f'{{"i": {wrong}}}'), vehicle="car")
+    assert outcome.entries == []
+    assert ["Expected `float" in issue.detail for issue in outcome.issues] == [True]
+
+
 def test_a_gate_holds_back_the_last_power_once_charging_is_over() -> None:
     outcome = heard(dialect(BOX), ("garage/zoe/laden", "aus"), ("garage/zoe/ladeleistung", "720"))
     assert values(outcome) == {"ischarging": False, "wattage": "<NOT_CHARGING>"}

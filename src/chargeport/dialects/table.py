@@ -120,9 +120,10 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
             return _looked_up(self.words, value)
         if self.signal.kind in (Kind.QUANTITY, Kind.COUNT):
             number = _number(value)
-            number = number if self.scale is None else number * self.scale
-            if self.floor is not None and number < self.floor:
-                return None
+            if isinstance(number, int | float) and not isinstance(number, bool):  # else the check of the body rejects it
+                number = number if self.scale is None else number * self.scale
+                if self.floor is not None and number < self.floor:
+                    return None
             return {"value": number} if unit is None else {"value": number, "unit": unit}
         if self.signal.kind is Kind.FLAG and isinstance(value, str | int | float):
             return {"value": FLAGS.get(folded(value), value)}
