@@ -86,6 +86,38 @@ def test_a_snapshot_tells_all_of_it_at_once() -> None:
     assert not {"voltage", "amperage"} & course("tesla_rest", dc).keys(), "so much power tells it, too"
 
 
+TWICE = from_table(
+    {
+        "name": "twice",
+        "rows": [
+            {"field": "on", "signal": "charge-ischarging"},
+            {"field": "kw", "signal": "charge-wattage", "unit": "kW", "gate": "live"},
+            {"field": "watts", "signal": "charge-wattage", "gate": "live"},
+        ],
+    },
+    "twice.toml",
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "watts"),
+    [
+        ({"on": True, "kw": 7, "watts": 6_900}, 7_000),
+        ({"on": True, "kw": None, "watts": 6_900}, 6_900),
+        ({"on": True, "kw": "many", "watts": 6_900}, 6_900),
+        ({"on": True, "kw": 7, "watts": "many"}, 7_000),
+    ],
+)
+def test_of_two_fields_for_one_signal_in_one_message_the_first_of_the_table_counts_in_whatever_order_they_stand(
+    said: dict[str, Any], watts: int
+) -> None:
+    for fields in itertools.permutations(said.items()):
+        outcome = told(TWICE, dict(fields))
+        values_told = [getattr(entry, "value", None) for entry in outcome.entries if entry.signal.code == "charge-wattage"]
+        assert values_told == [watts]
+        assert len(outcome.issues) == list(said.values()).count("many")
+
+
 NOISE: dict[str, tuple[dict[str, Any], ...]] = {
     "tesla": ({"DetailedChargeState": "DetailedChargeStateCharging"}, {"FastChargerPresent": True}, {"ChargeAmps": 0},
               {"ChargerVoltage": 1.6}, {"DCChargingPower": 96.5}),

@@ -167,10 +167,7 @@ class _Normaliser:
             self._issue(field, Rule.NOT_ALLOWED, detail, {field: reason})
 
     def _read(self, valued: Mapping[str, Any], emptied: Iterable[str]) -> None:
-        """Read the rows of fields with a value, and rows that combine fields of which one no longer has a value.
-
-        The rows of charging and of the cable come first: the gates of the others depend on them.
-        """
+        """Read the rows of fields with a value, and rows that combine fields of which one no longer has a value."""
         rows = self._rows(valued)
         rows += [
             row
@@ -179,19 +176,35 @@ class _Normaliser:
             and (row.signal.cadence is not Cadence.LIVE or row.signal is IS_CHARGING)
             and not valued.keys() & set(row.fields)
         ]
-        for row in sorted(rows, key=lambda row: (row.signal is not IS_CHARGING, row.signal is not CABLE_CONNECTED)):
+        for row in self._in_order(rows):
             own = {field: valued[field] for field in row.fields if field in valued}
             if row.combine is None and is_nothing(own[row.fields[0]]) and not row.knows(own[row.fields[0]]):
                 self._read_emptied(row, valued)
                 continue
             try:
-                self._enter(row, self._decoded(row, valued))
+                content = self._decoded(row, valued)
+                if not (isinstance(content, dict) and self.builder.has_reading(row.signal)):
+                    self._enter(row, content)
             except _UNREADABLE as error:
                 if not self._read_one_by_one(row, own):
                     self._report_unreadable(row, own, *_explained(error))
         for row in self._rows(field for field in self.fields if field not in valued):
             if row.fields[0] in self.fields.keys() - valued.keys() or set(emptied) & set(row.fields):
                 self._read_emptied(row, valued)
+
+    def _in_order(self, rows: list[Row]) -> list[Row]:
+        """Return the rows as they are read, whatever the order of the fields: of several for one signal, the first counts.
+
+        The rows of charging and of the cable come first: the gates of the others depend on them.
+        """
+        of_signal: dict[int, list[Row]] = {}
+        for row in rows:
+            of_signal.setdefault(row.signal.key, []).append(row)
+        if len(of_signal) < len(rows):
+            places = {id(row): place for place, row in enumerate(self.dialect.rows)}
+            ordered = {key: iter(sorted(own, key=lambda row: places[id(row)])) for key, own in of_signal.items()}
+            rows = [next(ordered[row.signal.key]) for row in rows]
+        return sorted(rows, key=lambda row: (row.signal is not IS_CHARGING, row.signal is not CABLE_CONNECTED))
 
     def _decoded(self, row: Row, valued: Mapping[str, Any]) -> Decoded:
         """Return the result of a row. Raises what a Decoder raises."""
