@@ -97,6 +97,21 @@ def test_a_word_for_nothing_is_no_reading_and_an_unknown_word_is_an_issue() -> N
     assert [issue.subject for issue in outcome.issues] == ["laden", "neu"]
 
 
+def test_a_word_that_no_row_of_its_field_knows_is_one_issue() -> None:
+    box = dialect(
+        BOX
+        + """
+[[rows]]
+field = "laden"
+signal = "charge-detailedchargingstatus"
+words = { an = "CHARGING", aus = "CONNECTED", "?" = "" }
+"""
+    )
+    outcome = heard(box, ("garage/zoe/laden", "an"), ("garage/zoe/laden", "vielleicht"))
+    assert values(outcome) == {"ischarging": "<UNREADABLE>", "detailedchargingstatus": "<UNREADABLE>"}
+    assert [issue.subject for issue in outcome.issues] == ["laden"]
+
+
 OBJECT = """
 name = "trackers"
 payload = "object"

@@ -74,6 +74,7 @@ class _Normaliser:
         self.memory = memory
         self.builder = EntryBuilder(message, dialect, memory, freshness)
         self.issues: list[Issue] = []
+        self._unreadable: set[tuple[str, Rule]] = set()  # the fields that have an issue, with the rule that they break
         self.fields: Mapping[str, Any] = {}  # the current fields, with those that have no value
 
     def result(self) -> Normalised:
@@ -305,13 +306,16 @@ class _Normaliser:
             self.builder.add_absence(row.signal, AbsenceReason.NOT_CHARGING if is_over else AbsenceReason.UNREADABLE)
 
     def _report_unreadable(self, row: Row, own: Mapping[str, Any], named: str, rule: Rule, detail: str) -> None:
-        """Add an issue of the field by which a row is unreadable, if the message reports it.
+        """Add an issue of the field by which a row is unreadable, if the message reports it; one for all rows of the field.
 
         The earlier value of a state or a live number no longer holds then; a lasting number may well hold.
         """
         subject = named if named in row.fields else row.fields[0]
         if own and (subject in own or not self.memory.has_field(subject)):
-            self._issue(subject if subject in own else next(iter(own)), rule, detail, own)
+            subject = subject if subject in own else next(iter(own))
+            if (subject, rule) not in self._unreadable:
+                self._issue(subject, rule, detail, own)
+            self._unreadable.add((subject, rule))
         if row.signal.cadence is not Cadence.LASTING or row.signal.kind in (Kind.TEXT, Kind.FLAG):
             self._withdraw(row)
 
