@@ -161,6 +161,14 @@ def test_a_time_is_read_in_the_unit_that_the_table_names(unit: str, said: str, a
     assert entry.observed_at == at
 
 
+@pytest.mark.parametrize("unit", ["s", "ms", "iso"])
+@pytest.mark.parametrize("said", ["null", '""', '"unknown"', '"--"'])
+def test_a_clock_that_is_not_set_yet_costs_no_value_which_counts_as_of_its_receipt(unit: str, said: str) -> None:
+    found = dialect(OBJECT.replace('time_unit = "s"', f'time_unit = "{unit}"'))
+    outcome = heard(found, ("", f'{{"device": {{"id": "a"}}, "ts": {said}, "battery": {{"soc": 1}}}}'))
+    assert ([entry.observed_at for entry in outcome.entries], outcome.issues) == ([NOW], [])
+
+
 def test_a_time_of_the_wrong_kind_is_an_issue_and_no_reading() -> None:
     outcome = heard(dialect(OBJECT.replace('"s"', '"iso"')), ("", '{"device": {"id": "a"}, "ts": 5, "battery": {"soc": 1}}'))
     assert outcome.entries == []
