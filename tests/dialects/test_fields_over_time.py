@@ -118,6 +118,46 @@ def test_of_two_fields_for_one_signal_in_one_message_the_first_of_the_table_coun
         assert len(outcome.issues) == list(said.values()).count("many")
 
 
+_PLUG = "vehicle.powertrain.tractionBattery.charging.port.anyPosition.isPlugged"
+
+
+@pytest.mark.parametrize(
+    ("name", "fine", "wrong", "code", "shown"),
+    [
+        ("bmw_cardata", bmw("charging.status", "CHARGINGACTIVE"), bmw("charging.hvStatus", "DAYDREAMING"),
+         "detailedchargingstatus", "CHARGING"),
+        ("bmw_cardata", bmw("charging.status", "CHARGINGACTIVE"), bmw("charging.level", "many"),
+         "detailedchargingstatus", "CHARGING"),
+        ("bmw_cardata", {"vehicle.body.chargingPort.status": "CONNECTED"}, {_PLUG: "perhaps"},
+         "ischargingcableconnected", True),
+        ("bmw_cardata",
+         bmw("charging.status", "CHARGINGACTIVE") | {"vehicle.powertrain.electric.battery.charging.power": {"value": 7000}},
+         bmw("charging.acAmpere", "many"), "wattage", 7000),
+        ("ovms", {"v.c.state": "charging", "v.c.charging": "yes"}, {"v.c.substate": "daydreaming"},
+         "detailedchargingstatus", "CHARGING"),
+        ("evcc", {"connected": True, "charging": False, "enabled": True}, {"vehicleSoc": "many"},
+         "detailedchargingstatus", "SUSPENDED_BY_CAR"),
+        ("evcc", {"connected": True, "charging": True}, {"enabled": "perhaps"}, "detailedchargingstatus", "CHARGING"),
+        ("carconnectivity", {"charging/state": "ready_for_charging"}, {"charging/settings/target_level": "many"},
+         "detailedchargingstatus", "CONNECTED"),
+        ("carconnectivity", {"charging/state": "conservation"}, {"charging/power": "many"}, "ischarging", False),
+        ("carconnectivity", {"charging/state": "ready_for_charging"}, {"charging/connector/external_power": "perhaps"},
+         "detailedchargingstatus", "CONNECTED"),
+    ],
+)  # fmt: skip
+def test_what_can_not_be_read_beside_a_state_or_number_costs_itself_alone(
+    name: str, fine: dict[str, Any], wrong: dict[str, Any], code: str, shown: Any
+) -> None:
+    for said in (fine | wrong, wrong | fine):
+        outcome = told(DIALECTS[name], said)
+        assert values(outcome)[code] == shown
+        assert [issue.subject for issue in outcome.issues] == list(wrong)
+    memory = CarMemory()
+    told(DIALECTS[name], wrong, memory, NOW)
+    after = told(DIALECTS[name], fine, memory, NOW + 1000)
+    assert (values(after)[code], after.issues) == (shown, []), "nor does it when it was told before"
+
+
 NOISE: dict[str, tuple[dict[str, Any], ...]] = {
     "tesla": ({"DetailedChargeState": "DetailedChargeStateCharging"}, {"FastChargerPresent": True}, {"ChargeAmps": 0},
               {"ChargerVoltage": 1.6}, {"DCChargingPower": 96.5}),

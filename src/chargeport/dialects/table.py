@@ -109,6 +109,11 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
             return False
         return self.words.get(folded(value), NOT_KNOWN) is not NOT_KNOWN
 
+    @property
+    def only_checks(self) -> bool:
+        """Whether the row has words without a value only: an unknown word is an issue, and other rows read the known ones."""
+        return self.words is not None and all(meaning is NOT_KNOWN for meaning in self.words.values())
+
     def read(self, value: Any) -> Decoded:
         """Return the result of the value of the main field. Raises Violation, or like a Decoder."""
         if self.decode is not None:

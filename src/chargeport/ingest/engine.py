@@ -316,7 +316,7 @@ class _Normaliser:
             if (subject, rule) not in self._unreadable:
                 self._issue(subject, rule, detail, own)
             self._unreadable.add((subject, rule))
-        if row.signal.cadence is not Cadence.LASTING or row.signal.kind in (Kind.TEXT, Kind.FLAG):
+        if not row.only_checks and (row.signal.cadence is not Cadence.LASTING or row.signal.kind in (Kind.TEXT, Kind.FLAG)):
             self._withdraw(row)
 
     def _read_emptied(self, row: Row, valued: Mapping[str, Any]) -> None:
