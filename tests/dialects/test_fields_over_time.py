@@ -341,12 +341,43 @@ def test_volvos_words_are_read_with_and_without_the_name_before_them(
         ("idle", False, "NOT_CHARGING"),
         ("scheduled", False, "SCHEDULED"),
         ("fault", False, "ERROR"),
+        ("smart_charging", True, "CHARGING"),
+        ("smart_charging_paused", False, "SCHEDULED"),
     ],
 )
 def test_volvos_states_are_read_under_both_names(end: str, word: str, charges: bool, says: str) -> None:
     for spelled in (word, f"charging_system_{word}", f"CHARGING_SYSTEM_{word.upper()}"):
         known = course("home_assistant", ha(end, spelled))
         assert (known["ischarging"], known["detailedchargingstatus"]) == (charges, says)
+
+
+@pytest.mark.parametrize("state", ["charging", "done", "unspecified", "idle"])
+def test_a_volvo_is_disconnected_once_its_plug_is_out_whatever_its_status_said_before(state: str) -> None:
+    plugged, out = (ha("charging_connection_status", each) for each in ("connected", "disconnected"))
+    later = ha("battery_charge_level", "80", "%")
+    known = course("home_assistant", plugged, ha("charging_status", state), out, later)
+    assert known["detailedchargingstatus"] == "DISCONNECTED"
+    assert known.get("ischarging") is not True
+    assert course("home_assistant", out, ha("charging_status", "charging"))["detailedchargingstatus"] == "CHARGING"
+
+
+def test_a_volvo_at_a_station_that_has_paused_has_no_power_rather_than_an_error() -> None:
+    said = (ha("charging_status", "idle"), ha("charging_connection_status", "connected"), ha("charging_power_status", "fault"))
+    for order in itertools.permutations(said):
+        assert course("home_assistant", *order)["detailedchargingstatus"] == "NO_POWER"
+
+
+def test_an_unknown_word_of_volvos_supply_is_an_issue_beside_the_status() -> None:
+    outcome = told(DIALECTS["home_assistant"], ha("charging_status", "idle") | ha("charging_power_status", "daydreaming"))
+    assert values(outcome)["detailedchargingstatus"] == "NOT_CHARGING"
+    assert [issue.subject for issue in outcome.issues] == ["sensor.charging_power_status"]
+
+
+def test_a_volvo_that_names_no_type_of_charging_takes_the_fast_charger_back() -> None:
+    fast = (ha("charging_status", "charging"), ha("charging_type", "dc"))
+    assert course("home_assistant", *fast)["isfastchargerpresent"] is True
+    after = course("home_assistant", *fast, ha("charging_status", "idle"), ha("charging_type", "none"))
+    assert after["isfastchargerpresent"] == "<NOT_CHARGING>"
 
 
 SESSIONS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
