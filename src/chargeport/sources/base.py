@@ -37,6 +37,10 @@ REFUSED: Final = "chargeport-refused"
 """The header of a delivery that is not to be read but kept as an issue; its value says why."""
 
 
+BEGINNING: Final = "chargeport-beginning"
+"""The header of a delivery that is one of all whose names begin alike; its value is that beginning, as far as it is known."""
+
+
 class RawMessage(msgspec.Struct, frozen=True, kw_only=True):
     """What a source said of one car, in its own words.
 
