@@ -17,6 +17,7 @@ from chargeport.ingest.issues import issue_of
 from chargeport.ingest.liveness import LIVENESS, Liveness, liveness_messages
 from chargeport.ingest.memory import CarMemory
 from chargeport.ingest.times import as_of
+from chargeport.ingest.words import in_known_words
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE, CABLE_CONNECTED, IS_CHARGING
 from chargeport.signals.definition import Cadence, Kind
@@ -224,7 +225,7 @@ class _Normaliser:
             try:
                 content = row.read(single)
                 if isinstance(content, dict):
-                    bodies.parse(row.signal, _without_empty_members(content))
+                    bodies.parse(row.signal, in_known_words(row.signal, _without_empty_members(content)))
                     sessions += content["values"]
             except _UNREADABLE as error:
                 wrong.append((single, error))
@@ -277,6 +278,7 @@ class _Normaliser:
             self.builder.add_absence(row.signal, reason)
             return
         content = _without_empty_members(content) if row.signal is _RECORDS else content
+        content = in_known_words(row.signal, content)
         self.builder.add_reading(row.signal, bodies.parse(row.signal, content), row.fields[0])
 
     def _holds_back(self, row: Row, content: dict[str, Any]) -> bool:
