@@ -17,10 +17,10 @@ from chargeport.ingest.issues import issue_of
 from chargeport.ingest.liveness import LIVENESS, Liveness, liveness_messages
 from chargeport.ingest.memory import CarMemory
 from chargeport.ingest.times import as_of
-from chargeport.ingest.words import in_known_words
+from chargeport.ingest.words import in_known_words, without_member
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE, CABLE_CONNECTED, IS_CHARGING
-from chargeport.signals.definition import Cadence, Kind
+from chargeport.signals.definition import Cadence, Kind, Value
 from chargeport.signals.documents import MAX_ENTRIES
 from chargeport.signals.freshness import Freshness
 from chargeport.signals.reading import AbsenceReason, Entry, Issue, Reading, reason_below_zero
@@ -32,6 +32,7 @@ _UNREADABLE: Final = (
     msgspec.MsgspecError,
 )  # fmt: skip
 _USUAL: Final = Freshness()
+_MAX_UNKNOWN: Final = 8  # members of a body that are ignored; one with more is not understood
 _RECORDS: Final = BY_CODE["charge-chargerecords"]
 
 
@@ -75,7 +76,7 @@ class _Normaliser:
         self.memory = memory
         self.builder = EntryBuilder(message, dialect, memory, freshness)
         self.issues: list[Issue] = []
-        self._unreadable: set[tuple[str, Rule]] = set()  # the fields that have an issue, with the rule that they break
+        self._reported: set[tuple[str, Rule]] = set()  # the fields that have an issue, with the rule that they break
         self.fields: Mapping[str, Any] = {}  # the current fields, with those that have no value
 
     def result(self) -> Normalised:
@@ -279,7 +280,22 @@ class _Normaliser:
             return
         content = _without_empty_members(content) if row.signal is _RECORDS else content
         content = in_known_words(row.signal, content)
-        self.builder.add_reading(row.signal, bodies.parse(row.signal, content), row.fields[0])
+        self.builder.add_reading(row.signal, self._parsed(row, content), row.fields[0])
+
+    def _parsed(self, row: Row, content: dict[str, Any]) -> Value:
+        """Return the value of a body. An unknown member is an issue and does not affect the others. Raises Violation.
+
+        A session with one is not understood: it may be of another form.
+        """
+        for _ in range(0 if row.signal is _RECORDS else _MAX_UNKNOWN):
+            try:
+                return bodies.parse(row.signal, content)
+            except Violation as violation:
+                if violation.rule is not Rule.UNKNOWN_MEMBER:
+                    raise
+                self._report_once(row.fields[0], violation.rule, violation.kind, {row.fields[0]: content})
+                content = without_member(content, violation.path)
+        return bodies.parse(row.signal, content)
 
     def _holds_back(self, row: Row, content: dict[str, Any]) -> bool:
         """Return whether a body does not count now, because the car does not charge or is not plugged in."""
@@ -296,7 +312,7 @@ class _Normaliser:
             return
         last = self.memory.last_report(row.signal)
         if row.keeps_last and last is None and reason_below_zero(row.signal, content.get("value")) is None:
-            self.builder.add_reading(row.signal, bodies.parse(row.signal, content), row.fields[0], self.builder.at - 1)
+            self.builder.add_reading(row.signal, self._parsed(row, content), row.fields[0], self.builder.at - 1)
         self.builder.add_absence(row.signal, AbsenceReason.NOT_CHARGING)
 
     def _withdraw(self, row: Row) -> None:
@@ -315,9 +331,7 @@ class _Normaliser:
         subject = named if named in row.fields else row.fields[0]
         if own and (subject in own or not self.memory.has_field(subject)):
             subject = subject if subject in own else next(iter(own))
-            if (subject, rule) not in self._unreadable:
-                self._issue(subject, rule, detail, own)
-            self._unreadable.add((subject, rule))
+            self._report_once(subject, rule, detail, own)
         if not row.only_checks and (row.signal.cadence is not Cadence.LASTING or row.signal.kind in (Kind.TEXT, Kind.FLAG)):
             self._withdraw(row)
 
@@ -338,6 +352,12 @@ class _Normaliser:
                 self._enter(row, content)
         if not isinstance(content, dict):
             self._withdraw(row)
+
+    def _report_once(self, subject: str, rule: Rule, detail: str, fields: Mapping[str, Any]) -> None:
+        """Add an issue of a field, unless it has one with this rule."""
+        if (subject, rule) not in self._reported:
+            self._issue(subject, rule, detail, fields)
+        self._reported.add((subject, rule))
 
     def _issue(self, subject: str, rule: Rule, detail: str, fields: Mapping[str, Any]) -> None:
         self.issues.append(issue_of(msgspec.structs.replace(self.message, fields=fields), subject, rule, detail))

@@ -1,5 +1,6 @@
-"""The words of bodies in their known spelling: sources differ in capitals and separators."""
+"""Bodies as they are written here: words in their known spelling, and without members that are not known."""
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
@@ -9,6 +10,7 @@ from chargeport.signals.bodies import ALLOWED
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Kind, Signal
 
+_INDEX: Final = re.compile(r"\[\d*\]")
 _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     path: by_folded({word: word for word in kind.__args__}) for path, kind in ALLOWED.items()
 }
@@ -36,3 +38,18 @@ def _member(member: Any, path: str) -> Any:
 def _known(code: str) -> Mapping[str, str]:
     """Return the known words of a signal by their folded form."""
     return by_folded({word: word for word in BY_CODE[code].known})
+
+
+def without_member(body: Any, path: str) -> Any:
+    """Return the body without the member at a path such as `body.values[].note`, in each item of a list."""
+    _, *parts = _INDEX.sub("", path).split(".")
+    return _without(body, parts)
+
+
+def _without(member: Any, parts: list[str]) -> Any:
+    if isinstance(member, list):
+        return [_without(each, parts) for each in member]
+    if not isinstance(member, Mapping) or not parts:
+        return member
+    first, rest = parts[0], parts[1:]
+    return {name: _without(each, rest) if name == first else each for name, each in member.items() if rest or name != first}
