@@ -86,6 +86,78 @@ def test_a_snapshot_tells_all_of_it_at_once() -> None:
     assert not {"voltage", "amperage"} & course("tesla_rest", dc).keys(), "so much power tells it, too"
 
 
+TWICE = from_table(
+    {
+        "name": "twice",
+        "rows": [
+            {"field": "on", "signal": "charge-ischarging"},
+            {"field": "kw", "signal": "charge-wattage", "unit": "kW", "gate": "live"},
+            {"field": "watts", "signal": "charge-wattage", "gate": "live"},
+        ],
+    },
+    "twice.toml",
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "watts"),
+    [
+        ({"on": True, "kw": 7, "watts": 6_900}, 7_000),
+        ({"on": True, "kw": None, "watts": 6_900}, 6_900),
+        ({"on": True, "kw": "many", "watts": 6_900}, 6_900),
+        ({"on": True, "kw": 7, "watts": "many"}, 7_000),
+    ],
+)
+def test_of_two_fields_for_one_signal_in_one_message_the_first_of_the_table_counts_in_whatever_order_they_stand(
+    said: dict[str, Any], watts: int
+) -> None:
+    for fields in itertools.permutations(said.items()):
+        outcome = told(TWICE, dict(fields))
+        values_told = [getattr(entry, "value", None) for entry in outcome.entries if entry.signal.code == "charge-wattage"]
+        assert values_told == [watts]
+        assert len(outcome.issues) == list(said.values()).count("many")
+
+
+_PLUG = "vehicle.powertrain.tractionBattery.charging.port.anyPosition.isPlugged"
+
+
+@pytest.mark.parametrize(
+    ("name", "fine", "wrong", "code", "shown"),
+    [
+        ("bmw_cardata", bmw("charging.status", "CHARGINGACTIVE"), bmw("charging.hvStatus", "DAYDREAMING"),
+         "detailedchargingstatus", "CHARGING"),
+        ("bmw_cardata", bmw("charging.status", "CHARGINGACTIVE"), bmw("charging.level", "many"),
+         "detailedchargingstatus", "CHARGING"),
+        ("bmw_cardata", {"vehicle.body.chargingPort.status": "CONNECTED"}, {_PLUG: "perhaps"},
+         "ischargingcableconnected", True),
+        ("bmw_cardata",
+         bmw("charging.status", "CHARGINGACTIVE") | {"vehicle.powertrain.electric.battery.charging.power": {"value": 7000}},
+         bmw("charging.acAmpere", "many"), "wattage", 7000),
+        ("ovms", {"v.c.state": "charging", "v.c.charging": "yes"}, {"v.c.substate": "daydreaming"},
+         "detailedchargingstatus", "CHARGING"),
+        ("evcc", {"connected": True, "charging": False, "enabled": True}, {"vehicleSoc": "many"},
+         "detailedchargingstatus", "SUSPENDED_BY_CAR"),
+        ("evcc", {"connected": True, "charging": True}, {"enabled": "perhaps"}, "detailedchargingstatus", "CHARGING"),
+        ("carconnectivity", {"charging/state": "ready_for_charging"}, {"charging/settings/target_level": "many"},
+         "detailedchargingstatus", "CONNECTED"),
+        ("carconnectivity", {"charging/state": "conservation"}, {"charging/power": "many"}, "ischarging", False),
+        ("carconnectivity", {"charging/state": "ready_for_charging"}, {"charging/connector/external_power": "perhaps"},
+         "detailedchargingstatus", "CONNECTED"),
+    ],
+)  # fmt: skip
+def test_what_can_not_be_read_beside_a_state_or_number_costs_itself_alone(
+    name: str, fine: dict[str, Any], wrong: dict[str, Any], code: str, shown: Any
+) -> None:
+    for said in (fine | wrong, wrong | fine):
+        outcome = told(DIALECTS[name], said)
+        assert values(outcome)[code] == shown
+        assert [issue.subject for issue in outcome.issues] == list(wrong)
+    memory = CarMemory()
+    told(DIALECTS[name], wrong, memory, NOW)
+    after = told(DIALECTS[name], fine, memory, NOW + 1000)
+    assert (values(after)[code], after.issues) == (shown, []), "nor does it when it was told before"
+
+
 NOISE: dict[str, tuple[dict[str, Any], ...]] = {
     "tesla": ({"DetailedChargeState": "DetailedChargeStateCharging"}, {"FastChargerPresent": True}, {"ChargeAmps": 0},
               {"ChargerVoltage": 1.6}, {"DCChargingPower": 96.5}),
@@ -269,12 +341,43 @@ def test_volvos_words_are_read_with_and_without_the_name_before_them(
         ("idle", False, "NOT_CHARGING"),
         ("scheduled", False, "SCHEDULED"),
         ("fault", False, "ERROR"),
+        ("smart_charging", True, "CHARGING"),
+        ("smart_charging_paused", False, "SCHEDULED"),
     ],
 )
 def test_volvos_states_are_read_under_both_names(end: str, word: str, charges: bool, says: str) -> None:
     for spelled in (word, f"charging_system_{word}", f"CHARGING_SYSTEM_{word.upper()}"):
         known = course("home_assistant", ha(end, spelled))
         assert (known["ischarging"], known["detailedchargingstatus"]) == (charges, says)
+
+
+@pytest.mark.parametrize("state", ["charging", "done", "unspecified", "idle"])
+def test_a_volvo_is_disconnected_once_its_plug_is_out_whatever_its_status_said_before(state: str) -> None:
+    plugged, out = (ha("charging_connection_status", each) for each in ("connected", "disconnected"))
+    later = ha("battery_charge_level", "80", "%")
+    known = course("home_assistant", plugged, ha("charging_status", state), out, later)
+    assert known["detailedchargingstatus"] == "DISCONNECTED"
+    assert known.get("ischarging") is not True
+    assert course("home_assistant", out, ha("charging_status", "charging"))["detailedchargingstatus"] == "CHARGING"
+
+
+def test_a_volvo_at_a_station_that_has_paused_has_no_power_rather_than_an_error() -> None:
+    said = (ha("charging_status", "idle"), ha("charging_connection_status", "connected"), ha("charging_power_status", "fault"))
+    for order in itertools.permutations(said):
+        assert course("home_assistant", *order)["detailedchargingstatus"] == "NO_POWER"
+
+
+def test_an_unknown_word_of_volvos_supply_is_an_issue_beside_the_status() -> None:
+    outcome = told(DIALECTS["home_assistant"], ha("charging_status", "idle") | ha("charging_power_status", "daydreaming"))
+    assert values(outcome)["detailedchargingstatus"] == "NOT_CHARGING"
+    assert [issue.subject for issue in outcome.issues] == ["sensor.charging_power_status"]
+
+
+def test_a_volvo_that_names_no_type_of_charging_takes_the_fast_charger_back() -> None:
+    fast = (ha("charging_status", "charging"), ha("charging_type", "dc"))
+    assert course("home_assistant", *fast)["isfastchargerpresent"] is True
+    after = course("home_assistant", *fast, ha("charging_status", "idle"), ha("charging_type", "none"))
+    assert after["isfastchargerpresent"] == "<NOT_CHARGING>"
 
 
 SESSIONS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {

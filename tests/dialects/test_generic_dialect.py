@@ -74,3 +74,34 @@ def test_a_name_that_is_no_signal_stays_as_it_is_and_is_an_issue() -> None:
     found = heard({"mood": 1, "voltage": 230}, vehicle="zoe")
     assert values(found) == {"voltage": 230}
     assert [issue.subject for issue in found.issues] == ["mood"]
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "shown"),
+    [
+        ("detailedchargingstatus", "charging", "CHARGING"), ("detailedchargingstatus", "fully-charged", "FULLY_CHARGED"),
+        ("chargingconnectortype", "type 2", "Type 2"), ("fastchargertype", "ccs", "CCS"),
+        ("detailedchargingstatus", "Daydreaming", "Daydreaming"),
+    ],
+)  # fmt: skip
+def test_a_known_word_is_read_in_any_spelling_and_another_one_as_it_is(name: str, said: str, shown: str) -> None:
+    assert values(heard({name: said}, vehicle="zoe")) == {name: shown}
+
+
+def test_the_words_within_a_body_are_read_in_any_spelling() -> None:
+    limits = {
+        "values": [{"type": "global", "limit": 80}, {"type": "Charging-Type", "condition": {"chargingType": "dc"}, "limit": 90}]
+    }
+    [every, fast] = values(heard({"chargelimits": limits}, vehicle="zoe"))["chargelimits"]["values"]
+    assert (every["type"], fast["type"], fast["condition"]) == ("GLOBAL", "CHARGING_TYPE", {"chargingType": "DC"})
+    timer = {"values": [{"type": "global", "scheduleType": "weekly", "schedules": [{"start": "23:00:00", "days": ["monday"]}]}]}
+    [shown] = values(heard({"chargetimers": timer}, vehicle="zoe"))["chargetimers"]["values"]
+    assert (shown["type"], shown["scheduleType"], shown["schedules"][0]["days"]) == ("GLOBAL", "WEEKLY", ["MONDAY"])
+    named = {"values": [{"type": "location", "condition": {"name": "global"}, "limit": 80}]}
+    [place] = values(heard({"chargelimits": named}, vehicle="zoe"))["chargelimits"]["values"]
+    assert place["condition"]["name"] == "global", "a name is no word"
+
+
+def test_a_place_may_have_a_direction() -> None:
+    place = {"latitude": 52.2, "longitude": 0.15, "heading": 45.3, "direction": "NE", "locationType": "LAST_PARKED"}
+    assert values(heard({"preciselocation": place}, vehicle="zoe")) == {"preciselocation": place}

@@ -1,3 +1,4 @@
+import itertools
 import json
 from typing import Any
 
@@ -5,7 +6,7 @@ import pytest
 from recorded import Outcome, run, values
 
 from chargeport.dialects.home_assistant import HOME_ASSISTANT
-from chargeport.sources.base import Delivery
+from chargeport.sources.base import BEGINNING, Delivery
 
 NOW = 1_777_629_598_000
 
@@ -121,6 +122,55 @@ def test_a_telephones_battery_is_never_that_of_the_only_car() -> None:
     assert values(heard([phone, car, state("sensor.x_charging", "charging")], vehicle="car"))["stateofcharge"] == 62
     assert values(heard([phone, car], vehicle="x")) == {"stateofcharge": 62}
     assert values(heard(car, vehicle="car")) == {"stateofcharge": 62}  # somebody sent just this
+
+
+def of_settings(beginning: str, *states: dict[str, Any]) -> Outcome:
+    """What the websocket hands on of entities that a car has by their beginning in the settings."""
+    return run(
+        HOME_ASSISTANT,
+        [
+            Delivery(
+                source="s", dialect="home_assistant", received_at=NOW, vehicle="car", topic=each["entity_id"],
+                payload=json.dumps(each).encode(), headers={BEGINNING: beginning},
+            )
+            for each in states
+        ],
+    )  # fmt: skip
+
+
+CHARGE = state("sensor.model_3_battery_level", "62", "%")
+OTHERS = (
+    ("usable_battery_level", "%"), ("12v_battery_level", "%"), ("ideal_battery_range", "km"), ("estimate_battery_range", "km"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "unit"), OTHERS)
+def test_another_entity_of_the_car_that_ends_alike_is_not_the_one_of_the_table(name: str, unit: str) -> None:
+    other = state(f"sensor.model_3_{name}", "5", unit)
+    for beginning in ("model_3", "model", ""):
+        found = of_settings(beginning, CHARGE, other)
+        assert (values(found), found.issues) == ({"stateofcharge": 62}, [])
+    assert values(heard([CHARGE, other, state("sensor.model_3_charging", "charging")], vehicle="car"))["stateofcharge"] == 62
+    assert heard(other["state"], topic=f"homeassistant/sensor/model_3_{name}/state") == ([], [])
+
+
+def test_the_starter_battery_is_told_from_that_of_a_car_that_is_called_car() -> None:
+    assert of_settings("ev6", state("sensor.ev6_car_battery_level", "91", "%")) == ([], [])
+    assert values(of_settings("my_car", state("sensor.my_car_battery_level", "62", "%"))) == {"stateofcharge": 62}
+
+
+def test_an_entity_that_somebody_has_chosen_by_its_id_is_read_by_its_end() -> None:
+    chosen = state("sensor.model_3_usable_battery_level", "59", "%")
+    assert values(heard(chosen, vehicle="car", topic=chosen["entity_id"])) == {"stateofcharge": 59}
+
+
+@pytest.mark.parametrize("watts", [("0", "96.2"), ("96.2", "0")])
+def test_of_the_powers_of_both_sides_that_of_the_side_which_charges_counts(watts: tuple[str, str]) -> None:
+    ac, dc = state("sensor.x_charger_power", watts[0], "kW"), state("sensor.x_dc_charging_power", watts[1], "kW")
+    charging = state("sensor.x_charging", "charging")
+    for order in itertools.permutations((charging, ac, dc)):
+        assert values(heard(list(order), vehicle="car"))["wattage"] == 96_200
+        assert values(of_settings("x", *order))["wattage"] == 96_200
 
 
 def test_entities_of_two_cars_are_not_given_to_one() -> None:

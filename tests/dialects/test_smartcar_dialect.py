@@ -27,6 +27,28 @@ def test_every_signal_has_a_row_under_its_own_code() -> None:
     assert set(SMARTCAR.by_field) == {signal.code for signal in CATALOGUE if not signal.is_ours}
 
 
+@pytest.mark.parametrize(
+    ("code", "body", "extra"),
+    [
+        ("charge-wattage", {"value": 4683}, {"value": 4683, "source": "OEM", "confidence": 0.9}),
+        ("charge-ischarging", {"value": True}, {"value": True, "confidence": 1}),
+        ("charge-chargelimits", {"activeLimit": 80, "values": [{"type": "GLOBAL", "limit": 80}]},
+         {"activeLimit": 80, "values": [{"type": "GLOBAL", "limit": 80, "setBy": "owner"}], "setAt": NOW}),
+    ],
+)  # fmt: skip
+def test_what_a_release_adds_to_a_body_is_one_issue_and_costs_no_value(code: str, body: Any, extra: Any) -> None:
+    usual, added = heard(event({"code": code, "body": body})), heard(event({"code": code, "body": extra}))
+    assert values(added) == values(usual)
+    assert (usual.issues, [issue.subject for issue in added.issues]) == ([], [code])
+
+
+def test_a_body_of_unknown_members_alone_is_an_issue_and_no_value() -> None:
+    many = {"value": 1} | {f"new{index}": index for index in range(500)}
+    for body in ({"amount": 4683}, many):
+        found = heard(event({"code": "charge-wattage", "body": body}))
+        assert (found.entries, {issue.subject for issue in found.issues}) == ([], {"charge-wattage"})
+
+
 def test_an_error_comes_before_the_old_body_beside_it() -> None:
     status = {"value": "ERROR", "error": {"type": "VEHICLE_STATE", "code": "NOT_CHARGING"}}
     found = heard(event({"code": "charge-wattage", "body": {"value": 8000, "unit": "watts"}, "status": status}))

@@ -77,6 +77,15 @@ def test_a_row_converts_scales_and_looks_up_as_any_built_in_row() -> None:
     }
 
 
+@pytest.mark.parametrize("wrong", ["true", "[16000]", '{"l1": 16000}', '{"value": true}', '{"value": [1]}'])
+@pytest.mark.parametrize("key", ["scale = 0.001", "floor = 0.5"])
+def test_what_is_no_number_is_one_issue_and_neither_scaled_nor_compared(wrong: str, key: str) -> None:
+    box = dialect(f'name = "box"\npayload = "object"\n[[rows]]\nfield = "i"\nsignal = "charge-amperage"\n{key}')
+    outcome = heard(box, ("", f'{{"i": {wrong}}}'), vehicle="car")
+    assert outcome.entries == []
+    assert ["Expected `float" in issue.detail for issue in outcome.issues] == [True]
+
+
 def test_a_gate_holds_back_the_last_power_once_charging_is_over() -> None:
     outcome = heard(dialect(BOX), ("garage/zoe/laden", "aus"), ("garage/zoe/ladeleistung", "720"))
     assert values(outcome) == {"ischarging": False, "wattage": "<NOT_CHARGING>"}
@@ -86,6 +95,21 @@ def test_a_word_for_nothing_is_no_reading_and_an_unknown_word_is_an_issue() -> N
     outcome = heard(dialect(BOX), ("garage/zoe/laden", "?"), ("garage/zoe/laden", "vielleicht"), ("garage/zoe/neu", "1"))
     assert outcome.entries == []
     assert [issue.subject for issue in outcome.issues] == ["laden", "neu"]
+
+
+def test_a_word_that_no_row_of_its_field_knows_is_one_issue() -> None:
+    box = dialect(
+        BOX
+        + """
+[[rows]]
+field = "laden"
+signal = "charge-detailedchargingstatus"
+words = { an = "CHARGING", aus = "CONNECTED", "?" = "" }
+"""
+    )
+    outcome = heard(box, ("garage/zoe/laden", "an"), ("garage/zoe/laden", "vielleicht"))
+    assert values(outcome) == {"ischarging": "<UNREADABLE>", "detailedchargingstatus": "<UNREADABLE>"}
+    assert [issue.subject for issue in outcome.issues] == ["laden"]
 
 
 OBJECT = """
@@ -135,6 +159,14 @@ def test_a_time_is_read_in_the_unit_that_the_table_names(unit: str, said: str, a
     found = dialect(OBJECT.replace('time_unit = "s"', f'time_unit = "{unit}"'))
     [entry] = heard(found, ("", f'{{"device": {{"id": "a"}}, "ts": {said}, "battery": {{"soc": 1}}}}')).entries
     assert entry.observed_at == at
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "iso"])
+@pytest.mark.parametrize("said", ["null", '""', '"unknown"', '"--"'])
+def test_a_clock_that_is_not_set_yet_costs_no_value_which_counts_as_of_its_receipt(unit: str, said: str) -> None:
+    found = dialect(OBJECT.replace('time_unit = "s"', f'time_unit = "{unit}"'))
+    outcome = heard(found, ("", f'{{"device": {{"id": "a"}}, "ts": {said}, "battery": {{"soc": 1}}}}'))
+    assert ([entry.observed_at for entry in outcome.entries], outcome.issues) == ([NOW], [])
 
 
 def test_a_time_of_the_wrong_kind_is_an_issue_and_no_reading() -> None:

@@ -10,7 +10,7 @@ import pytest
 from home_assistant_peers import TOKEN, House, state
 from source_world import T0, Heard, Listener, Running, source_context
 
-from chargeport.sources.base import Cause, Delivery, RawMessage, SourceContext, SourceError
+from chargeport.sources.base import BEGINNING, Cause, Delivery, RawMessage, SourceContext, SourceError
 from chargeport.sources.home_assistant import HOME_ASSISTANT, HomeAssistantSource
 from chargeport.sources.home_assistant_settings import HomeAssistantSettings
 
@@ -35,7 +35,7 @@ async def test_every_state_is_handed_on_first_and_then_each_change(house: House)
         await heard.count(2)
     assert delivery == Delivery(
         source="mine", dialect="home_assistant", payload=delivery.payload, received_at=T0, topic="sensor.car_battery",
-        vehicle="the-car", observed_at=T0 + 123,
+        vehicle="the-car", observed_at=T0 + 123, headers={BEGINNING: "car"},
     )  # fmt: skip
     assert json.loads(delivery.payload) == first
     assert summary(heard) == [("sensor.car_battery", "55"), ("sensor.car_power", "7.4")]
@@ -65,6 +65,18 @@ def test_the_most_exact_name_decides_which_car_an_entity_belongs_to() -> None:
     source = HomeAssistantSource(given, source_context())
     names = ("sensor.car_soc", "sensor.car_two_power", "sensor.car_two_soc", "sensor.other")
     assert [source.vehicle_of({"entity_id": one}) for one in names] == ["one", "two", "three", None]
+
+
+@pytest.mark.parametrize(
+    ("named", "headers"),
+    [("sensor.car_*", {BEGINNING: "car"}), ("sensor.ca*", {BEGINNING: ""}), ("sensor.car_soc", {})],
+)
+async def test_what_all_entities_of_a_car_begin_with_is_handed_on(house: House, named: str, headers: dict[str, str]) -> None:
+    house.states = {"sensor.car_soc": state("sensor.car_soc", "1")}
+    heard = Heard()
+    async with Running(HomeAssistantSource(settings(house, named), source_context()).run(heard)):
+        (delivery,) = await heard.count(1)
+    assert delivery.headers == headers
 
 
 async def test_after_an_outage_it_asks_for_every_state_again(house: House) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from chargeport.dialects.field_values import folded, number
+from chargeport.dialects.field_values import FLAGS, folded, number
 
 LOADED_ABOVE_A: Final = 0.5
 """A smaller current of a phase is noise."""
@@ -29,6 +29,19 @@ def unit_of(value: Any, otherwise: str) -> str:
 def amount(value: Any) -> float:
     """Return a number that may be a text, or have a unit. Raises ValueError or TypeError."""
     return number(bare(value))
+
+
+def amount_beside(known: Mapping[str, Any], field: str) -> float | None:
+    """Return the number of a field beside the row's own; None where it has none: the issue comes from its own row."""
+    try:
+        return amount(known[field]) if field in known else None
+    except (TypeError, ValueError):
+        return None
+
+
+def flag_beside(known: Mapping[str, Any], field: str) -> bool | None:
+    """Return the flag of a field beside the row's own; None where it has none: the issue comes from its own row."""
+    return FLAGS.get(folded_value(known[field])) if field in known else None
 
 
 def amounts(known: Mapping[str, Any], fields: Iterable[str]) -> list[float]:

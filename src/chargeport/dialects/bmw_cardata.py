@@ -1,11 +1,12 @@
 """BMW CarData: descriptors, from the stream or a container, and the charging history."""
 
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
-from chargeport.dialects.amounts import amount, folded_value, is_cut_to_zero, unit_of
+from chargeport.dialects.amounts import amount, amount_beside, folded_value, is_cut_to_zero, unit_of
 from chargeport.dialects.bmw_form import HISTORY, SETTINGS, read, records, timers
-from chargeport.dialects.field_values import by_folded, flag, folded, unknown_value
+from chargeport.dialects.field_values import FLAGS, by_folded, flag, folded, unknown_value
 from chargeport.dialects.statuses import full_or
 from chargeport.dialects.table import (
     NOT_KNOWN,
@@ -49,6 +50,7 @@ _LATCH: Final = {
 
 _FIRST, _SECOND = f"{_E}.status", f"{_E}.hvStatus"
 _STATE: Final = (_FIRST, _SECOND)
+_WORDS: Final = {_FIRST: _STATUS, _SECOND: _HV_STATUS}
 _PLUG_FIELDS: Final = (f"{_PORT}.status", f"{_E}.connectorStatus", f"{_PORT}.combinedStatus", f"{_PORT}.statusClearText")
 _SOC: Final = (f"{_M}.header", f"{_E}.level", f"{_B}.stateOfCharge.displayed")
 _TARGET: Final = f"{_B}.stateOfCharge.target"
@@ -59,17 +61,17 @@ _POWER, _AMPS, _VOLTS = f"{_B}.charging.power", f"{_E}.acAmpere", f"{_E}.acVolta
 def _state(known: Known) -> str | None:
     """Return the state by the two descriptors of the charging state.
 
-    The newer one decides whether the car charges. If it only reports that the car does not, the other may have the reason.
+    The newer one decides whether the car charges. If it only reports that the car does not, the other may have the reason. An
+    unknown word of the other is ignored here: its issue comes from its own row.
     """
-    fields, states = known.newest_first(_STATE), []
-    for field in fields:
-        words = _STATUS if field == _FIRST else _HV_STATUS
-        if folded_value(known[field]) not in words:
-            raise unknown_value(folded_value(known[field]), words, field)
-        states.append(words[folded_value(known[field])])
+    fields = known.newest_first(_STATE)
+    states = [_WORDS[field].get(folded_value(known[field])) for field in fields]
+    if states[:1] == [None]:
+        raise unknown_value(folded_value(known[fields[0]]), _WORDS[fields[0]], fields[0])
     is_tie = len({known.reported_at(field) for field in fields}) == 1
-    if states[:1] == ["NOT_CHARGING"] and states[1:] and (is_tie or states[1] not in ("CHARGING", "STARTING")):
-        return states[1]
+    other = states[1] if states[1:] else None
+    if states[:1] == ["NOT_CHARGING"] and other and (is_tie or other not in ("CHARGING", "STARTING")):
+        return other
     return states[0] if states else None
 
 
@@ -78,10 +80,14 @@ def _plug(known: Known) -> tuple[bool, int] | None:
 
     Of several of the same instant, one `true` is enough: a car can have several ports.
     """
-    reports = [(known.reported_at(field), _PLUG.get(folded_value(known[field]))) for field in _PLUG_FIELDS if field in known]
-    reports += [(known.reported_at(field), flag(folded_value(known[field]))) for field in _PLUGGED if field in known]
+    reports = [(known.reported_at(field), _plugged(known, field)) for field in (*_PLUG_FIELDS, *_PLUGGED)]
     newest = max((at for at, plugged in reports if plugged is not None), default=None)
     return None if newest is None else (any(plugged for at, plugged in reports if at == newest), newest)
+
+
+def _plugged(known: Known, field: str) -> bool | None:
+    """Return what a descriptor reports of a plug; None for an error, or an unknown word: its issue comes from its own row."""
+    return _plug_words(field).get(folded_value(known[field])) if field in known else None
 
 
 def status(known: Known) -> Decoded:
@@ -94,8 +100,9 @@ def status(known: Known) -> Decoded:
     if state is None:
         return NOT_KNOWN
     if folded_value(known.get(_SECOND)) != folded("finished_not_full"):
-        soc = next((amount(known[field]) for field in known.newest_first(_SOC)), None)
-        state = full_or(state, soc, amount(known[_TARGET]) if _TARGET in known else None)
+        socs = [amount_beside(known, field) for field in known.newest_first(_SOC)]
+        soc = next((each for each in socs if each is not None), None)
+        state = full_or(state, soc, amount_beside(known, _TARGET))
     return value(state)
 
 
@@ -113,14 +120,27 @@ def is_charging(known: Known) -> Decoded:
 
 
 def is_plugged(known: Known) -> Decoded:
-    """Return whether a cable is in, by any descriptor of a port."""
-    for field in _PLUG_FIELDS:
-        if field in known and folded_value(known[field]) not in _PLUG:
-            raise unknown_value(folded_value(known[field]), _PLUG, field)
+    """Return whether a cable is in, by any descriptor of a port; None where the newest has an unknown word."""
     found = _plug(known)
+    newest = next(iter(known.newest_first((*_PLUG_FIELDS, *_PLUGGED))), None)
+    is_unknown = newest is not None and folded_value(known[newest]) not in _plug_words(newest)
+    if newest is not None and is_unknown and (found is None or found[1] < known.reported_at(newest)):
+        return None
     if found is None or _state_at(known) <= found[1]:
         return NOT_KNOWN if found is None else value(found[0])
     return value(True) if is_charging(known) == value(True) else NOT_KNOWN
+
+
+def no_unknown_plug(known: Known) -> Decoded:
+    """Return no value. Raises Violation for a descriptor of a plug with an unknown word, the newest one."""
+    for field in known.newest_first((*_PLUGGED, *_PLUG_FIELDS)):
+        if folded_value(known[field]) not in _plug_words(field):
+            raise unknown_value(folded_value(known[field]), _plug_words(field), field)
+    return NOT_KNOWN
+
+
+def _plug_words(field: str) -> Mapping[str, bool | None]:
+    return FLAGS if field in _PLUGGED else _PLUG
 
 
 def is_open(known: Known) -> Decoded:
@@ -185,7 +205,7 @@ def power(known: Known) -> Decoded:
     if _POWER not in known:
         return NOT_KNOWN
     found = amount(known[_POWER])
-    amps, volts = (amount(known[field]) if field in known else None for field in (_AMPS, _VOLTS))
+    amps, volts = (amount_beside(known, field) for field in (_AMPS, _VOLTS))
     is_cut = is_cut_to_zero(found, amps, volts) and is_charging(known) != value(False)
     return None if is_cut else quantity(found, unit_of(known[_POWER], "W"))
 
@@ -220,7 +240,9 @@ BMW_CARDATA: Final = dialect(
     combined(
         (*_STATE, *_PLUG_FIELDS, *_PLUGGED, *_SOC, _TARGET), "charge-detailedchargingstatus", status
     ),
+    row(_SECOND, "charge-detailedchargingstatus", words=dict.fromkeys(_HV_STATUS, NOT_KNOWN)),
     combined((*_PLUG_FIELDS, *_PLUGGED, *_STATE), "charge-ischargingcableconnected", is_plugged),
+    combined((*_PLUGGED, *_PLUG_FIELDS), "charge-ischargingcableconnected", no_unknown_plug),
     row(f"{_PORT}.lockedStatus", "charge-ischargingcablelatched", words=_LATCH),
     combined(_OPEN, "charge-ischargingportflapopen", is_open),
     combined((_DC_PORT, _METHOD), "charge-isfastchargerpresent", fast),

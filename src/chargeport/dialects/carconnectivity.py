@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from chargeport.dialects.amounts import amount, bare, folded_value, unit_of
+from chargeport.dialects.amounts import amount, amount_beside, bare, folded_value, unit_of
 from chargeport.dialects.field_values import by_folded, folded, unknown_value
 from chargeport.dialects.forms import at_ms, by_topic, items, joined_name, vehicle_of
 from chargeport.dialects.instants import by_instant, minutes_until
@@ -84,14 +84,14 @@ def status(known: Known) -> Decoded:
         found = {"connected": "CONNECTED", "disconnected": "DISCONNECTED"}.get(plug, found)
     if found != "CONNECTED":
         return value(found)
-    return value(full_or(found, _charge(known), amount(known[_TARGET]) if _TARGET in known else None))
+    return value(full_or(found, _charge(known), amount_beside(known, _TARGET)))
 
 
 def _charge(known: Known) -> float | None:
     """Return the state of charge, by the electric drive."""
     electric = (drive for drive in _DRIVES if folded_value(known.get(f"drives/{drive}/type")) == "electric")
     level = next((f"drives/{drive}/level" for drive in electric), "")
-    return amount(known[level]) if level in known else None
+    return amount_beside(known, level)
 
 
 def is_charging(known: Known) -> Decoded:
@@ -101,7 +101,7 @@ def is_charging(known: Known) -> Decoded:
         return NOT_KNOWN
     if state not in _WORDS:
         return None  # the issue of an unknown state comes from the row of the status
-    return value(state == "charging" or (state == "conservation" and _POWER in known and amount(known[_POWER]) > 0))
+    return value(state == "charging" or (state == "conservation" and (amount_beside(known, _POWER) or 0) > 0))
 
 
 def target(content: Any) -> Decoded:
@@ -196,6 +196,10 @@ CARCONNECTIVITY: Final = dialect(
     combined(
         (_STATE, _PLUG, _SUPPLY, _TARGET, *(f"drives/{each}/{field}" for each in _DRIVES for field in ("level", "type"))),
         "charge-detailedchargingstatus", status,
+    ),
+    row(
+        _SUPPLY, "charge-detailedchargingstatus",
+        words=dict.fromkeys(("available", "active", _NO_SUPPLY), NOT_KNOWN) | _NOTHING,
     ),
     row(_PLUG, "charge-ischargingcableconnected", words={"connected": True, "disconnected": False} | _NOTHING),
     row(

@@ -8,9 +8,9 @@ session, that the cable is out, arrives when the loadpoint no longer has the car
 import re
 from typing import Any, Final
 
-from chargeport.dialects.amounts import amount, amounts, connected_mean
+from chargeport.dialects.amounts import amount, amount_beside, amounts, connected_mean, flag_beside
 from chargeport.dialects.evcc_form import CURRENTS, SESSIONS, VOLTAGES, read, records, timers
-from chargeport.dialects.field_values import flag, folded
+from chargeport.dialects.field_values import FLAGS, folded
 from chargeport.dialects.statuses import full_or
 from chargeport.dialects.table import (
     NOT_KNOWN,
@@ -31,6 +31,7 @@ _WAITS: Final = "chargerStatusReason"  # why the station does not charge: it nee
 _STATUS: Final = (
     "charging", "connected", "enabled", _WAITS, "vehicleSoc", "effectiveLimitSoc", "planActive", "effectivePlanTime",
 )  # fmt: skip
+_CHECKED: Final = dict.fromkeys(FLAGS, NOT_KNOWN)  # another word is an issue
 _NANOSECONDS_ABOVE: Final = 100_000_000  # three years in seconds: releases before 0.130 wrote nanoseconds
 
 
@@ -38,21 +39,22 @@ def status(known: Known) -> Decoded:
     """Return the charging status, from flags and from what the station waits for; evcc has no status of its own."""
     if "connected" not in known:
         return NOT_KNOWN
-    if not flag(known["connected"]):
-        return value("DISCONNECTED")
-    if "charging" in known and flag(known["charging"]):
+    connected = flag_beside(known, "connected")
+    if not connected:
+        return None if connected is None else value("DISCONNECTED")
+    if flag_beside(known, "charging"):
         return value("CHARGING")
     return value("SUSPENDED_BY_STATION" if _WAITS in known and folded(known[_WAITS]) else _pause(known))
 
 
 def _pause(known: Known) -> str:
     """Return why a car that is connected does not charge, where the station waits for nothing."""
-    if "charging" not in known or "enabled" not in known:
+    charging, enabled = flag_beside(known, "charging"), flag_beside(known, "enabled")
+    if charging is None or enabled is None:
         return "CONNECTED"
-    if flag(known["enabled"]):
-        soc, target = (amount(known[field]) if field in known else None for field in ("vehicleSoc", "effectiveLimitSoc"))
-        return full_or("SUSPENDED_BY_CAR", soc, target)
-    waits = "effectivePlanTime" in known and not flag(known.get("planActive", False))
+    if enabled:
+        return full_or("SUSPENDED_BY_CAR", amount_beside(known, "vehicleSoc"), amount_beside(known, "effectiveLimitSoc"))
+    waits = "effectivePlanTime" in known and not flag_beside(known, "planActive")
     return "SCHEDULED" if waits else "SUSPENDED_BY_STATION"
 
 
@@ -117,6 +119,8 @@ EVCC: Final = dialect(
     row("charging", "charge-ischarging"),
     row("connected", "charge-ischargingcableconnected"),
     combined(_STATUS, "charge-detailedchargingstatus", status),
+    row("enabled", "charge-detailedchargingstatus", words=_CHECKED),
+    row("planActive", "charge-detailedchargingstatus", words=_CHECKED),
     row("chargePower", "charge-wattage", decode=power, gate=Gate.LIVE),
     combined(CURRENTS, "charge-amperage", most_of_phases, gate=Gate.LIVE),
     combined(VOLTAGES, "charge-voltage", phase_voltage, gate=Gate.LIVE),

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
-from chargeport.dialects.field_values import MEASURED, flag, number
+from chargeport.dialects.field_values import MEASURED, flag, is_nothing, number
 from chargeport.dialects.table import Dialect, Unreadable
 from chargeport.dialects.topics import TopicPattern
 from chargeport.signals.documents import instant
@@ -115,11 +115,11 @@ def _members(content: Mapping[str, Any], separator: str, path: str) -> Iterator[
 
 
 def at_ms(value: Any) -> int | None:
-    """Return an instant in ms since the epoch, from ISO 8601 with an offset or a count of s or ms; None for null.
+    """Return an instant in ms since the epoch, from ISO 8601 with an offset or a count of s or ms; None for "no value".
 
     Raises ValueError or TypeError.
     """
-    if value is None or value == "":
+    if value is None or (isinstance(value, str) and is_nothing(value)):
         return None
     if isinstance(value, str) and not value.strip().lstrip("-").replace(".", "", 1).isdigit():
         return (instant(value.strip(), "observedAt") - _EPOCH) // timedelta(milliseconds=1)

@@ -47,7 +47,10 @@ _DC: Final = "number.dc_charging_limit"
 _TESLA_STATES: Final = ("sensor.charging", "sensor.charging_state")
 _CABLES: Final = ("binary_sensor.charge_cable", "binary_sensor.conn_charge_cable")
 _CABLE_TYPES: Final = ("sensor.charge_cable", "sensor.charging_cable_type")
-_POWERS: Final = ("sensor.charger_power", "sensor.charging_power", "sensor.ev_charging_power")
+_POWERS: Final = (
+    "sensor.charger_power", "sensor.charging_power", "sensor.ev_charging_power", "sensor.ac_charging_power",
+    "sensor.dc_charging_power",
+)  # fmt: skip
 _CURRENTS: Final = ("sensor.charger_current", "sensor.charger_actual_current")
 _VOLTS: Final = "sensor.charger_voltage"
 _PRESENT: Final = "binary_sensor.fast_charger_present"
@@ -67,8 +70,10 @@ def _is_dc(known: Known) -> bool | None:
 
 
 def power(known: Known, field: str) -> Decoded:
-    """Return the power; a whole number of kW that was truncated to 0 is no value while a current flows."""
+    """Return the power of the side that charges; a whole number of kW truncated to 0 is no value while a current flows."""
     if field not in known:
+        return NOT_KNOWN
+    if amount(known[field]) <= 0 < (_largest(known, _POWERS, Dimension.POWER) or 0):
         return NOT_KNOWN
     found, amps = amount(known[field]), _largest(known, _CURRENTS, Dimension.CURRENT)
     is_cut = is_cut_to_zero(found, amps, measure(known, _VOLTS, Dimension.VOLTAGE)) and _tesla_charges(known) is not False

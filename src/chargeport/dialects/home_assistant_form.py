@@ -7,13 +7,22 @@ from chargeport.dialects.amounts import bare, unit_of
 from chargeport.dialects.forms import at_ms, items, text_value, vehicle_of
 from chargeport.dialects.instants import by_instant, minutes_until
 from chargeport.dialects.table import Dialect, Row, Unreadable
-from chargeport.sources.base import Delivery, RawMessage
+from chargeport.sources.base import BEGINNING, Delivery, RawMessage
 
 UNIT_OF: Final = "/unit_of_measurement"
 """The suffix of a field's name for its unit, which is sent with the state only when it is new."""
 
 # Names that telephones and vacuum cleaners have too: they do not identify a car.
 _ANYBODYS: Final = frozenset({"sensor.battery_level", "sensor.battery_capacity", "sensor.battery_range"})
+# Of the same integrations: they end like a preset, and are something else.
+_OTHERS: Final = frozenset(
+    {
+        "sensor.usable_battery_level", "sensor.ideal_battery_range", "sensor.est_battery_range",
+        "sensor.estimate_battery_range", "sensor.estimated_battery_range", "sensor.12v_battery_level",
+        "sensor.auxiliary_battery_level", "sensor.low_voltage_battery_level",
+    }
+)  # fmt: skip
+_STARTER: Final = "sensor.car_battery_level"  # of Hyundai and Kia; without a known beginning, "car" may be part of a car's name
 MAX_ENTITY: Final = 255  # characters of an entity's id, in Home Assistant itself
 _NO_UNIT: Final = "no unit_of_measurement"
 _TIMES: Final = ("last_reported", "last_updated", "last_changed")  # the first is the last report of its integration
@@ -48,7 +57,9 @@ def measured_in(known: Mapping[str, Any], field: str) -> str:
 def read(dialect: Dialect, delivery: Delivery) -> list[RawMessage]:
     """Read the states that have a row; all others are not of a car. Raises Unreadable."""
     states, is_chosen = _states(dialect, delivery)
-    found = [match for state in states if (match := _find(dialect, state)) is not None]
+    beginning = delivery.headers.get(BEGINNING)
+    others = frozenset[str]() if is_chosen and beginning is None else _OTHERS
+    found = [match for state in states if (match := _find(dialect, state, beginning or "", others)) is not None]
     if delivery.vehicle is not None:
         found = _of_car(found, delivery.vehicle, is_chosen)
     of_car: dict[str, list[_Found]] = {}
@@ -122,18 +133,28 @@ def _compact(entity: str, state: Mapping[str, Any]) -> State:
     return State(entity, state.get("s"), unit, attributes.get("device_class") == "timestamp", at)
 
 
-def _find(dialect: Dialect, state: State) -> _Found | None:
-    """Return the field of an entity: the user's own row for it, else the longest preset that its id ends with."""
+def _find(dialect: Dialect, state: State, beginning: str, others: frozenset[str]) -> _Found | None:
+    """Return the field of an entity: the user's own row for it, else the longest preset that its id ends with.
+
+    A name in `others` is no field. After a known beginning the rest of the id is a whole name, if there is one.
+    """
     if state.entity in dialect.by_field:
         return _Found(state.entity, "", state)
     if len(state.entity) > MAX_ENTITY:
         return None
     domain, _, name = state.entity.partition(".")
+    if beginning and name.startswith(beginning + "_"):
+        field = f"{domain}.{name.removeprefix(beginning + '_')}"
+        if field in dialect.by_field:
+            return _Found(field, beginning, state)
+        others |= {_STARTER}
     start = name.find("_")
     while start >= 0:
         field = f"{domain}.{name[start + 1 :]}"
         if field in dialect.by_field:
             return _Found(field, name[:start], state)
+        if field in others:
+            return None
         start = name.find("_", start + 1)
     return None
 

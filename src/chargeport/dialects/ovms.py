@@ -86,9 +86,8 @@ def _number(known: Mapping[str, Any], name: str) -> float | None:
 
 def _status(known: Known) -> Decoded:
     """Return the state, refined by the substate. A module leaves the last state in place when the plug is pulled."""
-    for field, words in (("v.c.state", _STATUS), ("v.c.substate", _SUBSTATES)):
-        if field in known and _word(known, field) not in words:
-            raise unknown_value(known[field], words, field)
+    if "v.c.state" in known and _word(known, "v.c.state") not in _STATUS:
+        raise unknown_value(known["v.c.state"], _STATUS, "v.c.state")
     found, substate = _STATUS.get(_word(known, "v.c.state")), _word(known, "v.c.substate")
     pilot, charging = _flag(known, "v.c.pilot"), _flag(known, "v.c.charging")
     if found in _ENERGY_FLOWS and not (pilot is False and _is_newer(known, "v.c.pilot", "v.c.state")):
@@ -194,6 +193,7 @@ OVMS: Final = dialect(
         ("v.c.state", "v.c.substate", "v.c.pilot", "v.c.charging", "v.b.soc", "v.c.limit.soc"),
         "charge-detailedchargingstatus", _status,
     ),
+    row("v.c.substate", "charge-detailedchargingstatus", words=dict.fromkeys(_SUBSTATES, NOT_KNOWN)),
     row("v.c.charging", "charge-ischarging"),
     combined(("v.c.pilot", "v.c.charging"), "charge-ischargingcableconnected", _cable),
     row("v.d.cp", "charge-ischargingportflapopen", note="some modules set it from the plug"),

@@ -109,6 +109,11 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
             return False
         return self.words.get(folded(value), NOT_KNOWN) is not NOT_KNOWN
 
+    @property
+    def only_checks(self) -> bool:
+        """Whether the row has words without a value only: an unknown word is an issue, and other rows read the known ones."""
+        return self.words is not None and all(meaning is NOT_KNOWN for meaning in self.words.values())
+
     def read(self, value: Any) -> Decoded:
         """Return the result of the value of the main field. Raises Violation, or like a Decoder."""
         if self.decode is not None:
@@ -120,9 +125,10 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
             return _looked_up(self.words, value)
         if self.signal.kind in (Kind.QUANTITY, Kind.COUNT):
             number = _number(value)
-            number = number if self.scale is None else number * self.scale
-            if self.floor is not None and number < self.floor:
-                return None
+            if isinstance(number, int | float) and not isinstance(number, bool):  # else the check of the body rejects it
+                number = number if self.scale is None else number * self.scale
+                if self.floor is not None and number < self.floor:
+                    return None
             return {"value": number} if unit is None else {"value": number, "unit": unit}
         if self.signal.kind is Kind.FLAG and isinstance(value, str | int | float):
             return {"value": FLAGS.get(folded(value), value)}

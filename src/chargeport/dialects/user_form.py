@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from chargeport.dialects.field_values import number
+from chargeport.dialects.field_values import is_nothing, number
 from chargeport.dialects.forms import (
     MAX_MESSAGE_FIELDS,
     at_ms,
@@ -63,7 +63,7 @@ def _of_object(form: Form, dialect: Dialect, delivery: Delivery, item: Any) -> R
 
 
 def _instant(form: Form, content: Any) -> int | None:
-    if content is None or form.time_unit is None:
+    if is_nothing(content) or form.time_unit is None:
         return at_ms(content)
     if form.time_unit == "iso":
         if not isinstance(content, str):

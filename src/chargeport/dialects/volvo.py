@@ -10,13 +10,14 @@ from chargeport.dialects.statuses import full_or
 from chargeport.dialects.table import NOT_KNOWN, Decoded, Known, combined, limit, row, value
 from chargeport.signals.definition import Dimension
 
-# The integration in HACS writes each value after the name of its field.
+# The integration in HACS writes each value after the name of its field. The words for smart charging are Polestar's.
 _STATUS: Final = by_folded({
     f"{prefix}{name}": meaning
-    for prefix in ("", "charging_system_")
+    for prefix in ("", "charging_system_", "charging_status_")
     for name, meaning in {
         "charging": "CHARGING", "discharging": "DISCHARGING", "done": "FULLY_CHARGED", "error": "ERROR", "fault": "ERROR",
         "scheduled": "SCHEDULED", "idle": "NOT_CHARGING", "unspecified": None,
+        "smart_charging": "CHARGING", "smart_charging_paused": "SCHEDULED",
     }.items()
 })  # fmt: skip
 _SUPPLIES: Final = by_folded({
@@ -24,12 +25,13 @@ _SUPPLIES: Final = by_folded({
     for prefix in ("", "charger_power_status_", "charging_power_status_")
     for name, meaning in {
         "no_power_available": "NO_POWER", "power_available_but_not_activated": "CONNECTED", "initialization": "STARTING",
-        "providing_power": None, "fault": "ERROR", "unspecified": None,
+        "providing_power": None, "unspecified": None,
+        "fault": "NO_POWER",  # what some models report while a station has paused
     }.items()
 })  # fmt: skip
 _PLUGGED: Final = by_folded({
     f"{prefix}{name}": meaning
-    for prefix in ("", "connection_status_", "charging_connection_status_")
+    for prefix in ("", "connection_status_", "charging_connection_status_", "charger_connection_status_")
     for name, meaning in {
         "connected": True, "connected_ac": True, "connected_dc": True, "disconnected": False, "fault": None,
         "unspecified": NOT_KNOWN,
@@ -55,18 +57,26 @@ def _volvo_state(known: Known) -> str | None:
 
 
 def status(known: Known) -> Decoded:
-    """Return Volvo's status; where it is idle, the plug, the supply and the target decide."""
-    found = _volvo_state(known)
+    """Return Volvo's status; a plug that is out overrules an older one. Where it is idle, plug, supply and target decide."""
+    found, (plugged, plugged_at) = _volvo_state(known), _plug(known)
+    state_at = max(map(known.reported_at, _STATES))
+    if plugged is False and (found in (None, "NOT_CHARGING") or plugged_at > state_at):
+        return value("DISCONNECTED")
     if found != "NOT_CHARGING":
         return NOT_KNOWN if found is None else value(found)
-    plugs = [_PLUGGED.get(folded_value(known[field])) for field in known.newest_first(_PLUGS)]
-    plugged = next((each for each in plugs if isinstance(each, bool)), None)
-    if plugged is False:
-        return value("DISCONNECTED")
     supply = _SUPPLIES.get(folded_value(known.get(_SUPPLY)))
     found = supply or ("CONNECTED" if plugged else found)
     soc, target = (measure(known, field, Dimension.RATIO) for field in (CHARGE, _TARGET))
     return value(full_or(found, soc, target))
+
+
+def _plug(known: Known) -> tuple[bool | None, int]:
+    """Return whether a cable is in, by the newest clear word, and the instant of its report; None where it is not known."""
+    for field in known.newest_first(_PLUGS):
+        plugged = _PLUGGED.get(folded_value(known[field]))
+        if isinstance(plugged, bool):
+            return plugged, known.reported_at(field)
+    return None, 0
 
 
 def is_charging(known: Known) -> Decoded:
@@ -89,9 +99,10 @@ VOLVO: Final = (
         (*_STATES, _SUPPLY, *_PLUGS, CHARGE, CHARGE + UNIT_OF, _TARGET, _TARGET + UNIT_OF),
         "charge-detailedchargingstatus", status,
     ),
+    row(_SUPPLY, "charge-detailedchargingstatus", words=dict.fromkeys(_SUPPLIES, NOT_KNOWN)),
     combined(_STATES, "charge-ischarging", is_charging),
     *each_of(_PLUGS, "charge-ischargingcableconnected", words=_PLUGGED),
     *each_of(_PLUGS, "charge-isfastchargerpresent", decode=is_fast),
-    row("sensor.charging_type", "charge-isfastchargerpresent", words={"dc": True, "ac": False}),
+    row("sensor.charging_type", "charge-isfastchargerpresent", words={"dc": True, "ac": False, "none": None}),
     *measured((_TARGET,), "charge-chargelimits", limit),
 )  # fmt: skip

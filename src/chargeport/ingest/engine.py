@@ -17,9 +17,10 @@ from chargeport.ingest.issues import issue_of
 from chargeport.ingest.liveness import LIVENESS, Liveness, liveness_messages
 from chargeport.ingest.memory import CarMemory
 from chargeport.ingest.times import as_of
+from chargeport.ingest.words import in_known_words, without_member
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE, CABLE_CONNECTED, IS_CHARGING
-from chargeport.signals.definition import Cadence, Kind
+from chargeport.signals.definition import Cadence, Kind, Value
 from chargeport.signals.documents import MAX_ENTRIES
 from chargeport.signals.freshness import Freshness
 from chargeport.signals.reading import AbsenceReason, Entry, Issue, Reading, reason_below_zero
@@ -31,6 +32,7 @@ _UNREADABLE: Final = (
     msgspec.MsgspecError,
 )  # fmt: skip
 _USUAL: Final = Freshness()
+_MAX_UNKNOWN: Final = 8  # members of a body that are ignored; one with more is not understood
 _RECORDS: Final = BY_CODE["charge-chargerecords"]
 
 
@@ -74,6 +76,7 @@ class _Normaliser:
         self.memory = memory
         self.builder = EntryBuilder(message, dialect, memory, freshness)
         self.issues: list[Issue] = []
+        self._reported: set[tuple[str, Rule]] = set()  # the fields that have an issue, with the rule that they break
         self.fields: Mapping[str, Any] = {}  # the current fields, with those that have no value
 
     def result(self) -> Normalised:
@@ -167,10 +170,7 @@ class _Normaliser:
             self._issue(field, Rule.NOT_ALLOWED, detail, {field: reason})
 
     def _read(self, valued: Mapping[str, Any], emptied: Iterable[str]) -> None:
-        """Read the rows of fields with a value, and rows that combine fields of which one no longer has a value.
-
-        The rows of charging and of the cable come first: the gates of the others depend on them.
-        """
+        """Read the rows of fields with a value, and rows that combine fields of which one no longer has a value."""
         rows = self._rows(valued)
         rows += [
             row
@@ -179,19 +179,35 @@ class _Normaliser:
             and (row.signal.cadence is not Cadence.LIVE or row.signal is IS_CHARGING)
             and not valued.keys() & set(row.fields)
         ]
-        for row in sorted(rows, key=lambda row: (row.signal is not IS_CHARGING, row.signal is not CABLE_CONNECTED)):
+        for row in self._in_order(rows):
             own = {field: valued[field] for field in row.fields if field in valued}
             if row.combine is None and is_nothing(own[row.fields[0]]) and not row.knows(own[row.fields[0]]):
                 self._read_emptied(row, valued)
                 continue
             try:
-                self._enter(row, self._decoded(row, valued))
+                content = self._decoded(row, valued)
+                if not (isinstance(content, dict) and self.builder.has_reading(row.signal)):
+                    self._enter(row, content)
             except _UNREADABLE as error:
                 if not self._read_one_by_one(row, own):
                     self._report_unreadable(row, own, *_explained(error))
         for row in self._rows(field for field in self.fields if field not in valued):
             if row.fields[0] in self.fields.keys() - valued.keys() or set(emptied) & set(row.fields):
                 self._read_emptied(row, valued)
+
+    def _in_order(self, rows: list[Row]) -> list[Row]:
+        """Return the rows as they are read, whatever the order of the fields: of several for one signal, the first counts.
+
+        The rows of charging and of the cable come first: the gates of the others depend on them.
+        """
+        of_signal: dict[int, list[Row]] = {}
+        for row in rows:
+            of_signal.setdefault(row.signal.key, []).append(row)
+        if len(of_signal) < len(rows):
+            places = {id(row): place for place, row in enumerate(self.dialect.rows)}
+            ordered = {key: iter(sorted(own, key=lambda row: places[id(row)])) for key, own in of_signal.items()}
+            rows = [next(ordered[row.signal.key]) for row in rows]
+        return sorted(rows, key=lambda row: (row.signal is not IS_CHARGING, row.signal is not CABLE_CONNECTED))
 
     def _decoded(self, row: Row, valued: Mapping[str, Any]) -> Decoded:
         """Return the result of a row. Raises what a Decoder raises."""
@@ -210,7 +226,7 @@ class _Normaliser:
             try:
                 content = row.read(single)
                 if isinstance(content, dict):
-                    bodies.parse(row.signal, _without_empty_members(content))
+                    bodies.parse(row.signal, in_known_words(row.signal, _without_empty_members(content)))
                     sessions += content["values"]
             except _UNREADABLE as error:
                 wrong.append((single, error))
@@ -263,7 +279,23 @@ class _Normaliser:
             self.builder.add_absence(row.signal, reason)
             return
         content = _without_empty_members(content) if row.signal is _RECORDS else content
-        self.builder.add_reading(row.signal, bodies.parse(row.signal, content), row.fields[0])
+        content = in_known_words(row.signal, content)
+        self.builder.add_reading(row.signal, self._parsed(row, content), row.fields[0])
+
+    def _parsed(self, row: Row, content: dict[str, Any]) -> Value:
+        """Return the value of a body. An unknown member is an issue and does not affect the others. Raises Violation.
+
+        A session with one is not understood: it may be of another form.
+        """
+        for _ in range(0 if row.signal is _RECORDS else _MAX_UNKNOWN):
+            try:
+                return bodies.parse(row.signal, content)
+            except Violation as violation:
+                if violation.rule is not Rule.UNKNOWN_MEMBER:
+                    raise
+                self._report_once(row.fields[0], violation.rule, violation.kind, {row.fields[0]: content})
+                content = without_member(content, violation.path)
+        return bodies.parse(row.signal, content)
 
     def _holds_back(self, row: Row, content: dict[str, Any]) -> bool:
         """Return whether a body does not count now, because the car does not charge or is not plugged in."""
@@ -280,7 +312,7 @@ class _Normaliser:
             return
         last = self.memory.last_report(row.signal)
         if row.keeps_last and last is None and reason_below_zero(row.signal, content.get("value")) is None:
-            self.builder.add_reading(row.signal, bodies.parse(row.signal, content), row.fields[0], self.builder.at - 1)
+            self.builder.add_reading(row.signal, self._parsed(row, content), row.fields[0], self.builder.at - 1)
         self.builder.add_absence(row.signal, AbsenceReason.NOT_CHARGING)
 
     def _withdraw(self, row: Row) -> None:
@@ -292,14 +324,15 @@ class _Normaliser:
             self.builder.add_absence(row.signal, AbsenceReason.NOT_CHARGING if is_over else AbsenceReason.UNREADABLE)
 
     def _report_unreadable(self, row: Row, own: Mapping[str, Any], named: str, rule: Rule, detail: str) -> None:
-        """Add an issue of the field by which a row is unreadable, if the message reports it.
+        """Add an issue of the field by which a row is unreadable, if the message reports it; one for all rows of the field.
 
         The earlier value of a state or a live number no longer holds then; a lasting number may well hold.
         """
         subject = named if named in row.fields else row.fields[0]
         if own and (subject in own or not self.memory.has_field(subject)):
-            self._issue(subject if subject in own else next(iter(own)), rule, detail, own)
-        if row.signal.cadence is not Cadence.LASTING or row.signal.kind in (Kind.TEXT, Kind.FLAG):
+            subject = subject if subject in own else next(iter(own))
+            self._report_once(subject, rule, detail, own)
+        if not row.only_checks and (row.signal.cadence is not Cadence.LASTING or row.signal.kind in (Kind.TEXT, Kind.FLAG)):
             self._withdraw(row)
 
     def _read_emptied(self, row: Row, valued: Mapping[str, Any]) -> None:
@@ -319,6 +352,12 @@ class _Normaliser:
                 self._enter(row, content)
         if not isinstance(content, dict):
             self._withdraw(row)
+
+    def _report_once(self, subject: str, rule: Rule, detail: str, fields: Mapping[str, Any]) -> None:
+        """Add an issue of a field, unless it has one with this rule."""
+        if (subject, rule) not in self._reported:
+            self._issue(subject, rule, detail, fields)
+        self._reported.add((subject, rule))
 
     def _issue(self, subject: str, rule: Rule, detail: str, fields: Mapping[str, Any]) -> None:
         self.issues.append(issue_of(msgspec.structs.replace(self.message, fields=fields), subject, rule, detail))

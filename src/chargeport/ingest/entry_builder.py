@@ -48,6 +48,10 @@ class EntryBuilder:
         """The signals that have an entry."""
         return {entry.signal for entry in self.entries}
 
+    def has_reading(self, signal: Signal) -> bool:
+        """Return whether the signal has a value by this message."""
+        return any(entry.signal is signal and isinstance(entry, Reading) for entry in self.entries)
+
     def add_reading(self, signal: Signal, value: Value, field: str, at: int | None = None) -> None:
         """Add a value from this field ("": it follows from another signal); `at` is its instant if not the message's."""
         at = self._entry_at(signal, value) if at is None else at

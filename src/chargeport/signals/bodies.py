@@ -179,7 +179,7 @@ def _text(value: str, path: str) -> Value:
     return value
 
 
-_ALLOWED: Final[dict[str, Any]] = {
+ALLOWED: Final[dict[str, Any]] = {
     ".values.type": ConditionType,
     ".values.condition.chargingType": ChargingType,
     ".values.chargingType": ChargingType,
@@ -190,6 +190,8 @@ _ALLOWED: Final[dict[str, Any]] = {
     ".additionalValues.type": RangeType,
     ".source": CapacitySource,
 }
+"""The words that a member of a document may have, by the path of the member."""
+
 _WHERE = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<where>[^`]*)`)?$", re.DOTALL)
 _FIELD = re.compile(r"field `(?P<name>[^`]*)`")
 
@@ -206,7 +208,7 @@ def violation(error: msgspec.ValidationError, path: str) -> Violation:
     if "unknown field" in what:
         return Violation(Rule.UNKNOWN_MEMBER, f"{what}: leave it out", member)
     if "Invalid enum value" in what:
-        allowed = getattr(_ALLOWED.get(re.sub(r"\[\d*\]", "", where)), "__args__", ())
+        allowed = getattr(ALLOWED.get(re.sub(r"\[\d*\]", "", where)), "__args__", ())
         return Violation(Rule.NOT_ALLOWED, f"{what}; allowed: {', '.join(allowed)}" if allowed else what, member)
     if "out of range" in what:
         return Violation(Rule.NOT_FINITE, "a finite number is wanted", member)

@@ -13,10 +13,12 @@ class PreciseLocation(Document, frozen=True):
     latitude: Number
     longitude: Number
     heading: Number | None = None
+    direction: str | None = None  # such as NE
     locationType: str | None = None  # noqa: N815  (wire name; recorded: LAST_PARKED)
 
     def check(self, path: str) -> None:
         """Check that the coordinates are on Earth and the heading is within a full turn."""
         position(self.latitude, self.longitude, path)
         within(self.heading, 0, FULL_TURN, f"{path}.heading")
+        short(self.direction, f"{path}.direction")
         short(self.locationType, f"{path}.locationType")

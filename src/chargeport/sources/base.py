@@ -37,6 +37,10 @@ REFUSED: Final = "chargeport-refused"
 """The header of a delivery that must not be interpreted but stored as an issue; its value is the reason."""
 
 
+BEGINNING: Final = "chargeport-beginning"
+"""The header of a delivery that is one of all whose names begin alike; its value is that beginning, as far as it is known."""
+
+
 class RawMessage(msgspec.Struct, frozen=True, kw_only=True):
     """A report of a source about one car, with the source's own names and values.
 

@@ -10,7 +10,17 @@ from typing import Final
 
 import msgspec
 
-from chargeport.sources.base import Cause, Command, Delivery, Done, Emit, SourceContext, SourceError, SourceType
+from chargeport.sources.base import (
+    BEGINNING,
+    Cause,
+    Command,
+    Delivery,
+    Done,
+    Emit,
+    SourceContext,
+    SourceError,
+    SourceType,
+)
 from chargeport.sources.home_assistant_commanding import Commanding
 from chargeport.sources.home_assistant_link import House, State
 from chargeport.sources.home_assistant_settings import HomeAssistantSettings
@@ -66,9 +76,12 @@ class HomeAssistantSource:
 
     def vehicle_of(self, state: State) -> str | None:
         """Return the car that an entity belongs to, by the most exact of the settings' names; None: to no car."""
+        return self._vehicles.get(self._named(state))
+
+    def _named(self, state: State) -> str:
+        """Return the settings' most exact name for an entity; an empty text where they have none."""
         entity_id = str(state.get("entity_id", ""))
-        found = [entity for entity in self._vehicles if _covers(entity, entity_id)]
-        return self._vehicles[max(found, key=len)] if found else None
+        return max((entity for entity in self._vehicles if _covers(entity, entity_id)), key=len, default="")
 
     def _keep(self, state: State, changes: asyncio.Queue[State]) -> None:
         """Queue a change that concerns a car; a queue that was full once is given up."""
@@ -87,6 +100,7 @@ class HomeAssistantSource:
                 topic=str(state["entity_id"]),
                 vehicle=vehicle,
                 observed_at=_instant(state.get("last_updated")),
+                headers=_headers(self._named(state)),
             )
             for state in states
             if (vehicle := self.vehicle_of(state)) is not None
@@ -97,6 +111,14 @@ class HomeAssistantSource:
 
 def _covers(entity: str, entity_id: str) -> bool:
     return entity_id.startswith(entity[:-1]) if entity.endswith("*") else entity_id == entity
+
+
+def _headers(entity: str) -> dict[str, str]:
+    """Return the header with the beginning of a car's entities, from `sensor.model_3_*`; none for an entity named by itself."""
+    if not entity.endswith("*"):
+        return {}
+    beginning = entity.partition(".")[2].removesuffix("*")
+    return {BEGINNING: beginning.removesuffix("_") if beginning.endswith("_") else ""}
 
 
 def _instant(text: object) -> int | None:
