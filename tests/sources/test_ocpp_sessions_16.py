@@ -390,6 +390,36 @@ async def test_an_end_under_an_id_that_nobody_gave_is_of_the_session_that_goes_o
         assert (record["startTime"], record["endTime"], record["energyWh"]) == (iso(T0 + 2_000), iso(T0 + 40_000), 400)
 
 
+@pytest.mark.parametrize("wh", [2_600, 0, None], ids=["a register", "an unread register", "no register"])
+async def test_an_id_that_the_station_gives_again_is_of_the_session_that_goes_on(wh: int | None) -> None:
+    async with central() as system, system.connect() as connection:
+        await answer_to(connection, frame("StartTransaction", start(2, wh=1_000)))
+        end = {"transactionId": 1, "meterStop": 1_500, "timestamp": time(40)}
+        await answer_to(connection, frame("StopTransaction", end))
+        await answer_to(connection, frame("StartTransaction", start(50, wh=1_500)))
+        sample = {"timestamp": time(80), "sampledValue": [{"value": "2600"}]}
+        values = {"connectorId": 1, "transactionId": 1, "meterValue": [sample]}
+        await answer_to(connection, frame("MeterValues", values))
+        await answer_to(connection, frame("StopTransaction", end))
+        await answer_to(connection, frame("StopTransaction", end | {"meterStop": wh, "timestamp": time(90)}))
+        await answer_to(connection, frame("MeterValues", values | {"meterValue": [sample | {"timestamp": time(100)}]}))
+        first, again, second = [one.headers["record"] for one in await system.is_told(7) if "record" in one.headers]
+        after = system.told[-1]
+    assert (first["endTime"], first["energyWh"], again) == (iso(T0 + 40_000), 500, first)
+    assert (second["startTime"], second["endTime"], second["energyWh"]) == (iso(T0 + 50_000), iso(T0 + 90_000), 1_100)
+    assert "transaction" not in after.headers, "no session goes on"
+
+
+async def test_an_id_that_is_another_connector_s_does_not_name_its_session() -> None:
+    async with central() as system, system.station() as station:
+        await booted(station, BOOT)
+        await station.call(start(2, "CARD-A", 1, wh=1_000))
+        await station.call(start(3, "CARD-B", 2, wh=1_100))
+        await station.call(meter(30, 1, connector=2))
+        heard = await system.is_told(3)
+    assert (heard[-1].vehicle, heard[-1].headers["energy"]) == ("car-b", [[T0 + 30_000, 400]])
+
+
 async def test_of_two_sessions_that_go_on_an_end_is_of_the_one_that_it_fits() -> None:
     async with central() as system, system.station() as station:
         await booted(station, BOOT)

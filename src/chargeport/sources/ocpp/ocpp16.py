@@ -157,7 +157,7 @@ class Ocpp16:
         found = decoded(message.meter_value)
         name = id_of(message.transaction_id)
         at = await station.event_time(last_at(found), may_wait=name is not None)
-        named = None if name is None else memory.find(name)
+        named = None if name is None else memory.named(name, message.connector_id, at)
         named = None if named is None else station.begun_by(named, at)
         connector = message.connector_id if message.connector_id > 0 else named.connector if named else None
         if connector is None:
@@ -265,16 +265,25 @@ class Ocpp16:
         status = None if one.connector is None else self._station.condition(one.connector).status
         return status in _ACTIVE_STATUSES
 
+    def _is_repeated(self, message: StopTransaction, ended: Transaction, at: int) -> bool:
+        """Return whether the end of a transaction that has ended is reported again, by the register in the message.
+
+        Where that shows nothing, it is repeated unless another transaction is open at the connector.
+        """
+        stop = [] if message.meter_stop is None else [message.meter_stop]
+        energy_wh = ended.meter.with_reading(stop, at, is_named=True)[1]
+        return self._memory.open_at(ended.connector) is None if energy_wh is None else energy_wh == ended.meter.total_wh
+
     def _ended(self, message: StopTransaction) -> Transaction | None:
         """Return the transaction that ends: the one with this id, else the only open one that matches.
 
-        Stations that were offline, or have lost the id, write 0, -1 or any other id.
+        Stations that were offline, or have lost the id, write 0, -1 or any other id, also one that has ended.
         """
         name = id_of(message.transaction_id)
-        known = None if name is None else self._memory.find(name)
-        if known is not None:
-            return known
         at = self._station.clock.at(instant(message.timestamp), self._station.now())
+        known = None if name is None else self._memory.find(name)
+        if known is not None and (self._memory.named(known.id, 0, at) or self._is_repeated(message, known, at)):
+            return known
         matching = _matching(message, at, self._memory.open) or _matching(message, at, self._memory.replaced)
         stop = [] if message.meter_stop is None else [message.meter_stop]
         continued = [one for one in matching if one.meter.with_reading(stop, at, is_named=True)[1] is not None]

@@ -137,6 +137,17 @@ class StationMemory:
         """Return a transaction that is open or has ended recently."""
         return next((one for one in self._state.transactions if one.id == transaction_id), None)
 
+    def named(self, transaction_id: str, connector: int, at: int) -> Transaction | None:
+        """Return the transaction that a report of an instant names; None if the id is that of another one.
+
+        Stations that number their transactions themselves use an id again after its end, and at several connectors.
+        `connector` is 0 where the report names none.
+        """
+        known = self.find(transaction_id)
+        if known is None or (connector > 0 and known.connector not in (None, connector)):
+            return None
+        return None if known.ended_at is not None and known.ended_at < at else known
+
     def same_start(self, start: Transaction, *, may_have_ended: bool) -> Transaction | None:
         """Return the transaction with the same start: one that was not acknowledged is sent again."""
         begun = (start.connector, start.started, start.id_tag, start.meter.start_wh)
