@@ -201,6 +201,18 @@ async def test_what_could_not_be_stored_is_not_acknowledged_and_comes_again() ->
         assert [one.headers["transaction"] for one in system.told] == ["1", "1"]
 
 
+async def test_a_start_that_is_said_again_with_the_register_of_then_is_the_same_session() -> None:
+    async with central() as system, system.station() as station:
+        await booted(station, BOOT)
+        ids = [(await station.call(start(2, wh=wh))).transaction_id for wh in (1_200, 1_200, 1_600)]
+        await station.call(stop(1, 40, wh=2_000))
+        ids.append((await station.call(start(2, wh=1_200))).transaction_id)
+        heard = await system.is_told(5)
+    assert ids == [1, 1, 1, 1]
+    record = heard[3].headers["record"]
+    assert (record["startTime"], record["energyWh"], record["registerWh"]) == (iso(T0 + 2_000), 800, [1_200, 2_000])
+
+
 async def test_an_end_that_is_said_again_is_the_same_record() -> None:
     async with central() as system, system.station() as station:
         await booted(station, BOOT)

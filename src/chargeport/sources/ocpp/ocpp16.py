@@ -143,9 +143,8 @@ class Ocpp16:
     async def _stored(self, begun: Transaction) -> Transaction:
         """Return the transaction that was begun, with its id, once it is stored; of a repeated start the same one."""
         station = self._station
-        # Where the clock was never set, every start has the same timestamp: then only an open transaction is the same.
         is_stamp_usable = station.clock.is_usable(instant(begun.started), station.now())
-        known = self._memory.same_start(begun, may_have_ended=is_stamp_usable)
+        known = self._memory.same_start(begun, is_stamp_usable=is_stamp_usable)
         if known is None:
             await station.end_replaced(begun)
             known = msgspec.structs.replace(begun, id=await self._numbering.next_id())

@@ -148,13 +148,19 @@ class StationMemory:
             return None
         return None if known.ended_at is not None and known.ended_at < at else known
 
-    def same_start(self, start: Transaction, *, may_have_ended: bool) -> Transaction | None:
-        """Return the transaction with the same start: one that was not acknowledged is sent again."""
-        begun = (start.connector, start.started, start.id_tag, start.meter.start_wh)
-        same = (
-            one for one in self._state.transactions if (one.connector, one.started, one.id_tag, one.meter.start_wh) == begun
-        )
-        return next((one for one in same if may_have_ended or not one.has_ended), None)
+    def same_start(self, start: Transaction, *, is_stamp_usable: bool) -> Transaction | None:
+        """Return the transaction with the same start: one that was not acknowledged is sent again.
+
+        A station that reconnects may send it with the register of then. Where timestamps are unusable, all starts may have the
+        same one: then only an open transaction with the same register is the same.
+        """
+        begun = (start.connector, start.started, start.id_tag)
+        for one in self._state.transactions:
+            is_same_register = one.meter.start_wh == start.meter.start_wh
+            is_same = is_same_register or not one.has_ended if is_stamp_usable else is_same_register and not one.has_ended
+            if is_same and (one.connector, one.started, one.id_tag) == begun:
+                return one
+        return None
 
     def open_at(self, connector: int | None) -> Transaction | None:
         """Return the open transaction of a connector, of several the latest; None without one."""
