@@ -166,7 +166,7 @@ def energy(inputs: EnergyInputs, rules: Rules) -> Energy:
         likely = soc_kwh
     car, station, register = _counters(inputs, likely, rules)
     measured = _Measured(car, station, register, by_power, soc_kwh)
-    choice = _choice(_candidates(measured, inputs), _max_added_kwh(inputs), _soc_trend(inputs))
+    choice = _choice(_candidates(measured, inputs), _max_added_kwh(inputs), _max_heating_kwh(inputs, rules), _soc_trend(inputs))
     return _result(choice, measured, inputs, rules)
 
 
@@ -266,6 +266,12 @@ def _max_added_kwh(inputs: EnergyInputs) -> float:
     return min(room * len(inputs.stretches), inputs.supply.max_kw * (end - min(since, start)) / HOUR_MS + DISAGREES_KWH)
 
 
+def _max_heating_kwh(inputs: EnergyInputs, rules: Rules) -> float:
+    """Return the most that a car can have used to heat itself while it charged."""
+    charged_ms = sum(stretch.end - stretch.start for stretch in inputs.stretches)
+    return rules.max_heating_w / 1000 * charged_ms / HOUR_MS
+
+
 def _soc_trend(inputs: EnergyInputs) -> SocTrend | None:
     """Return the trend of the state of charge: "rising" up to the end, or "settled" long before it; else None.
 
@@ -290,9 +296,16 @@ class _Choice(NamedTuple):
     is_disputed: bool
 
 
-def _choice(candidates: Sequence[_Candidate], max_kwh: float, trend: SocTrend | None) -> _Choice:
-    """Choose the best candidate that is possible and not outvoted."""
-    left = [each for each in candidates if each.kwh <= max_kwh]
+def _choice(
+    candidates: Sequence[_Candidate], max_kwh: float, heating_kwh: float, trend: SocTrend | None
+) -> _Choice:  # fmt: skip
+    """Choose the best candidate that is possible and not outvoted.
+
+    A counter stays at 0 while the car heats itself; by more power than that, which is `heating_kwh`, it is stuck.
+    """
+    is_charged = any(each.name == "power" and each.kwh > heating_kwh + DISAGREES_KWH for each in candidates)
+    stuck = [each for each in candidates if is_charged and each.name in ("car", "station") and each.kwh <= 0]
+    left = [each for each in candidates if each.kwh <= max_kwh and each not in stuck]
     soc = next((each for each in left if each.name == "soc" and trend is not None), None)
     if soc is not None:  # it is more exact than power with long gaps
         max_difference = ESTIMATED_POWER_SHARE * soc.kwh + DISAGREES_KWH
@@ -385,8 +398,7 @@ def _drawn(
     if by_power is None:
         return None, (), ()
     min_share = MIN_ADDED_SHARE if by_power.coverage >= power.FULL_COVERAGE else MIN_ADDED_SHARE_SCALED
-    charged_ms = sum(stretch.end - stretch.start for stretch in inputs.stretches)
-    heating_kwh = rules.max_heating_w / 1000 * charged_ms / HOUR_MS
+    heating_kwh = _max_heating_kwh(inputs, rules)
     for kwh in (by_power.kwh, by_power.measured_kwh):
         low = max(kwh * min_share, kwh * inputs.efficiency - heating_kwh) - DRAWN_SLACK_KWH
         high = kwh * MAX_ADDED_SHARE + DRAWN_SLACK_KWH
