@@ -72,6 +72,36 @@ def test_a_register_that_does_not_move_while_power_flows_is_none() -> None:
     assert (energy_wh, added.total_wh) == (300, 300)
 
 
+def metered(start_wh: float, values: Iterable[float], power_w: float) -> SessionMeter:
+    """The meter after these readings, one a minute, each with a sample of the power."""
+    meter = SessionMeter().started(start_wh, T0)
+    for number, value in enumerate(values, 1):
+        at = T0 + number * STEP
+        meter, _ = meter.with_power(power_w, at).with_reading([value], at, is_named=True)
+    return meter
+
+
+def test_a_register_in_another_unit_than_it_names_is_none() -> None:
+    in_kwh = [361 + minute // 9 for minute in range(60)]
+    meter = metered(361, in_kwh, 7_200)
+    assert (meter.total_wh, meter.register_wh, meter.last_at) == (None, None, None)
+    meter = metered(12_345, [12.345 + minute * 0.12 for minute in range(60)], 7_200)
+    assert meter.total_wh is None
+    meter, energy_wh = meter.with_reading([12_345 + 7_200], T0 + 60 * STEP, is_named=True)
+    assert (energy_wh, meter.total_wh) == (7_200, 7_200), "that of the end is in Wh"
+
+
+def test_a_power_in_another_unit_than_it_names_costs_no_register() -> None:
+    assert metered(4_000, [4_000 + minute * 120 for minute in range(61)], 7_200_000).total_wh == 7_200
+
+
+def test_what_flowed_while_nothing_was_sampled_costs_no_register() -> None:
+    meter = metered(4_000, [4_120, 4_240], 7_200)
+    at = T0 + 12 * 60 * STEP
+    meter, _ = meter.with_power(7_200, at).with_reading([4_360], at, is_named=True)
+    assert meter.total_wh == 360
+
+
 @pytest.mark.parametrize(("power_w", "energy_wh"), [(30_000, 1_800), (None, 1_700)], ids=["from 0", "nobody knows from where"])
 def test_a_register_that_begins_anew_loses_nothing_that_the_power_explains(power_w: float | None, energy_wh: float) -> None:
     assert after(4_000, [4_500, 5_000, 5_500, 100, 200, 300], power_w)[-1] == energy_wh

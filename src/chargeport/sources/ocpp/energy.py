@@ -27,6 +27,11 @@ OTHER_FACTOR: Final = 4
 RESET_AFTER: Final = 3
 """This many rising readings in a row below the last one show that the register was reset."""
 
+OTHER_UNIT_FACTOR: Final = 50
+"""A register that rises by less than this part of what flowed, by the sampled power, is not in the unit that it names."""
+SAMPLED_MS: Final = 3_600_000
+"""What flowed between two samples of the power that are further apart is not known: the car may have paused."""
+
 AT_END: Final = "Transaction.End"
 """The context of the last interval, whatever the context of the others."""
 
@@ -70,8 +75,12 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def is_stuck(self) -> bool:
-        """Whether the register did not rise although energy flowed, by the intervals or by the sampled power."""
-        return not self.energy_wh and (bool(self.intervals_wh) or self.flowed_wh > SLACK_WH)
+        """Whether the register did not rise, or not in Wh, although energy flowed, by the intervals or by the sampled power."""
+        has_flowed = self.flowed_wh > SLACK_WH
+        if not self.energy_wh:
+            return bool(self.intervals_wh) or has_flowed
+        is_power_usable = (self.max_power_w or 0) <= MAX_POWER_W  # else the power is not in its unit
+        return has_flowed and is_power_usable and self.energy_wh * OTHER_UNIT_FACTOR < self.flowed_wh
 
     @property
     def last_at(self) -> int | None:
@@ -80,8 +89,8 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def register_wh(self) -> tuple[float, float] | None:
-        """The register at the start and at the last reading; None for one that counts this transaction only."""
-        if not self.start_wh or not self.is_read or self.energy_wh is None or self.base_wh:
+        """The register at the start and at the last reading; None for one that counts this transaction only, or is stuck."""
+        if not self.start_wh or not self.is_read or self.energy_wh is None or self.base_wh or self.is_stuck:
             return None
         return self.start_wh, round(self.start_wh + self.energy_wh, 3)
 
@@ -122,10 +131,11 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
         during_ms = at - (self.power_at or at)
         if during_ms < 0:
             return self
+        flowed_wh = min(power_w, self.power_w) * during_ms / 3_600_000 if during_ms <= SAMPLED_MS else 0
         return msgspec.structs.replace(
             self,
             max_power_w=max(power_w, self.max_power_w or 0) or None,
-            flowed_wh=round(self.flowed_wh + min(power_w, self.power_w) * during_ms / 3_600_000, 3),
+            flowed_wh=round(self.flowed_wh + flowed_wh, 3),
             power_w=power_w,
             power_at=at,
         )
@@ -206,10 +216,9 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
                     return known, round(self.energy_wh + growth_wh, 3)
                 if not is_late and -ROUNDING_WH <= growth_wh <= allowed_wh:
                     energy_wh = round(self.energy_wh + max(growth_wh, 0), 3)
-                    if not energy_wh and self.is_stuck:
-                        return known, None  # a register that does not rise is not one
                     found = msgspec.structs.replace(known, energy_wh=energy_wh, read_at=at, is_read=True, fallen=())
-                    return found, energy_wh
+                    # A register that does not rise is not one.
+                    return (known, None) if found.is_stuck else (found, energy_wh)
         return (known, None) if is_late or not candidates else known.without_reading(candidates[0], at, is_named=is_named)
 
     def _is_explained(self, register_wh: float, at: int) -> bool:
