@@ -155,6 +155,15 @@ def test_a_sample_that_cannot_be_read_is_named_and_costs_no_other() -> None:
     assert readings("none") == readings(None) == []
 
 
+def test_an_energy_in_a_unit_of_another_quantity_is_named_and_not_passed_over() -> None:
+    for measurand in ("Energy.Active.Import.Register", "Energy.Active.Export.Register", "Energy.Active.Import.Interval"):
+        wrong = {"value": "7", "measurand": measurand, "unit": "W"}
+        (reading,) = readings(values(wrong, {"value": 3, "measurand": "Energy.Reactive.Import.Register", "unit": "varh"}))
+        assert (reading.register_wh(), reading.unreadable) == ([], [f"{measurand}: 'W' is no unit of energy"])
+        (reading,) = readings(values(wrong, {"value": "7", "measurand": measurand, "unit": "WH"}))
+        assert reading.unreadable == []
+
+
 def test_meter_values_of_one_second_are_one_reading() -> None:
     parts = [("L1", ".000"), ("L2", ".300"), ("L3", ".900")]
     split = [each for phase, ms in parts for each in values({"value": 1, "phase": phase}, at=f"2026-05-01T10:00:00{ms}Z")]

@@ -31,6 +31,7 @@ _INTERRUPTION: Final = "Interruption."  # its samples are of its begin or end, a
 _SIGNED: Final = "SignedData"
 _SIGNED_PREFIXES: Final = ("OCMF|", "<?xml", "{")  # signed data of stations that do not say that it is signed
 _WH: Final = {"wh": 1.0, "kwh": 1_000.0, "mwh": 1_000_000.0}
+_ENERGIES: Final = (REGISTER, EXPORT, INTERVAL)
 _MAX_MULTIPLIER: Final = 12
 _SECONDS_BELOW: Final = 100_000_000_000  # as milliseconds that is 1973, as seconds the year 5138
 _TOGETHER_MS: Final = 1_000  # meter values of one message that are closer are one reading, split by the station
@@ -217,6 +218,8 @@ def _read(sample: Mapping[str, object]) -> Sample | None:
     value = round(value * 10.0**multiplier, 6) if multiplier and math.isfinite(value) else value
     if not math.isfinite(value):
         raise ValueError("is no number")
+    if unit is not None and unit.casefold() not in _WH and str(sample.get("measurand") or REGISTER) in _ENERGIES:
+        raise ValueError(f"{unit[:20]!r} is no unit of energy")
     return Sample(value, unit)
 
 
