@@ -19,10 +19,10 @@ from chargeport.sources.ocpp.frames import Call, Refused, Reply, failure, parse
 from chargeport.sources.ocpp.message_rate import MessageRate
 from chargeport.sources.ocpp.messages16 import MeterValues, StartTransaction, StatusNotification, StopTransaction
 from chargeport.sources.ocpp.messages201 import TransactionEvent
+from chargeport.sources.ocpp.payloads import read
 from chargeport.sources.ocpp.samples import decoded, instant, last_at, readings
 from chargeport.sources.ocpp.schema import is_action, violation
 from chargeport.sources.ocpp.split_readings import SplitReadings
-from chargeport.sources.ocpp.station import read
 from chargeport.sources.ocpp.transactions import Numbering, Plug, StationMemory, Transaction
 
 JSON = st.recursive(
@@ -62,6 +62,51 @@ def test_every_payload_is_understood_or_refused(payload: Any) -> None:
         assert error is None or error.sentence
     assert (violation("1.6", "Heartbeat", raw) is None) is (payload == {})
     assert all(isinstance(reading.register_wh(), list) for reading in decoded(msgspec.Raw(raw)))
+
+
+@pytest.mark.parametrize(
+    ("type_", "member", "value"),
+    [
+        (StartTransaction, "meterStart", "12 Wh"),
+        (StartTransaction, "idTag", ["A"]),
+        (StartTransaction, "timestamp", {}),
+        (StopTransaction, "meterStop", ""),
+        (TransactionEvent, "idToken", {"type": "Central"}),
+        (TransactionEvent, "evse", {"connectorId": 1}),
+        (TransactionEvent, "evse", 1),
+        (TransactionEvent, "offline", "maybe"),
+    ],
+)
+def test_an_optional_member_that_cannot_be_read_costs_itself_alone(type_: type[Any], member: str, value: object) -> None:
+    whole = {
+        "connectorId": 1, "idTag": "A", "meterStart": 7, "meterStop": 9, "timestamp": "2026-05-01T10:00:00Z",
+        "eventType": "Started", "transactionInfo": {"transactionId": "t"}, "evse": {"id": 1}, "idToken": {"idToken": "A"},
+    }  # fmt: skip
+    assert read(json.dumps(whole).encode(), type_)[1] is None
+    found, left_out = read(json.dumps(whole | {member: value}).encode(), type_)
+    rest = {name: each for name, each in whole.items() if name != member}
+    assert (found, None) == read(json.dumps(rest).encode(), type_)
+    assert left_out is not None
+    assert f"`$.{member}`" in left_out
+
+
+def test_a_member_that_is_required_costs_its_message() -> None:
+    error = refused(lambda: read(b'{"connectorId":"first","status":"Charging"}', StatusNotification))
+    assert error is not None
+    assert "$.connectorId" in error.sentence
+    assert refused(lambda: read(b'{"connectorId":"1","status":"Charging","timestamp":{}', StatusNotification)) is not None
+
+
+def test_a_card_may_be_a_number() -> None:
+    found, left_out = read(b'{"connectorId":1,"idTag":4711}', StartTransaction)
+    assert (found.id_tag, left_out) == ("4711", None)
+
+
+@pytest.mark.parametrize("value", ['"NaN"', '"inf"', "-1", "1e300"])
+def test_a_register_that_no_meter_shows_was_not_read(value: str) -> None:
+    raw = f'{{"connectorId":1,"meterStart":{value},"meterStop":{value}}}'.encode()
+    assert read(raw, StartTransaction)[0].register_wh is None
+    assert read(raw, StopTransaction)[0].register_wh is None
 
 
 @pytest.mark.parametrize(
@@ -170,6 +215,13 @@ def test_meter_values_of_one_second_are_one_reading() -> None:
     (reading,) = readings(split)
     assert (reading.register_wh(), reading.stamp) == ([3, 1], "2026-05-01T10:00:00.900Z")
     assert len(readings(split + values({"value": 1}, at="2026-05-01T10:00:02Z"))) == 2
+
+
+@pytest.mark.parametrize(
+    "text", ["0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "9999-12-31T23:59:59.999Z", 0, -1, 1e300], ids=str
+)
+def test_the_first_and_the_last_instants_that_can_be_written_are_no_times(text: object) -> None:
+    assert instant(text) is None
 
 
 def test_a_time_without_a_zone_is_utc_and_what_is_none_is_none() -> None:

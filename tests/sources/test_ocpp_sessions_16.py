@@ -661,6 +661,27 @@ async def test_a_register_below_zero_was_not_read() -> None:
     assert heard[-1].headers["record"]["energyWh"] == 200
 
 
+async def test_a_start_with_a_member_that_cannot_be_read_is_a_session_and_the_member_an_issue() -> None:
+    begun = {"connectorId": 1, "idTag": "CARD-A", "meterStart": "", "timestamp": time(2)}
+    async with central() as system, system.connect() as connection:
+        assert (await answer_to(connection, frame("StartTransaction", begun)))[2]["transactionId"] == 1
+        issue, told = await system.is_told(2)
+    assert (told.vehicle, told.headers["transaction"]) == ("car-a", "1")
+    assert issue.vehicle is None
+    assert "left out of the message: Expected `float | null`, got `str` - at `$.meterStart`" in issue.headers["error"]
+
+
+async def test_a_clock_that_shows_the_first_instant_there_is_is_none() -> None:
+    clock = ManualClock(NOW)
+    zero = {"connectorId": 1, "idTag": "CARD-A", "meterStart": 5, "meterStop": 905, "timestamp": "0001-01-01T00:00:00Z"}
+    async with central(clock=clock) as system, system.connect() as connection:
+        await answer_to(connection, frame("StartTransaction", zero))
+        clock.move(600)
+        await answer_to(connection, frame("StopTransaction", zero | {"transactionId": 1}))
+        record = (await system.is_told(3))[1].headers["record"]
+    assert (record["startTime"], record["endTime"], record["energyWh"]) == (iso(NOW), iso(NOW + 600_000), 900)
+
+
 async def test_starts_of_a_clock_that_was_never_set_are_told_apart() -> None:
     unset = {"connectorId": 1, "idTag": "CARD-A", "meterStart": 5, "timestamp": "1970-01-01T00:00:09Z"}
     async with central() as system, system.connect() as connection:

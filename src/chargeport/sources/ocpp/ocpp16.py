@@ -22,7 +22,7 @@ from chargeport.sources.ocpp.messages16 import (
 from chargeport.sources.ocpp.samples import Reading, decoded, instant, last_at
 from chargeport.sources.ocpp.schema import is_action
 from chargeport.sources.ocpp.split_readings import CompleteReadings
-from chargeport.sources.ocpp.station import Station, StationMessage, read
+from chargeport.sources.ocpp.station import Station, StationMessage
 from chargeport.sources.ocpp.station_connection import StationConnection
 from chargeport.sources.ocpp.transactions import Numbering, Plug, Transaction, record, with_end
 
@@ -106,13 +106,13 @@ class Ocpp16:
         return {"currentTime": self._station.time()}
 
     async def _authorize(self, payload: bytes) -> Payload:
-        return self._tag_info(read(payload, Authorize).id_tag)
+        return self._tag_info((await self._station.read(payload, Authorize)).id_tag)
 
     def _tag_info(self, id_tag: str) -> Payload:
         return {"idTagInfo": {"status": "Accepted" if self._station.accepts(id_tag) else "Invalid"}}
 
     async def _start(self, payload: bytes) -> Payload:
-        message, station = read(payload, StartTransaction), self._station
+        message, station = await self._station.read(payload, StartTransaction), self._station
         connector = message.connector_id or station.only_connector()  # 0 is the station as a whole
         if connector is None or connector < 1:
             raise Refused(IMPOSSIBLE, "connectorId: a session is at one connector; they are numbered from 1.")
@@ -152,7 +152,7 @@ class Ocpp16:
         return known
 
     async def _meter_values(self, payload: bytes) -> Payload:
-        message, station, memory = read(payload, MeterValues), self._station, self._memory
+        message, station, memory = await self._station.read(payload, MeterValues), self._station, self._memory
         found = decoded(message.meter_value)
         name = id_of(message.transaction_id)
         at = await station.event_time(last_at(found), may_wait=name is not None)
@@ -187,7 +187,7 @@ class Ocpp16:
         return {}
 
     async def _status(self, payload: bytes) -> Payload:
-        message, station = read(payload, StatusNotification), self._station
+        message, station = await self._station.read(payload, StatusNotification), self._station
         at = await station.event_time(instant(message.timestamp), is_status=True)
         if message.connector_id > 0:
             station.set_condition(message.connector_id, Condition(message.status, None, at, at))
@@ -206,7 +206,7 @@ class Ocpp16:
         return {}
 
     async def _stop(self, payload: bytes) -> Payload:
-        message, station = read(payload, StopTransaction), self._station
+        message, station = await self._station.read(payload, StopTransaction), self._station
         at = await station.event_time(instant(message.timestamp), may_wait=True)
         found = decoded(message.transaction_data)
         known = self._ended(message)
@@ -253,8 +253,8 @@ class Ocpp16:
         )
         if known is None and energy and energy[0][0] < at:
             ended = msgspec.structs.replace(ended, started_at=energy[0][0])
-        if message.meter_stop is not None:
-            meter, energy_wh = ended.meter.with_reading([message.meter_stop], at, is_named=True)
+        if message.register_wh is not None:
+            meter, energy_wh = ended.meter.with_reading([message.register_wh], at, is_named=True)
             ended = msgspec.structs.replace(ended, meter=meter)
             energy = energy if energy_wh is None else [*energy, (at, energy_wh)]
         return with_end(station.with_start_time(ended), at), energy
@@ -269,7 +269,7 @@ class Ocpp16:
 
         Where that shows nothing, it is repeated unless another transaction is open at the connector.
         """
-        stop = [] if message.meter_stop is None else [message.meter_stop]
+        stop = [] if message.register_wh is None else [message.register_wh]
         energy_wh = ended.meter.with_reading(stop, at, is_named=True)[1]
         return self._memory.open_at(ended.connector) is None if energy_wh is None else energy_wh == ended.meter.total_wh
 
@@ -284,7 +284,7 @@ class Ocpp16:
         if known is not None and (self._memory.named(known.id, 0, at) or self._is_repeated(message, known, at)):
             return known
         matching = _matching(message, at, self._memory.open) or _matching(message, at, self._memory.replaced)
-        stop = [] if message.meter_stop is None else [message.meter_stop]
+        stop = [] if message.register_wh is None else [message.register_wh]
         continued = [one for one in matching if one.meter.with_reading(stop, at, is_named=True)[1] is not None]
         for found in (continued, [one for one in continued if not self._is_active(one)]):
             if len(found) == 1:

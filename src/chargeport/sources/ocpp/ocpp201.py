@@ -23,7 +23,7 @@ from chargeport.sources.ocpp.messages201 import (
 )
 from chargeport.sources.ocpp.samples import REGISTER, Reading, decoded, instant, last_at
 from chargeport.sources.ocpp.schema import is_action
-from chargeport.sources.ocpp.station import Station, StationMessage, read
+from chargeport.sources.ocpp.station import Station, StationMessage
 from chargeport.sources.ocpp.station_connection import StationConnection
 from chargeport.sources.ocpp.transactions import Plug, Transaction, record, with_end
 from chargeport.sources.ocpp.variables import Variables
@@ -115,26 +115,26 @@ class Ocpp201:
         return {"currentTime": self._station.time()}
 
     async def _authorize(self, payload: bytes) -> Payload:
-        return self._token_info(read(payload, Authorize).id_token)
+        return self._token_info((await self._station.read(payload, Authorize)).id_token)
 
     def _token_info(self, token: IdToken) -> Payload:
         may = token.type == NO_CARD or self._station.accepts(str(token.id_token))
         return {"idTokenInfo": {"status": "Accepted" if may else "Unknown"}}
 
     async def _charging_needs(self, payload: bytes) -> Payload:
-        message = read(payload, ChargingNeeds)
+        message = await self._station.read(payload, ChargingNeeds)
         await self._of_evse("NotifyEVChargingNeeds", payload, message.evse_id)
         return {"status": "Rejected"}  # no charging plan will follow
 
     async def _meter_values(self, payload: bytes) -> Payload:
-        message = read(payload, MeterValues)
+        message = await self._station.read(payload, MeterValues)
         found = decoded(message.meter_value)
         at = await self._station.event_time(last_at(found))
         await self._of_evse("MeterValues", payload, message.evse_id, at=at, found=found, raw=message.meter_value)
         return {}
 
     async def _status(self, payload: bytes) -> Payload:
-        message, station = read(payload, StatusNotification), self._station
+        message, station = await self._station.read(payload, StatusNotification), self._station
         plug = self._memory.plug(message.evse_id)
         at = await station.event_time(instant(message.timestamp), is_status=True)
         if plug.connector not in (None, message.connector_id):
@@ -187,7 +187,7 @@ class Ocpp201:
         )
 
     async def _event(self, payload: bytes) -> Payload:
-        message, station = read(payload, TransactionEvent), self._station
+        message, station = await self._station.read(payload, TransactionEvent), self._station
         knew_clock = station.clock.offset_ms is not None
         at = await station.event_time(instant(message.timestamp), is_queued=bool(message.offline))
         before, is_end = self._before(message), message.event_type == "Ended"

@@ -12,8 +12,8 @@ from chargeport.sources.base import REFUSED, Delivery, Emit, SourceContext, Stat
 from chargeport.sources.ocpp.clock import StationClock
 from chargeport.sources.ocpp.condition import Condition, Conditions
 from chargeport.sources.ocpp.energy import SessionMeter
-from chargeport.sources.ocpp.frames import MISSING, MISTYPED, Refused
 from chargeport.sources.ocpp.occupancy import Connector, Occupancy
+from chargeport.sources.ocpp.payloads import read
 from chargeport.sources.ocpp.samples import Reading, instant, iso
 from chargeport.sources.ocpp.schema import violation
 from chargeport.sources.ocpp.settings import OcppSettings, StationSettings
@@ -266,6 +266,14 @@ class Station:
         """Return the car that the settings fix a connector to; None without one."""
         return self.connectors.get(str(connector)) or self._context.vehicle
 
+    async def read(self, payload: bytes, type_: type[T]) -> T:
+        """Decode the payload of a call; what can't be read and is left out becomes an issue. Raises Refused, StoreError."""
+        found, left_out = read(payload, type_)
+        if left_out is not None:
+            error = {"error": f"left out of the message: {left_out}"}
+            await self.emit(StationMessage(action=type_.__name__, payload=payload, vehicle=None, more=error))
+        return found
+
     async def emit(self, message: StationMessage) -> None:
         """Emit a message; return when it is stored."""
         headers = {
@@ -344,16 +352,6 @@ class Station:
             counts = counted + 1 if at % _SECOND_MS == 0 and at <= counted < at + _SECOND_MS else at
         self._sent[vehicle] = (at, counts, payload)
         return counts
-
-
-def read(payload: bytes, type_: type[T]) -> T:
-    """Decode a payload; numbers may be texts, and texts numbers. Raises Refused, which names the field."""
-    try:
-        return msgspec.json.decode(payload, type=type_, strict=False)
-    except msgspec.ValidationError as error:
-        raise Refused(MISSING if "missing required field" in str(error) else MISTYPED, str(error)) from None
-    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
-        raise Refused(MISTYPED, str(error)) from None
 
 
 def _transaction_headers(transaction: Transaction | None) -> dict[str, str | None]:
