@@ -115,6 +115,15 @@ class Mounted(Protocol):
         ...
 
 
+@runtime_checkable
+class MountedElsewhere(Protocol):
+    """A mounted source that also answers connections to paths that nothing is mounted at, such as a mistyped one."""
+
+    async def connect_elsewhere(self, websocket: Any, *, over_tls: bool | None, certified: Sequence[str]) -> None:
+        """Serve such a connection, as `Mounted.connect`, or refuse it."""
+        ...
+
+
 class Command(msgspec.Struct, frozen=True, kw_only=True):
     """What a car or its station is to do. `kind` is Smartcar's word for it, such as charge-start.
 
