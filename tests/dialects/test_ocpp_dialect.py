@@ -389,6 +389,20 @@ def test_a_current_without_phases_takes_back_how_many_there_were() -> None:
     assert values(run(OCPP, [phased, event(2, sample("Current.Import", 6))]))["chargerphases"] == "<UNREADABLE>"
 
 
+@pytest.mark.parametrize(
+    ("power_w", "volts", "phases"),
+    [(6_700, 233.1, None), (2_240, 233.1, 1), (6_700, 0, None), (2_500, 400, 1), (None, 233.1, 1)],
+    ids=["three lines", "one line", "three lines, no voltage", "a voltage between lines", "no power"],
+)
+def test_a_current_of_one_line_only_says_nothing_of_the_others_where_more_power_flows(
+    power_w: float | None, volts: float, phases: int | None
+) -> None:
+    power = [] if power_w is None else [sample("Power.Active.Import", power_w)]
+    voltage = sample("Voltage", volts, phase="L1") if volts else sample("Frequency", 50)
+    told = values(metered(sample("Current.Import", "9.6", phase="L1"), voltage, *power))
+    assert (told["amperage"], told.get("chargerphases")) == (9.6, phases)
+
+
 def test_a_car_that_fed_power_back_charges_again_once_power_flows_into_it() -> None:
     out = event(1, sample("Power.Active.Import", 0), sample("Power.Active.Export", 4_800))
     again = [sample("Power.Active.Import", 6_000), sample("Power.Active.Export", 0)]

@@ -54,6 +54,7 @@ _KINDS: Final = {
 """Samples that are one reading, by the field of which they are parts: what a reading leaves out has no value any more."""
 _SPLIT_BELOW_V: Final = 300  # between two lines: three phases have 380 V and more there, a single circuit 208 to 240 V
 _HALF_BELOW_V: Final = 150  # from line to neutral, where cars are connected between two lines
+_ONE_LINE: Final = 1.5  # times what one line carries, and more lines do: two meters differ by less
 _NOISE_W: Final = 100  # below, nothing flows: a station's own consumption and what its meter rounds
 _NOISE_A: Final = 0.5
 
@@ -129,7 +130,7 @@ class _Call:
         samples = dict(reading.current)
         if self._started_at is None or at is None or at <= self._started_at + _BEGIN_MS:
             samples = {**reading.begin, **samples}
-        samples = _as_circuit(samples)
+        samples = _as_unphased(_as_circuit(samples))
         fields: dict[str, Any] = {}
         for name, sample in samples.items():
             kind = _KINDS.get(name)
@@ -163,6 +164,20 @@ def _as_circuit(samples: dict[str, Sample]) -> dict[str, Sample]:
     if currents:
         found[f"Current.Import.{pairs[0]}"] = max(currents, key=lambda each: each.value)
     return found
+
+
+def _as_unphased(samples: dict[str, Sample]) -> dict[str, Sample]:
+    """Return the samples with the current of a single phase as one without, if that phase can't carry the sampled power."""
+    lines = [line for line in PHASES if f"Current.Import.{line}" in samples]
+    power_w = _sum(samples, "Power.Active.Import")
+    if len(lines) != 1 or "Current.Import" in samples or power_w is None:
+        return samples
+    field = f"Current.Import.{lines[0]}"
+    volts = samples.get(f"Voltage.{lines[0]}-N")
+    line_w = (_sum(samples, field) or 0) * (volts.value if volts and volts.value < _SPLIT_BELOW_V else _SPLIT_BELOW_V)
+    if power_w <= _ONE_LINE * max(line_w, _NOISE_W):
+        return samples
+    return {"Current.Import" if name == field else name: sample for name, sample in samples.items()}
 
 
 def _flow(samples: Mapping[str, Sample], *, gives: bool) -> str | None:
