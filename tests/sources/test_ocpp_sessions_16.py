@@ -682,6 +682,26 @@ async def test_a_clock_that_shows_the_first_instant_there_is_is_none() -> None:
     assert (record["startTime"], record["endTime"], record["energyWh"]) == (iso(NOW), iso(NOW + 600_000), 900)
 
 
+@pytest.mark.parametrize("seconds", [2, 600], ids=["that waited", "that went on"])
+async def test_a_session_without_usable_times_has_its_energy_unless_it_had_no_time_to_flow(seconds: int) -> None:
+    clock = ManualClock(NOW)
+    async with central(clock=clock) as system, system.connect() as connection:
+        for action, wh in (("StartTransaction", 1_000), ("MeterValues", 5_000), ("StopTransaction", 61_000)):
+            sample = {"sampledValue": [{"value": f"{wh}"}]}
+            said = {
+                "connectorId": 1,
+                "transactionId": 1,
+                "idTag": "CARD-A",
+                "meterStart": wh,
+                "meterStop": wh,
+                "meterValue": [sample],
+            }
+            await answer_to(connection, frame(action, said))
+            clock.move(seconds / 2)
+        record = next(one.headers["record"] for one in system.told if "record" in one.headers)
+    assert record.get("energyWh") == (60_000 if seconds == 2 else 4_000), "400 kW for 300 s"
+
+
 async def test_starts_of_a_clock_that_was_never_set_are_told_apart() -> None:
     unset = {"connectorId": 1, "idTag": "CARD-A", "meterStart": 5, "timestamp": "1970-01-01T00:00:09Z"}
     async with central() as system, system.connect() as connection:

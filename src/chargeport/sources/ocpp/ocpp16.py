@@ -253,6 +253,7 @@ class Ocpp16:
         )
         if known is None and energy and energy[0][0] < at:
             ended = msgspec.structs.replace(ended, started_at=energy[0][0])
+        ended = station.without_time_limit(ended, instant(message.timestamp), at)
         if message.register_wh is not None:
             meter, energy_wh = ended.meter.with_reading([message.register_wh], at, is_named=True)
             ended = msgspec.structs.replace(ended, meter=meter)

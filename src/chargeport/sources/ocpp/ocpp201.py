@@ -192,6 +192,7 @@ class Ocpp201:
         at = await station.event_time(instant(message.timestamp), is_queued=bool(message.offline))
         before, is_end = self._before(message), message.event_type == "Ended"
         now = self._with(before, message, at, None if knew_clock else station.now())
+        now = station.without_time_limit(now, instant(message.timestamp), at) if is_end else now
         found = decoded(message.meter_value)
         # The first reading is that of the start, if the start was reported; a single one at the end is not.
         may_begin = now.started_at is not None and (not is_end or len(found) > 1)

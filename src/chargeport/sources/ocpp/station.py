@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _TAG_SHOWN: Final = 4  # digits of a card's number in the log: enough to distinguish cards, too few to copy one
 _SECOND_MS: Final = 1_000
+_TOGETHER_MS: Final = 60_000  # a transaction that was received within this time had waited in a queue
 _UNKNOWN_START_MS: Final = 3_600_000  # a start without a usable time may have been so long before the first report
 
 _log = logging.getLogger("chargeport.sources.ocpp")
@@ -155,6 +156,19 @@ class Station:
         if not meter.is_read:  # what flowed before the report is unlimited by its time
             meter = msgspec.structs.replace(meter, read_at=at - _UNKNOWN_START_MS)
         return msgspec.structs.replace(transaction, started_at=at, meter=meter)
+
+    def without_time_limit(self, transaction: Transaction, stamp: int | None, at: int) -> Transaction:
+        """Return a transaction that ends with its energy unlimited by time, if it waited as a whole and has no usable times."""
+        started_at, received_at = transaction.started_at, self.now()
+        stamps = (stamp, instant(transaction.started))
+        if (
+            started_at is None
+            or at - started_at > _TOGETHER_MS
+            or any(self.clock.is_usable(each, received_at) for each in stamps)
+        ):
+            return transaction
+        meter = msgspec.structs.replace(transaction.meter, read_at=at - _UNKNOWN_START_MS, other_wh=None)
+        return msgspec.structs.replace(transaction, meter=meter)
 
     def complete_readings(
         self, connector: int | None, raw: msgspec.Raw, found: list[Reading], transaction: Transaction | None
