@@ -201,11 +201,23 @@ def test_readings_that_count_from_the_session_s_begin_are_taken_as_such() -> Non
     assert after(4_076_400, [104, 4_076_628]) == [104, 228], "its end may be of the lifetime again"
 
 
+def test_a_count_from_the_session_s_begin_may_pass_the_register_at_its_start() -> None:
+    assert after(400, [120, 240, 360, 480, 600]) == [120, 240, 360, 480, 600]
+    assert after(400, [120, 240, 760, 880]) == [120, 240, 360, 480], "the lifetime's register may take its place"
+
+
 def test_a_start_of_zero_that_is_none_begins_with_the_first_reading() -> None:
     meter, energy_wh = SessionMeter().started(0, T0).with_power(7_000, T0).with_reading([52_000], T0 + STEP, is_named=True)
     assert (energy_wh, meter.energy_wh, meter.total_wh) == (0, 0, None)
     meter, _ = meter.with_reading([52_100], T0 + 2 * STEP, is_named=True)
     assert meter.total_wh == 100
+
+
+@pytest.mark.parametrize("lifetime_wh", [2_500, 8_000, 60_000])
+def test_the_register_of_a_new_station_is_no_energy_of_a_session_that_starts_at_zero(lifetime_wh: int) -> None:
+    assert metered(0, [lifetime_wh + 117 * minute for minute in range(31)], 7_020).total_wh == 3_510
+    leaks_once = [0, lifetime_wh, *(117 * minute for minute in range(2, 31))]
+    assert metered(0, leaks_once, 7_020).total_wh == 3_510
 
 
 def test_zeros_before_the_register_of_the_lifetime_shows_up_are_no_readings_either() -> None:

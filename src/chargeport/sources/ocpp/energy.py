@@ -45,7 +45,8 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
     the intervals of one `context`, the last of which ended at `interval_at`. `flowed_wh` is the least energy by the sampled
     power; the last sample was `power_w`, at `power_at`. `export_wh` is the register of exported energy, `is_giving` whether
     more was exported than imported since its last reading. `given_w` is the last sample of exported power where no imported
-    power is sampled. `is_misnamed`: the station reports as exported what it delivers.
+    power is sampled. `is_misnamed`: the station reports as exported what it delivers. `is_from_begin`: the
+    last reading counted from the start of the transaction, though its start has another register.
     """
 
     start_wh: float | None = None
@@ -67,6 +68,7 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
     is_giving: bool = False
     given_w: float = 0
     is_misnamed: bool = False
+    is_from_begin: bool = False
 
     @property
     def total_wh(self) -> float | None:
@@ -209,14 +211,18 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
         candidates = sorted(candidates, key=lambda value: not self._is_explained(value, at))
         for register_wh in candidates:
             for start_wh in (self.start_wh, 0.0):
-                if start_wh != self.start_wh and not (may_count_from_begin and 0 < register_wh < self.start_wh):
+                is_below = may_count_from_begin and 0 < register_wh < self.start_wh
+                if start_wh != self.start_wh and not (is_below or self.is_from_begin):
                     continue
                 growth_wh = round(self.base_wh + register_wh - start_wh - self.energy_wh, 3)
                 if is_late and -self.energy_wh <= growth_wh <= 0:
                     return known, round(self.energy_wh + growth_wh, 3)
                 if not is_late and -ROUNDING_WH <= growth_wh <= allowed_wh:
                     energy_wh = round(self.energy_wh + max(growth_wh, 0), 3)
-                    found = msgspec.structs.replace(known, energy_wh=energy_wh, read_at=at, is_read=True, fallen=())
+                    is_from_begin = start_wh != self.start_wh
+                    found = msgspec.structs.replace(
+                        known, energy_wh=energy_wh, read_at=at, is_read=True, is_from_begin=is_from_begin, fallen=()
+                    )
                     # A register that does not rise is not one.
                     return (known, None) if found.is_stuck else (found, energy_wh)
         return (known, None) if is_late or not candidates else known.without_reading(candidates[0], at, is_named=is_named)
@@ -238,17 +244,18 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
     def without_reading(self, register_wh: float, at: int, *, is_named: bool) -> tuple["SessionMeter", float | None]:
         """Return the meter after a reading that does not continue the transaction; rising readings below are a reset."""
         growth_wh = self.base_wh + register_wh - (self.start_wh or 0) - (self.energy_wh or 0)
-        if growth_wh > OTHER_FACTOR * self._allowed_wh(at):
+        if growth_wh > 0:
             if is_named and not self.energy_wh and self.start_wh == 0:
                 return self.started(register_wh, at), 0  # all zeros were placeholders: count from here on
-            return msgspec.structs.replace(self, other_wh=register_wh), None
-        if growth_wh > 0:
-            return self, None
+            is_other = growth_wh > OTHER_FACTOR * self._allowed_wh(at)
+            return msgspec.structs.replace(self, other_wh=register_wh) if is_other else self, None
         fallen = (*self.fallen, register_wh) if self.fallen and register_wh > self.fallen[-1] else (register_wh,)
         if len(fallen) < RESET_AFTER:
             return msgspec.structs.replace(self, fallen=fallen), None
         # After a reset to 0 the first reading is energy, too, if the sampled power can have delivered it.
         is_from_zero = fallen[0] <= (self.max_power_w or 0) * (at - (self.read_at or at)) / 3_600_000
         start_wh = 0.0 if is_from_zero else fallen[0]
-        restarted = msgspec.structs.replace(self, start_wh=start_wh, base_wh=self.energy_wh or 0, fallen=())
+        restarted = msgspec.structs.replace(
+            self, start_wh=start_wh, base_wh=self.energy_wh or 0, is_from_begin=False, fallen=()
+        )  # fmt: skip
         return restarted.with_reading([register_wh], at, is_named=is_named)
