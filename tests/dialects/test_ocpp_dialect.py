@@ -298,6 +298,34 @@ def test_power_shows_whether_a_car_charges_at_an_occupied_connector_without_a_st
     assert (told["ischarging"], told["ischargingcableconnected"]) == (charges, True)
 
 
+def test_power_shows_that_a_car_charges_which_is_only_said_to_be_plugged_in() -> None:
+    def at(second: int, **content: Any) -> dict[str, Any]:
+        return {"connectorId": 1, "timestamp": f"2026-05-01T09:50:{second:02}Z"} | content
+
+    def metered_at(second: int, watts: int) -> Delivery:
+        value = {"timestamp": f"2026-05-01T09:50:{second:02}Z", "sampledValue": [sample("Power.Active.Import", watts)]}
+        return call("MeterValues", at(second, meterValue=[value]))
+
+    def charging(*deliveries: Delivery) -> tuple[object, object]:
+        told = values(run(OCPP, list(deliveries)))
+        return told["ischarging"], told["detailedchargingstatus"]
+
+    told = [
+        call("StatusNotification", at(1, status="Preparing")),
+        call("StartTransaction", at(2, meterStart=0)),
+        metered_at(9, 7_000),
+    ]
+    assert charging(*told) == (True, "CHARGING")
+    assert charging(*told, metered_at(19, 20)) == (False, "CONNECTED")
+    ended = [*told, call("StopTransaction", at(29, meterStop=50))]
+    assert charging(*ended) == (False, "STOPPED")
+    assert charging(*ended, call("StatusNotification", at(39, status="Preparing"))) == (False, "CONNECTED")
+    state = {"eventType": "Updated", "transactionInfo": {"chargingState": "EVConnected"}}
+    told = [call("TransactionEvent", at(1, **state)), metered_at(9, 7_000)]
+    assert charging(*told) == (True, "CHARGING")
+    assert charging(*told, call("TransactionEvent", at(19, **state))) == (False, "CONNECTED"), "the newer word counts"
+
+
 def test_a_state_of_charge_of_0_is_not_known() -> None:
     assert values(run(OCPP, [event(1, sample("SoC", 41)), event(2, sample("SoC", 0))]))["stateofcharge"] == 41
 

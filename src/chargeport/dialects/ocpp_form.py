@@ -28,6 +28,8 @@ _SECOND_MS: Final = 1_000
 _BEGIN_MS: Final = 60_000  # a sample of the transaction's begin that is taken later repeats what was so then
 _NO_CONNECTOR: Final = 0  # in 1.6 the station itself
 _FREE: Final = ("available", "reserved")
+_PLUGGED: Final = "preparing"
+_CONNECTED: Final = "EVConnected"
 UNAVAILABLE: Final = "unavailable"
 OUT_OF_SERVICE: Final = "outofservice"
 """The field of an unavailable connector: "unavailable" as it is means no value, in any dialect."""
@@ -243,7 +245,7 @@ def _status(content: Mapping[str, Any], call: _Call) -> Iterator[_FieldAt]:
     has_no_transaction = call.is_of_station and "transaction" not in call.headers
     if "connectorStatus" not in content or str(status).strip().casefold() in _FREE or has_no_transaction:
         yield at, "chargingState", None
-    if str(status).strip().casefold() in _FREE:
+    if str(status).strip().casefold() in (*_FREE, _PLUGGED):  # what flowed before is over
         yield at, FLOW, None
 
 
@@ -268,6 +270,7 @@ def _stopped(content: Mapping[str, Any], call: _Call) -> Iterator[_FieldAt]:
         yield at, REGISTER, _wh(number(content["meterStop"]))
     if not call.is_of_station or "is_current" in call.headers:
         yield at, "chargingState", "Ended"
+        yield at, FLOW, None
 
 
 def _meter_values(content: Mapping[str, Any], call: _Call) -> Iterator[_FieldAt]:
@@ -276,10 +279,10 @@ def _meter_values(content: Mapping[str, Any], call: _Call) -> Iterator[_FieldAt]
 
 def _event(content: Mapping[str, Any], call: _Call) -> Iterator[_FieldAt]:
     at = call.own_at(content.get("timestamp"))
-    if content.get("eventType") == "Started":
+    kind, info = content.get("eventType"), content.get("transactionInfo") or {}
+    if kind == "Started" or info.get("chargingState") == _CONNECTED:
         yield at, FLOW, None
     yield from call.measured(content.get("meterValue"))
-    kind, info = content.get("eventType"), content.get("transactionInfo") or {}
     state = call.headers.get("charging_state", info.get("chargingState"))
     if kind == "Ended" and state != "Idle":
         state = "Ended"
