@@ -784,6 +784,20 @@ async def test_heartbeats_and_meter_values_confirm_what_the_station_said_in_this
     assert [one.observed_at for one in confirmed] == [NOW + 300_000, NOW + 300_000, NOW + 600_000]
 
 
+async def test_a_start_by_a_clock_that_is_off_keeps_its_time_when_the_clock_is_set() -> None:
+    clock, off_s = ManualClock(NOW), -7_000
+    since = (NOW - T0 // 1000 * 1000) // 1000
+    async with central(clock=clock) as system, system.station() as station:
+        await station.call(start(since + off_s))
+        for second in (10, 20, 30, 40, 50, 60):
+            clock.move(10)
+            await station.call(meter(since + second + (off_s if second < 40 else 0), 1))
+        await station.call(stop(1, since + 60))
+        record = next(one.headers["record"] for one in system.told if "record" in one.headers)
+    assert abs(datetime.fromisoformat(record["startTime"]).timestamp() * 1000 - NOW) <= 1_000
+    assert abs(datetime.fromisoformat(record["endTime"]).timestamp() * 1000 - NOW - 60_000) <= 1_000
+
+
 async def test_what_a_new_connection_reports_counts_after_what_was_confirmed_in_the_one_before() -> None:
     clock = ManualClock(NOW)
     async with central(clock=clock) as system:

@@ -136,6 +136,8 @@ class Station:
         self.clock.take(stamp, received_at, is_queued=is_queued, may_wait=may_wait, is_status=is_status)
         if await self.memory.set_clock_offset(self.clock.offset_ms):
             self._report()
+            for one in self.memory.open:  # at once, for the clock may be set before the end
+                await self.memory.store(self.with_start_time(one), lazily=True)
         return self.clock.at(stamp, received_at)
 
     def with_start_time(self, transaction: Transaction) -> Transaction:
