@@ -177,6 +177,12 @@ def test_calls_that_say_nothing_of_a_car_say_nothing_and_one_that_was_refused_is
     assert issue.detail == "meterValue: is missing"
 
 
+@pytest.mark.parametrize("content", [{}, {"chargingNeeds": None}, {"chargingNeeds": "AC"}], ids=str)
+def test_needs_that_are_none_are_an_issue_which_names_them(content: dict[str, Any]) -> None:
+    [issue] = run(OCPP, [call("NotifyEVChargingNeeds", {"evseId": 1} | content)]).issues
+    assert issue.detail == "chargingNeeds is an object"
+
+
 def test_of_two_states_within_one_second_the_later_word_holds() -> None:
     told = [
         Delivery(

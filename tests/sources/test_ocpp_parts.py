@@ -131,6 +131,7 @@ def values(*samples: dict[str, Any], at: str = "2026-05-01T10:00:00Z") -> list[d
         ({"value": "1.5", "unit": "kWh"}, [1500]),
         ({"value": 12.5, "unitOfMeasure": {"unit": "kWh", "multiplier": -1}}, [1250]),
         ({"value": 7, "unitOfMeasure": {}}, [7]),
+        ({"value": 7, "unitOfMeasure": "kWh"}, [7_000]),
         ({"value": "0"}, [0]),
         ({"value": "7", "phase": "L2-N"}, [7]),
         ({"value": "7", "phase": "N"}, [7]),

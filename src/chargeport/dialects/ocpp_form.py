@@ -303,8 +303,10 @@ def _begun(values: object, call: _Call) -> Iterator[_FieldAt]:
 
 
 def _needs(content: Mapping[str, Any], call: _Call) -> Iterator[_FieldAt]:
-    """Yield what the car asks of the station; its departure is one instant, no weekly timer."""
-    needs = content["chargingNeeds"]
+    """Yield what the car asks of the station; its departure is one instant, no weekly timer. Raises Unreadable."""
+    needs = content.get("chargingNeeds")
+    if not isinstance(needs, dict):
+        raise Unreadable("chargingNeeds is an object")
     at = call.own_at(content.get("timestamp"))
     yield at, "requestedEnergyTransfer", needs.get("requestedEnergyTransfer")
     ac, dc = needs.get("acChargingParameters") or {}, needs.get("dcChargingParameters") or {}

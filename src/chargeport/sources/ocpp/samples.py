@@ -228,7 +228,7 @@ def _unit(sample: Mapping[str, object]) -> tuple[str | None, int]:
     """Return the unit and the power of ten beside it. Raises ValueError."""
     measure = sample.get("unitOfMeasure")
     if not isinstance(measure, dict):
-        unit = sample.get("unit")
+        unit = measure or sample.get("unit")  # some stations write the unit alone
         return None if not unit else str(unit), 0
     unit = measure.get("unit") or sample.get("unit")
     multiplier = measure.get("multiplier") or 0
