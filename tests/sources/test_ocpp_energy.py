@@ -206,6 +206,18 @@ def test_a_count_from_the_session_s_begin_may_pass_the_register_at_its_start() -
     assert after(400, [120, 240, 760, 880]) == [120, 240, 360, 480], "the lifetime's register may take its place"
 
 
+def test_a_count_from_the_session_s_begin_beside_a_register_that_began_anew_is_counted_once() -> None:
+    assert after(60_000, [60_100, 230, 60_200, 60_205, 60_210, 260])[-1] == 260
+
+
+def test_zeros_before_the_register_of_the_lifetime_may_be_without_the_transaction() -> None:
+    assert after(0, [939_000, 939_100, 939_250]) == [None, 100, 250]
+    leaked = SessionMeter().started(0, T0).with_power(7_000, T0)
+    for number, (value, is_named) in enumerate([(939_000, False), (100, True), (220, True), (939_300, False)], 1):
+        leaked, _ = leaked.with_reading([value], T0 + number * STEP, is_named=is_named)
+    assert leaked.total_wh == 220, "the session's own register goes on"
+
+
 def test_a_start_of_zero_that_is_none_begins_with_the_first_reading() -> None:
     meter, energy_wh = SessionMeter().started(0, T0).with_power(7_000, T0).with_reading([52_000], T0 + STEP, is_named=True)
     assert (energy_wh, meter.energy_wh, meter.total_wh) == (0, 0, None)

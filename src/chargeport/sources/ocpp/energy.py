@@ -210,16 +210,14 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
         is_late, allowed_wh = at < (self.read_at or at), self._allowed_wh(at)
         candidates = sorted(candidates, key=lambda value: not self._is_explained(value, at))
         for register_wh in candidates:
-            for start_wh in (self.start_wh, 0.0):
-                is_below = may_count_from_begin and 0 < register_wh < self.start_wh
-                if start_wh != self.start_wh and not (is_below or self.is_from_begin):
-                    continue
-                growth_wh = round(self.base_wh + register_wh - start_wh - self.energy_wh, 3)
+            is_below = may_count_from_begin and 0 < register_wh < self.start_wh
+            for is_from_begin in (False, True) if is_below or self.is_from_begin else (False,):
+                start_wh, base_wh = (0, 0) if is_from_begin else (self.start_wh, self.base_wh)
+                growth_wh = round(base_wh + register_wh - start_wh - self.energy_wh, 3)
                 if is_late and -self.energy_wh <= growth_wh <= 0:
                     return known, round(self.energy_wh + growth_wh, 3)
                 if not is_late and -ROUNDING_WH <= growth_wh <= allowed_wh:
                     energy_wh = round(self.energy_wh + max(growth_wh, 0), 3)
-                    is_from_begin = start_wh != self.start_wh
                     found = msgspec.structs.replace(
                         known, energy_wh=energy_wh, read_at=at, is_read=True, is_from_begin=is_from_begin, fallen=()
                     )
@@ -245,7 +243,7 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
         """Return the meter after a reading that does not continue the transaction; rising readings below are a reset."""
         growth_wh = self.base_wh + register_wh - (self.start_wh or 0) - (self.energy_wh or 0)
         if growth_wh > 0:
-            if is_named and not self.energy_wh and self.start_wh == 0:
+            if not self.energy_wh and self.start_wh == 0:
                 return self.started(register_wh, at), 0  # all zeros were placeholders: count from here on
             is_other = growth_wh > OTHER_FACTOR * self._allowed_wh(at)
             return msgspec.structs.replace(self, other_wh=register_wh) if is_other else self, None
