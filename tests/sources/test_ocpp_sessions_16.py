@@ -223,6 +223,27 @@ async def test_an_end_that_is_said_again_is_the_same_record() -> None:
     assert heard[1] == heard[2]
 
 
+@pytest.mark.parametrize("name", [0, 99, None], ids=["0", "another", "none"])
+@pytest.mark.parametrize("wh", [1_600, None])
+@pytest.mark.parametrize("has_data", [False, True])
+async def test_an_end_without_the_session_s_id_that_is_said_again_is_the_same_record(
+    name: int | None, wh: int | None, has_data: bool
+) -> None:
+    end = {"transactionId": name, "meterStop": wh, "timestamp": time(40)}
+    if has_data:
+        values = ((2, "1200", "Transaction.Begin"), (40, "1600", "Transaction.End"))
+        end["transactionData"] = [
+            {"timestamp": time(second), "sampledValue": [{"value": value, "context": word}]} for second, value, word in values
+        ]
+    async with central() as system, system.connect() as connection:
+        await answer_to(connection, frame("StartTransaction", start(2)))
+        for _ in range(2):
+            await answer_to(connection, frame("StopTransaction", end))
+        _, once, again = await system.is_told(3)
+    assert once == again
+    assert "error" not in again.headers
+
+
 async def test_an_end_that_is_said_again_as_of_a_later_time_leaves_the_record_as_it_was() -> None:
     async with central() as system, system.station() as station:
         await booted(station, BOOT)

@@ -277,7 +277,8 @@ class Ocpp16:
     def _ended(self, message: StopTransaction) -> Transaction | None:
         """Return the transaction that ends: the one with this id, else the only open one that matches.
 
-        Stations that were offline, or have lost the id, write 0, -1 or any other id, also one that has ended.
+        Stations that were offline, or have lost the id, write 0, -1 or any other id, also one that has ended. Such an end, too,
+        is sent again until it is acknowledged.
         """
         name = id_of(message.transaction_id)
         at = self._station.clock.at(instant(message.timestamp), self._station.now())
@@ -285,6 +286,10 @@ class Ocpp16:
         if known is not None and (self._memory.named(known.id, 0, at) or self._is_repeated(message, known, at)):
             return known
         matching = _matching(message, at, self._memory.open) or _matching(message, at, self._memory.replaced)
+        if message.register_wh is not None or not matching:
+            same = [one for one in self._memory.ended if one.ended_at == at and self._is_repeated(message, one, at)]
+            if same:
+                return same[-1]
         stop = [] if message.register_wh is None else [message.register_wh]
         continued = [one for one in matching if one.meter.with_reading(stop, at, is_named=True)[1] is not None]
         for found in (continued, [one for one in continued if not self._is_active(one)]):

@@ -173,6 +173,11 @@ class StationMemory:
         return [one for one in self._state.transactions if not one.has_ended]
 
     @property
+    def ended(self) -> list[Transaction]:
+        """The transactions whose end was reported, as far as they are kept."""
+        return [one for one in self._state.transactions if one.has_ended and one.ended_at is not None]
+
+    @property
     def replaced(self) -> list[Transaction]:
         """The transactions that ended because another one began at their connector; their own end was not reported yet."""
         return [one for one in self._state.transactions if one.has_ended and one.ended_at is None]
