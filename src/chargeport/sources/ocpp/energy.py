@@ -46,7 +46,8 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
     power; the last sample was `power_w`, at `power_at`. `export_wh` is the register of exported energy, `is_giving` whether
     more was exported than imported since its last reading. `given_w` is the last sample of exported power where no imported
     power is sampled. `is_misnamed`: the station reports as exported what it delivers. `is_from_begin`: the
-    last reading counted from the start of the transaction, though its start has another register.
+    last reading counted from the start of the transaction, though its start has another register. `latest` is
+    the last register, in Wh, and its instant while the one at the start is unknown.
     """
 
     start_wh: float | None = None
@@ -69,6 +70,7 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
     given_w: float = 0
     is_misnamed: bool = False
     is_from_begin: bool = False
+    latest: tuple[float, int] | None = None
 
     @property
     def total_wh(self) -> float | None:
@@ -97,8 +99,11 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.start_wh, round(self.start_wh + self.energy_wh, 3)
 
     def started(self, start_wh: float, at: int) -> "SessionMeter":
-        """Return the meter with the register at the start, in Wh."""
-        return msgspec.structs.replace(self, start_wh=start_wh, energy_wh=0, read_at=at)
+        """Return the meter with the register at the start, in Wh, which may be reported after others."""
+        begun = msgspec.structs.replace(self, start_wh=start_wh, energy_wh=0, read_at=at, latest=None)
+        if self.latest is None or self.latest[1] <= at:
+            return begun
+        return begun.with_reading([self.latest[0]], self.latest[1], is_named=True)[0]
 
     def with_samples(
         self, reading: Reading, at: int, *, is_named: bool, may_begin: bool
@@ -203,7 +208,8 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
         one of some phases, which is a part of the sum.
         """
         if self.start_wh is None or self.energy_wh is None or (self.is_named and not is_named):
-            return self, None
+            is_latest = self.start_wh is None and is_named and bool(candidates) and at >= (self.latest or (0, at))[1]
+            return msgspec.structs.replace(self, latest=(candidates[0], at)) if is_latest else self, None
         known = msgspec.structs.replace(self, is_named=True) if is_named and candidates else self
         if self.other_wh is not None:
             candidates = [value for value in candidates if value < self.other_wh]

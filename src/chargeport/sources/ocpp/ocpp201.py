@@ -190,7 +190,7 @@ class Ocpp201:
         message, station = await self._station.read(payload, TransactionEvent), self._station
         knew_clock = station.clock.offset_ms is not None
         at = await station.event_time(instant(message.timestamp), is_queued=bool(message.offline))
-        before, is_end = self._before(message), message.event_type == "Ended"
+        before, is_end = self._before(message, at), message.event_type == "Ended"
         now = self._with(before, message, at, None if knew_clock else station.now())
         now = station.without_time_limit(now, instant(message.timestamp), at) if is_end else now
         found = decoded(message.meter_value)
@@ -208,7 +208,8 @@ class Ocpp201:
             now = with_end(station.with_start_time(now), at)
             if now.started_at is None and len(found) > 1 and energy and energy[0][0] < at:
                 now = msgspec.structs.replace(now, started_at=energy[0][0])  # its own readings show its start
-            more["record"] = record(station.name, now)
+        if is_over and (is_end or (before is not None and record(station.name, now) != record(station.name, before))):
+            more["record"] = record(station.name, now)  # of a late event, too, that completes it
         if (condition := self._condition(message, now, at)) is not None:
             station.set_condition(now.connector, condition)
             more["charging_state"] = condition.charging_state
@@ -228,13 +229,12 @@ class Ocpp201:
             await self._memory.store(msgspec.structs.replace(now, has_ended=True))
         return {} if message.id_token is None else self._token_info(message.id_token)
 
-    def _before(self, message: TransactionEvent) -> Transaction | None:
+    def _before(self, message: TransactionEvent, at: int) -> Transaction | None:
         """Return the known transaction of an event; a station may use an id again once its transaction has ended."""
         known = self._memory.find(message.transaction)
-        is_reused = (
-            known is not None and known.has_ended and message.event_type == "Started" and known.started != message.timestamp
-        )
-        return None if is_reused else known
+        if known is None or not known.has_ended or message.event_type != "Started" or known.started == message.timestamp:
+            return known
+        return known if known.ended_at is not None and at <= known.ended_at else None
 
     def _with(self, known: Transaction | None, message: TransactionEvent, at: int, heard_at: int | None) -> Transaction:
         """Return the transaction with the content of an event; a known car and card stay."""
