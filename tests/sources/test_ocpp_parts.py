@@ -186,6 +186,15 @@ def test_one_meter_value_may_come_without_its_list() -> None:
     assert whole.earlier == parts[:1]
 
 
+def test_parts_of_a_reading_are_joined_beside_samples_of_the_transaction_s_begin() -> None:
+    begin = {"context": "Transaction.Begin"}
+    samples = [{"value": "3", "phase": f"L{line}"} | more for line, more in ((1, {}), (1, begin), (2, {}), (3, {}))]
+    raws = [msgspec.Raw(json.dumps(values(sample)).encode()) for sample in samples]
+    split, meter = SplitReadings(), SessionMeter()
+    whole = [split.take(1, raw, decoded(raw), None, meter) for raw in raws][-1]
+    assert whole.found[0].register_wh() == [9, 3]
+
+
 def test_a_sample_of_an_interruption_displaces_none_of_now() -> None:
     now, then = {"value": "5", "context": "Sample.Periodic"}, {"value": "1", "context": "Interruption.Begin"}
     for samples in ([now, then], [then, now]):
