@@ -332,6 +332,31 @@ def test_power_shows_that_a_car_charges_which_is_only_said_to_be_plugged_in() ->
     assert charging(*told, call("TransactionEvent", at(19, **state))) == (False, "CONNECTED"), "the newer word counts"
 
 
+@pytest.mark.parametrize("state", [None, "EVConnected", "Charging"])
+def test_the_last_sample_of_a_transaction_shows_no_charging_after_it(state: str | None) -> None:
+    def occupied(second: int) -> Delivery:
+        status = {"evseId": 1, "connectorId": 1, "connectorStatus": "Occupied", "timestamp": f"2026-05-01T09:50:{second:02}Z"}
+        return call("StatusNotification", status, station="A1")
+
+    content: dict[str, Any] = {"eventType": "Ended", "timestamp": "2026-05-01T09:50:09Z"}
+    content["transactionInfo"] = {} if state is None else {"chargingState": state}
+    content["meterValue"] = [{"timestamp": content["timestamp"], "sampledValue": [sample("Power.Active.Import", 7_000)]}]
+    ended = call("TransactionEvent", content, station="A1", transaction="t")
+    told = values(run(OCPP, [occupied(1), ended, occupied(19)]))
+    assert (told["ischarging"], told["detailedchargingstatus"]) == (False, "CONNECTED")
+
+
+def test_a_sample_that_comes_after_its_transaction_shows_no_charging() -> None:
+    status = {"connectorId": 1, "status": "Preparing", "timestamp": AT}
+    value = {"timestamp": "2026-05-01T09:50:01Z", "sampledValue": [sample("Power.Active.Import", 7_000)]}
+    late = call("MeterValues", {"connectorId": 1, "meterValue": [value]}, station="A1", ocpp="1.6")
+    told = values(run(OCPP, [call("StatusNotification", status, station="A1", ocpp="1.6"), late]))
+    assert (told["ischarging"], told["detailedchargingstatus"]) == (False, "CONNECTED")
+    state = {"eventType": "Updated", "timestamp": AT, "transactionInfo": {"chargingState": "EVConnected"}}
+    changed = state | {"triggerReason": "ChargingStateChanged", "meterValue": [value | {"timestamp": AT}]}
+    assert values(run(OCPP, [call("TransactionEvent", changed)]))["ischarging"] is False
+
+
 def test_a_state_of_charge_of_0_is_not_known() -> None:
     assert values(run(OCPP, [event(1, sample("SoC", 41)), event(2, sample("SoC", 0))]))["stateofcharge"] == 41
 

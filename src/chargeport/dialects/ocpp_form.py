@@ -30,6 +30,7 @@ _NO_CONNECTOR: Final = 0  # in 1.6 the station itself
 _FREE: Final = ("available", "reserved")
 _PLUGGED: Final = "preparing"
 _CONNECTED: Final = "EVConnected"
+_CHANGED: Final = "ChargingStateChanged"
 UNAVAILABLE: Final = "unavailable"
 OUT_OF_SERVICE: Final = "outofservice"
 """The field of an unavailable connector: "unavailable" as it is means no value, in any dialect."""
@@ -101,6 +102,8 @@ class _Call:
         self.headers = headers
         self.is_of_station = "station" in headers
         """Whether the OCPP source of this server tracks the transactions; else only the payloads describe them."""
+        self._is_over = self.is_of_station and headers.get("ocpp") == "1.6" and "transaction" not in headers
+        """Whether there is no transaction: the last sample of one may come after its end."""
         self._clock = StationClock(int(headers.get("clock_offset_ms", 0)), int(headers.get("clock_floor_at", 0)))
         self._started_at = int(headers["started_at"]) if "started_at" in headers else None
 
@@ -141,7 +144,8 @@ class _Call:
             elif not (self.is_of_station and name.startswith(REGISTER)):  # the transport knows which are the transaction's
                 fields[name] = _content(sample)
         if CURRENT in fields or POWER in fields or (self.is_of_station and any(each.startswith(EXPORT) for each in samples)):
-            fields[FLOW] = _flow(samples, gives="gives" in self.headers)
+            flow = _flow(samples, gives="gives" in self.headers)
+            fields[FLOW] = None if flow == IN and self._is_over else flow
         if not self.is_of_station and REGISTER not in fields and (register_wh := reading.register_wh()):
             fields[REGISTER] = _wh(register_wh[0])
         if reading.unreadable:
@@ -283,6 +287,9 @@ def _event(content: Mapping[str, Any], call: _Call) -> Iterator[_FieldAt]:
     if kind == "Started" or info.get("chargingState") == _CONNECTED:
         yield at, FLOW, None
     yield from call.measured(content.get("meterValue"))
+    is_change = info.get("chargingState") == _CONNECTED and content.get("triggerReason") == _CHANGED
+    if is_change or kind == "Ended":
+        yield at, FLOW, None  # what is sampled then is of before
     state = call.headers.get("charging_state", info.get("chargingState"))
     if kind == "Ended" and state != "Idle":
         state = "Ended"
