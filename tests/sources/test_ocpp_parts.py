@@ -33,6 +33,19 @@ JSON = st.recursive(
 FRAMES = st.text(max_size=80) | JSON.map(json.dumps) | st.lists(JSON, max_size=5).map(lambda rest: json.dumps([2, *rest]))
 
 
+def test_a_control_character_or_a_number_that_is_none_costs_no_frame() -> None:
+    call = parse('[2,"a","StatusNotification",{"connectorId":1,"status":"Charging","info":"\x00\tx"}]', "1.6")
+    assert isinstance(call, Call)
+    assert json.loads(call.payload) == {"connectorId": 1, "status": "Charging", "info": "\x00\tx"}
+    call = parse(
+        '[2,"b","MeterValues",{"connectorId":1,"meterValue":[{"sampledValue":[{"value":NaN},{"value":-Infinity}]}]}]', "1.6"
+    )
+    assert isinstance(call, Call)
+    assert json.loads(call.payload)["meterValue"][0]["sampledValue"] == [{"value": "NaN"}, {"value": "-Infinity"}]
+    reply = parse('[3,"c",{"configurationKey":[{"key":"k","value":"6\x000"}]}]', "1.6")
+    assert isinstance(reply, Reply)
+
+
 def refused(make: Callable[[], object]) -> Refused | None:
     """Why something was refused; None when it was not."""
     try:
