@@ -453,6 +453,20 @@ async def test_an_id_that_is_another_connector_s_does_not_name_its_session() -> 
     assert (heard[-1].vehicle, heard[-1].headers["energy"]) == ("car-b", [[T0 + 30_000, 400]])
 
 
+async def test_a_station_that_gives_one_id_to_two_connectors_ends_the_session_that_its_register_shows() -> None:
+    memory, clock = KeptMemory(), ManualClock(NOW)
+    async with central(memory=memory, clock=clock) as system, system.station() as station:
+        await booted(station, BOOT)
+        await station.call(start(2, "CARD-A", 1, wh=1_000_000))
+        await station.call(start(3, "CARD-B", 2, wh=1_100))
+        await station.call(meter(30, 1, connector=2))
+    async with central(memory=memory, clock=clock) as system, system.station() as station:
+        await station.call(stop(1, 40, wh=1_600))
+        await station.call(stop(1, 50, wh=1_000_400))
+        records = [(one.vehicle, one.headers["record"]) for one in system.told if "record" in one.headers]
+    assert [(car, record["energyWh"]) for car, record in records] == [("car-b", 500), ("car-a", 400)]
+
+
 async def test_of_two_sessions_that_go_on_an_end_is_of_the_one_that_it_fits() -> None:
     async with central() as system, system.station() as station:
         await booted(station, BOOT)

@@ -280,19 +280,20 @@ class Ocpp16:
         Stations that were offline, or have lost the id, write 0, -1 or any other id, also one that has ended. Such an end, too,
         is sent again until it is acknowledged.
         """
-        name = id_of(message.transaction_id)
+        name = None if self._memory.has_own_ids else id_of(message.transaction_id)
         at = self._station.clock.at(instant(message.timestamp), self._station.now())
-        known = None if name is None else self._memory.find(name)
-        if known is not None and (self._memory.named(known.id, 0, at) or self._is_repeated(message, known, at)):
-            return known
+        if name is not None and (named := self._memory.named(name, 0, at)) is not None:
+            return named
         matching = _matching(message, at, self._memory.open) or _matching(message, at, self._memory.replaced)
-        if message.register_wh is not None or not matching:
-            same = [one for one in self._memory.ended if one.ended_at == at and self._is_repeated(message, one, at)]
-            if same:
-                return same[-1]
+        is_shown = message.register_wh is not None or not matching
+        for one in self._memory.ended:
+            if (one.id == name or (one.ended_at == at and is_shown)) and self._is_repeated(message, one, at):
+                return one
         stop = [] if message.register_wh is None else [message.register_wh]
-        continued = [one for one in matching if one.meter.with_reading(stop, at, is_named=True)[1] is not None]
-        for found in (continued, [one for one in continued if not self._is_active(one)]):
+        after = [(one, *one.meter.with_reading(stop, at, is_named=True)) for one in matching]
+        continued = [one for one, _, energy_wh in after if energy_wh is not None]
+        exact = [one for one, meter, energy_wh in after if energy_wh is not None and not meter.is_from_begin]
+        for found in (continued, exact, [one for one in continued if not self._is_active(one)]):
             if len(found) == 1:
                 return found[0]
         # An unknown id, with data of its own, may be of a transaction whose start was lost.

@@ -74,6 +74,7 @@ class StationState(msgspec.Struct, omit_defaults=True):
     boots: list[int] = []
     schedules: dict[str, Schedule] = {}
     confirmed_at: int = 0
+    has_own_ids: bool = False
 
 
 def with_end(transaction: Transaction, at: int) -> Transaction:
@@ -140,11 +141,14 @@ class StationMemory:
     def named(self, transaction_id: str, connector: int, at: int) -> Transaction | None:
         """Return the transaction that a report of an instant names; None if the id is that of another one.
 
-        Stations that number their transactions themselves use an id again after its end, and at several connectors.
-        `connector` is 0 where the report names none.
+        Stations that number their transactions themselves use an id again after its end, and at several connectors: then no
+        id counts any more. `connector` is 0 where the report names none.
         """
-        known = self.find(transaction_id)
-        if known is None or (connector > 0 and known.connector not in (None, connector)):
+        known = None if self._state.has_own_ids else self.find(transaction_id)
+        if known is None:
+            return None
+        if connector > 0 and known.connector not in (None, connector):
+            self._state.has_own_ids, self._written_at = True, 0  # the next change is not written lazily
             return None
         return None if known.ended_at is not None and known.ended_at < at else known
 
@@ -171,6 +175,11 @@ class StationMemory:
     def open(self) -> list[Transaction]:
         """The open transactions."""
         return [one for one in self._state.transactions if not one.has_ended]
+
+    @property
+    def has_own_ids(self) -> bool:
+        """Whether the station numbers its transactions itself, at each connector: then its ids name none."""
+        return self._state.has_own_ids
 
     @property
     def ended(self) -> list[Transaction]:
