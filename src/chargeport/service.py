@@ -122,7 +122,8 @@ class Service:
             self.derivation,
             self.simulation,
         )
-        app = build_app(context, pages, fast_path=fast_path, sockets=self.feeds.sockets(), reports=reports)
+        sockets = self.feeds.sockets() | self.feeds.sockets_elsewhere()
+        app = build_app(context, pages, fast_path=fast_path, sockets=sockets, reports=reports)
         if reports is not None:
             reporting = reports.run(lambda: tally(app.errors, context), lambda: self.store.ping(writes=False))
             self._tasks.append(asyncio.create_task(reporting, name="worker reports"))

@@ -342,6 +342,18 @@ def test_a_counter_that_others_contradict_is_set_aside_and_the_evidence_says_so(
     assert aside(one) == {"charge-energyadded"}
 
 
+@pytest.mark.parametrize(("until", "watts"), [(20, 3_600), (120, 11_000)], ids=["not reported any more", "stuck"])
+def test_a_counter_at_zero_costs_no_session_in_which_power_flowed(until: int, watts: float) -> None:
+    (one,) = made(charging(watts=watts), shown(dict.fromkeys(range(0, until + 1, 5), 0.0)))
+    assert minutes(one) == (0, 120)
+    assert one.energy_added_kwh == pytest.approx(watts / 500 * RULES.ac_efficiency, rel=0.02)
+    assert aside(one) == (set() if until < 60 else {"charge-energyadded"})
+
+
+def test_a_counter_at_zero_shows_that_a_car_only_heats_itself() -> None:
+    assert made(charging(watts=6_000), shown(dict.fromkeys(range(0, 121, 5), 0.0))) == []
+
+
 # Power and state of charge
 
 

@@ -177,6 +177,12 @@ def test_calls_that_say_nothing_of_a_car_say_nothing_and_one_that_was_refused_is
     assert issue.detail == "meterValue: is missing"
 
 
+@pytest.mark.parametrize("content", [{}, {"chargingNeeds": None}, {"chargingNeeds": "AC"}], ids=str)
+def test_needs_that_are_none_are_an_issue_which_names_them(content: dict[str, Any]) -> None:
+    [issue] = run(OCPP, [call("NotifyEVChargingNeeds", {"evseId": 1} | content)]).issues
+    assert issue.detail == "chargingNeeds is an object"
+
+
 def test_of_two_states_within_one_second_the_later_word_holds() -> None:
     told = [
         Delivery(
@@ -298,6 +304,59 @@ def test_power_shows_whether_a_car_charges_at_an_occupied_connector_without_a_st
     assert (told["ischarging"], told["ischargingcableconnected"]) == (charges, True)
 
 
+def test_power_shows_that_a_car_charges_which_is_only_said_to_be_plugged_in() -> None:
+    def at(second: int, **content: Any) -> dict[str, Any]:
+        return {"connectorId": 1, "timestamp": f"2026-05-01T09:50:{second:02}Z"} | content
+
+    def metered_at(second: int, watts: int) -> Delivery:
+        value = {"timestamp": f"2026-05-01T09:50:{second:02}Z", "sampledValue": [sample("Power.Active.Import", watts)]}
+        return call("MeterValues", at(second, meterValue=[value]))
+
+    def charging(*deliveries: Delivery) -> tuple[object, object]:
+        told = values(run(OCPP, list(deliveries)))
+        return told["ischarging"], told["detailedchargingstatus"]
+
+    told = [
+        call("StatusNotification", at(1, status="Preparing")),
+        call("StartTransaction", at(2, meterStart=0)),
+        metered_at(9, 7_000),
+    ]
+    assert charging(*told) == (True, "CHARGING")
+    assert charging(*told, metered_at(19, 20)) == (False, "CONNECTED")
+    ended = [*told, call("StopTransaction", at(29, meterStop=50))]
+    assert charging(*ended) == (False, "STOPPED")
+    assert charging(*ended, call("StatusNotification", at(39, status="Preparing"))) == (False, "CONNECTED")
+    state = {"eventType": "Updated", "transactionInfo": {"chargingState": "EVConnected"}}
+    told = [call("TransactionEvent", at(1, **state)), metered_at(9, 7_000)]
+    assert charging(*told) == (True, "CHARGING")
+    assert charging(*told, call("TransactionEvent", at(19, **state))) == (False, "CONNECTED"), "the newer word counts"
+
+
+@pytest.mark.parametrize("state", [None, "EVConnected", "Charging"])
+def test_the_last_sample_of_a_transaction_shows_no_charging_after_it(state: str | None) -> None:
+    def occupied(second: int) -> Delivery:
+        status = {"evseId": 1, "connectorId": 1, "connectorStatus": "Occupied", "timestamp": f"2026-05-01T09:50:{second:02}Z"}
+        return call("StatusNotification", status, station="A1")
+
+    content: dict[str, Any] = {"eventType": "Ended", "timestamp": "2026-05-01T09:50:09Z"}
+    content["transactionInfo"] = {} if state is None else {"chargingState": state}
+    content["meterValue"] = [{"timestamp": content["timestamp"], "sampledValue": [sample("Power.Active.Import", 7_000)]}]
+    ended = call("TransactionEvent", content, station="A1", transaction="t")
+    told = values(run(OCPP, [occupied(1), ended, occupied(19)]))
+    assert (told["ischarging"], told["detailedchargingstatus"]) == (False, "CONNECTED")
+
+
+def test_a_sample_that_comes_after_its_transaction_shows_no_charging() -> None:
+    status = {"connectorId": 1, "status": "Preparing", "timestamp": AT}
+    value = {"timestamp": "2026-05-01T09:50:01Z", "sampledValue": [sample("Power.Active.Import", 7_000)]}
+    late = call("MeterValues", {"connectorId": 1, "meterValue": [value]}, station="A1", ocpp="1.6")
+    told = values(run(OCPP, [call("StatusNotification", status, station="A1", ocpp="1.6"), late]))
+    assert (told["ischarging"], told["detailedchargingstatus"]) == (False, "CONNECTED")
+    state = {"eventType": "Updated", "timestamp": AT, "transactionInfo": {"chargingState": "EVConnected"}}
+    changed = state | {"triggerReason": "ChargingStateChanged", "meterValue": [value | {"timestamp": AT}]}
+    assert values(run(OCPP, [call("TransactionEvent", changed)]))["ischarging"] is False
+
+
 def test_a_state_of_charge_of_0_is_not_known() -> None:
     assert values(run(OCPP, [event(1, sample("SoC", 41)), event(2, sample("SoC", 0))]))["stateofcharge"] == 41
 
@@ -387,6 +446,20 @@ def test_a_current_without_phases_takes_back_how_many_there_were() -> None:
     phased = event(1, *(sample("Current.Import", 16, phase=phase) for phase in ("L1", "L2", "L3")))
     assert values(run(OCPP, [phased]))["chargerphases"] == 3
     assert values(run(OCPP, [phased, event(2, sample("Current.Import", 6))]))["chargerphases"] == "<UNREADABLE>"
+
+
+@pytest.mark.parametrize(
+    ("power_w", "volts", "phases"),
+    [(6_700, 233.1, None), (2_240, 233.1, 1), (6_700, 0, None), (2_500, 400, 1), (None, 233.1, 1)],
+    ids=["three lines", "one line", "three lines, no voltage", "a voltage between lines", "no power"],
+)
+def test_a_current_of_one_line_only_says_nothing_of_the_others_where_more_power_flows(
+    power_w: float | None, volts: float, phases: int | None
+) -> None:
+    power = [] if power_w is None else [sample("Power.Active.Import", power_w)]
+    voltage = sample("Voltage", volts, phase="L1") if volts else sample("Frequency", 50)
+    told = values(metered(sample("Current.Import", "9.6", phase="L1"), voltage, *power))
+    assert (told["amperage"], told.get("chargerphases")) == (9.6, phases)
 
 
 def test_a_car_that_fed_power_back_charges_again_once_power_flows_into_it() -> None:

@@ -142,6 +142,7 @@ async def test_two_sources_can_not_listen_at_one_address(store: Store) -> None:
     with pytest.raises(SettingError, match="two: another source listens at /ocpp"):
         feeds(store, *tables).sockets()
     assert list(feeds(store, tables[0]).sockets()) == ["/ocpp/{station:path}"]
+    assert list(feeds(store, tables[0]).sockets_elsewhere()) == ["/{path:path}"], "where a station may go astray"
 
 
 async def test_what_is_pushed_and_what_a_source_receives_is_recorded_where_configured(store: Store, tmp_path: Path) -> None:

@@ -142,7 +142,12 @@ class Station201(ChargePoint201):  # type: ignore[misc]
 @contextlib.asynccontextmanager
 async def listening(source: OcppSource, *, over_tls: bool | None = None) -> AsyncIterator[str]:
     """The URL at which the source is mounted, without the station's name."""
-    app = Starlette(routes=[WebSocketRoute(PATH, partial(source.connect, over_tls=over_tls))])
+    app = Starlette(
+        routes=[
+            WebSocketRoute(PATH, partial(source.connect, over_tls=over_tls)),
+            WebSocketRoute("/{path:path}", partial(source.connect_elsewhere, over_tls=over_tls)),
+        ]
+    )
     opened = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(app, interface="asgi3", lifespan="off", ws="auto", access_log=False, log_config=None)
     config.load()

@@ -45,6 +45,14 @@ def test_one_message_from_the_future_proves_a_clock_that_is_ahead(offset_ms: int
     assert clock.at(T0 + offset_ms - HOUR, T0) == T0 - HOUR, "what waited in a queue is corrected, too"
 
 
+@pytest.mark.parametrize("stamp", [T0 - 9_000 * DAY, T0 + 9_000 * DAY], ids=["before", "ahead"])
+def test_a_clock_that_was_never_set_and_stands_still_shows_the_time_of_receipt(stamp: int) -> None:
+    clock = StationClock()
+    for second in (0, 60, 61, 3_600):
+        clock.take(stamp, T0 + second * 1000)
+        assert abs(clock.at(stamp, T0 + second * 1000) - (T0 + second * 1000)) <= 1_000
+
+
 def test_a_few_messages_over_some_seconds_prove_a_clock_that_is_behind() -> None:
     clock = StationClock()
     received_at = live(clock, -37 * 60_000, 4, every_s=3)

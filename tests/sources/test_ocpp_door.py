@@ -103,6 +103,39 @@ async def test_an_address_that_names_no_station_of_ours_is_refused_with_the_way_
         assert word in told.headers[REFUSED]
 
 
+@pytest.mark.parametrize("path", ["OCPP/box", "/ocpp/box", "Ocpp//box/"])
+async def test_the_path_is_known_in_every_spelling(path: str) -> None:
+    async with central() as system:
+        url = system.url.removesuffix("ocpp/") + path
+        async with websockets.connect(
+            url, subprotocols=["ocpp1.6"], additional_headers=basic("box", PASSWORD), proxy=None
+        ) as connection:
+            assert (await answer_to(connection, HEARTBEAT))[0] == 3
+
+
+@pytest.mark.parametrize(
+    ("path", "station"),
+    [("box", "box"), ("ocpp16/BOX/", "box"), ("steve/websocket/den", "den"), ("", "(none)"), ("ocpp", "(none)")],
+)
+async def test_a_station_at_another_path_is_refused_with_the_way_out(path: str, station: str) -> None:
+    async with central() as system:
+        url = system.url.removesuffix("ocpp/") + path
+        with pytest.raises(websockets.InvalidStatus) as found:
+            await websockets.connect(url, subprotocols=["ocpp1.6"], proxy=None)
+        assert found.value.response.status_code == 404
+        (told,) = await system.is_told(1)
+    assert told.headers[REFUSED].startswith(f"station '{station}' was refused: its address ")
+    assert set(system.reporter.stations) == {station}
+
+
+async def test_what_is_no_station_and_no_path_of_ours_is_nobody_s_issue() -> None:
+    async with central() as system:
+        with pytest.raises(websockets.InvalidStatus) as found:
+            await websockets.connect(system.url.removesuffix("ocpp/") + "live", subprotocols=["chat"], proxy=None)
+        assert found.value.response.status_code == 403
+        assert system.told == []
+
+
 async def test_who_guesses_passwords_has_to_wait_and_nobody_else(caplog: pytest.LogCaptureFixture) -> None:
     two = OcppSettings(stations={name: StationSettings(password=PASSWORD) for name in ("box", "den")})
     async with central(two) as system:
@@ -257,6 +290,13 @@ async def test_who_speaks_no_version_that_we_do_is_hung_up_on(offered: Sequence[
         (told,) = await system.is_told(1)
         assert ("it names no version" if offered is None else f"it supports {', '.join(offered)} only") in told.headers[REFUSED]
         assert "set its protocol to OCPP 1.6J" in (system.reporter.stations["box"].refused_because or "")
+
+
+@pytest.mark.parametrize("offered", ["OCPP1.6", "ocpp1.6J", "ocpp1.6j", "Ocpp2.0.1"])
+async def test_a_version_is_known_in_every_spelling_of_its_name(offered: str) -> None:
+    async with central() as system, system.connect(protocols=[offered]) as connection:
+        assert connection.subprotocol == offered
+        assert (await answer_to(connection, '[2,"a","Heartbeat",{}]'))[0] == 3
 
 
 async def test_of_several_versions_the_one_that_the_station_prefers_is_spoken() -> None:

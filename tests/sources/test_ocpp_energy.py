@@ -72,6 +72,36 @@ def test_a_register_that_does_not_move_while_power_flows_is_none() -> None:
     assert (energy_wh, added.total_wh) == (300, 300)
 
 
+def metered(start_wh: float, values: Iterable[float], power_w: float) -> SessionMeter:
+    """The meter after these readings, one a minute, each with a sample of the power."""
+    meter = SessionMeter().started(start_wh, T0)
+    for number, value in enumerate(values, 1):
+        at = T0 + number * STEP
+        meter, _ = meter.with_power(power_w, at).with_reading([value], at, is_named=True)
+    return meter
+
+
+def test_a_register_in_another_unit_than_it_names_is_none() -> None:
+    in_kwh = [361 + minute // 9 for minute in range(60)]
+    meter = metered(361, in_kwh, 7_200)
+    assert (meter.total_wh, meter.register_wh, meter.last_at) == (None, None, None)
+    meter = metered(12_345, [12.345 + minute * 0.12 for minute in range(60)], 7_200)
+    assert meter.total_wh is None
+    meter, energy_wh = meter.with_reading([12_345 + 7_200], T0 + 60 * STEP, is_named=True)
+    assert (energy_wh, meter.total_wh) == (7_200, 7_200), "that of the end is in Wh"
+
+
+def test_a_power_in_another_unit_than_it_names_costs_no_register() -> None:
+    assert metered(4_000, [4_000 + minute * 120 for minute in range(61)], 7_200_000).total_wh == 7_200
+
+
+def test_what_flowed_while_nothing_was_sampled_costs_no_register() -> None:
+    meter = metered(4_000, [4_120, 4_240], 7_200)
+    at = T0 + 12 * 60 * STEP
+    meter, _ = meter.with_power(7_200, at).with_reading([4_360], at, is_named=True)
+    assert meter.total_wh == 360
+
+
 @pytest.mark.parametrize(("power_w", "energy_wh"), [(30_000, 1_800), (None, 1_700)], ids=["from 0", "nobody knows from where"])
 def test_a_register_that_begins_anew_loses_nothing_that_the_power_explains(power_w: float | None, energy_wh: float) -> None:
     assert after(4_000, [4_500, 5_000, 5_500, 100, 200, 300], power_w)[-1] == energy_wh
@@ -171,11 +201,35 @@ def test_readings_that_count_from_the_session_s_begin_are_taken_as_such() -> Non
     assert after(4_076_400, [104, 4_076_628]) == [104, 228], "its end may be of the lifetime again"
 
 
+def test_a_count_from_the_session_s_begin_may_pass_the_register_at_its_start() -> None:
+    assert after(400, [120, 240, 360, 480, 600]) == [120, 240, 360, 480, 600]
+    assert after(400, [120, 240, 760, 880]) == [120, 240, 360, 480], "the lifetime's register may take its place"
+
+
+def test_a_count_from_the_session_s_begin_beside_a_register_that_began_anew_is_counted_once() -> None:
+    assert after(60_000, [60_100, 230, 60_200, 60_205, 60_210, 260])[-1] == 260
+
+
+def test_zeros_before_the_register_of_the_lifetime_may_be_without_the_transaction() -> None:
+    assert after(0, [939_000, 939_100, 939_250]) == [None, 100, 250]
+    leaked = SessionMeter().started(0, T0).with_power(7_000, T0)
+    for number, (value, is_named) in enumerate([(939_000, False), (100, True), (220, True), (939_300, False)], 1):
+        leaked, _ = leaked.with_reading([value], T0 + number * STEP, is_named=is_named)
+    assert leaked.total_wh == 220, "the session's own register goes on"
+
+
 def test_a_start_of_zero_that_is_none_begins_with_the_first_reading() -> None:
     meter, energy_wh = SessionMeter().started(0, T0).with_power(7_000, T0).with_reading([52_000], T0 + STEP, is_named=True)
     assert (energy_wh, meter.energy_wh, meter.total_wh) == (0, 0, None)
     meter, _ = meter.with_reading([52_100], T0 + 2 * STEP, is_named=True)
     assert meter.total_wh == 100
+
+
+@pytest.mark.parametrize("lifetime_wh", [2_500, 8_000, 60_000])
+def test_the_register_of_a_new_station_is_no_energy_of_a_session_that_starts_at_zero(lifetime_wh: int) -> None:
+    assert metered(0, [lifetime_wh + 117 * minute for minute in range(31)], 7_020).total_wh == 3_510
+    leaks_once = [0, lifetime_wh, *(117 * minute for minute in range(2, 31))]
+    assert metered(0, leaks_once, 7_020).total_wh == 3_510
 
 
 def test_zeros_before_the_register_of_the_lifetime_shows_up_are_no_readings_either() -> None:

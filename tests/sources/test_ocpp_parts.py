@@ -19,10 +19,10 @@ from chargeport.sources.ocpp.frames import Call, Refused, Reply, failure, parse
 from chargeport.sources.ocpp.message_rate import MessageRate
 from chargeport.sources.ocpp.messages16 import MeterValues, StartTransaction, StatusNotification, StopTransaction
 from chargeport.sources.ocpp.messages201 import TransactionEvent
+from chargeport.sources.ocpp.payloads import read
 from chargeport.sources.ocpp.samples import decoded, instant, last_at, readings
 from chargeport.sources.ocpp.schema import is_action, violation
 from chargeport.sources.ocpp.split_readings import SplitReadings
-from chargeport.sources.ocpp.station import read
 from chargeport.sources.ocpp.transactions import Numbering, Plug, StationMemory, Transaction
 
 JSON = st.recursive(
@@ -31,6 +31,19 @@ JSON = st.recursive(
     max_leaves=12,
 )
 FRAMES = st.text(max_size=80) | JSON.map(json.dumps) | st.lists(JSON, max_size=5).map(lambda rest: json.dumps([2, *rest]))
+
+
+def test_a_control_character_or_a_number_that_is_none_costs_no_frame() -> None:
+    call = parse('[2,"a","StatusNotification",{"connectorId":1,"status":"Charging","info":"\x00\tx"}]', "1.6")
+    assert isinstance(call, Call)
+    assert json.loads(call.payload) == {"connectorId": 1, "status": "Charging", "info": "\x00\tx"}
+    call = parse(
+        '[2,"b","MeterValues",{"connectorId":1,"meterValue":[{"sampledValue":[{"value":NaN},{"value":-Infinity}]}]}]', "1.6"
+    )
+    assert isinstance(call, Call)
+    assert json.loads(call.payload)["meterValue"][0]["sampledValue"] == [{"value": "NaN"}, {"value": "-Infinity"}]
+    reply = parse('[3,"c",{"configurationKey":[{"key":"k","value":"6\x000"}]}]', "1.6")
+    assert isinstance(reply, Reply)
 
 
 def refused(make: Callable[[], object]) -> Refused | None:
@@ -65,6 +78,51 @@ def test_every_payload_is_understood_or_refused(payload: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("type_", "member", "value"),
+    [
+        (StartTransaction, "meterStart", "12 Wh"),
+        (StartTransaction, "idTag", ["A"]),
+        (StartTransaction, "timestamp", {}),
+        (StopTransaction, "meterStop", ""),
+        (TransactionEvent, "idToken", {"type": "Central"}),
+        (TransactionEvent, "evse", {"connectorId": 1}),
+        (TransactionEvent, "evse", 1),
+        (TransactionEvent, "offline", "maybe"),
+    ],
+)
+def test_an_optional_member_that_cannot_be_read_costs_itself_alone(type_: type[Any], member: str, value: object) -> None:
+    whole = {
+        "connectorId": 1, "idTag": "A", "meterStart": 7, "meterStop": 9, "timestamp": "2026-05-01T10:00:00Z",
+        "eventType": "Started", "transactionInfo": {"transactionId": "t"}, "evse": {"id": 1}, "idToken": {"idToken": "A"},
+    }  # fmt: skip
+    assert read(json.dumps(whole).encode(), type_)[1] is None
+    found, left_out = read(json.dumps(whole | {member: value}).encode(), type_)
+    rest = {name: each for name, each in whole.items() if name != member}
+    assert (found, None) == read(json.dumps(rest).encode(), type_)
+    assert left_out is not None
+    assert f"`$.{member}`" in left_out
+
+
+def test_a_member_that_is_required_costs_its_message() -> None:
+    error = refused(lambda: read(b'{"connectorId":"first","status":"Charging"}', StatusNotification))
+    assert error is not None
+    assert "$.connectorId" in error.sentence
+    assert refused(lambda: read(b'{"connectorId":"1","status":"Charging","timestamp":{}', StatusNotification)) is not None
+
+
+def test_a_card_may_be_a_number() -> None:
+    found, left_out = read(b'{"connectorId":1,"idTag":4711}', StartTransaction)
+    assert (found.id_tag, left_out) == ("4711", None)
+
+
+@pytest.mark.parametrize("value", ['"NaN"', '"inf"', "-1", "1e300"])
+def test_a_register_that_no_meter_shows_was_not_read(value: str) -> None:
+    raw = f'{{"connectorId":1,"meterStart":{value},"meterStop":{value}}}'.encode()
+    assert read(raw, StartTransaction)[0].register_wh is None
+    assert read(raw, StopTransaction)[0].register_wh is None
+
+
+@pytest.mark.parametrize(
     ("version", "replies"), [("1.6", ocpp16._ACKNOWLEDGED), ("2.0.1", ocpp201._ACKNOWLEDGED), ("2.1", ocpp201._ACKNOWLEDGED)]
 )
 def test_what_is_not_about_cars_gets_a_reply_that_the_schema_allows(version: str, replies: Mapping[str, Any]) -> None:
@@ -86,6 +144,7 @@ def values(*samples: dict[str, Any], at: str = "2026-05-01T10:00:00Z") -> list[d
         ({"value": "1.5", "unit": "kWh"}, [1500]),
         ({"value": 12.5, "unitOfMeasure": {"unit": "kWh", "multiplier": -1}}, [1250]),
         ({"value": 7, "unitOfMeasure": {}}, [7]),
+        ({"value": 7, "unitOfMeasure": "kWh"}, [7_000]),
         ({"value": "0"}, [0]),
         ({"value": "7", "phase": "L2-N"}, [7]),
         ({"value": "7", "phase": "N"}, [7]),
@@ -140,6 +199,15 @@ def test_one_meter_value_may_come_without_its_list() -> None:
     assert whole.earlier == parts[:1]
 
 
+def test_parts_of_a_reading_are_joined_beside_samples_of_the_transaction_s_begin() -> None:
+    begin = {"context": "Transaction.Begin"}
+    samples = [{"value": "3", "phase": f"L{line}"} | more for line, more in ((1, {}), (1, begin), (2, {}), (3, {}))]
+    raws = [msgspec.Raw(json.dumps(values(sample)).encode()) for sample in samples]
+    split, meter = SplitReadings(), SessionMeter()
+    whole = [split.take(1, raw, decoded(raw), None, meter) for raw in raws][-1]
+    assert whole.found[0].register_wh() == [9, 3]
+
+
 def test_a_sample_of_an_interruption_displaces_none_of_now() -> None:
     now, then = {"value": "5", "context": "Sample.Periodic"}, {"value": "1", "context": "Interruption.Begin"}
     for samples in ([now, then], [then, now]):
@@ -155,12 +223,28 @@ def test_a_sample_that_cannot_be_read_is_named_and_costs_no_other() -> None:
     assert readings("none") == readings(None) == []
 
 
+def test_an_energy_in_a_unit_of_another_quantity_is_named_and_not_passed_over() -> None:
+    for measurand in ("Energy.Active.Import.Register", "Energy.Active.Export.Register", "Energy.Active.Import.Interval"):
+        wrong = {"value": "7", "measurand": measurand, "unit": "W"}
+        (reading,) = readings(values(wrong, {"value": 3, "measurand": "Energy.Reactive.Import.Register", "unit": "varh"}))
+        assert (reading.register_wh(), reading.unreadable) == ([], [f"{measurand}: 'W' is no unit of energy"])
+        (reading,) = readings(values(wrong, {"value": "7", "measurand": measurand, "unit": "WH"}))
+        assert reading.unreadable == []
+
+
 def test_meter_values_of_one_second_are_one_reading() -> None:
     parts = [("L1", ".000"), ("L2", ".300"), ("L3", ".900")]
     split = [each for phase, ms in parts for each in values({"value": 1, "phase": phase}, at=f"2026-05-01T10:00:00{ms}Z")]
     (reading,) = readings(split)
     assert (reading.register_wh(), reading.stamp) == ([3, 1], "2026-05-01T10:00:00.900Z")
     assert len(readings(split + values({"value": 1}, at="2026-05-01T10:00:02Z"))) == 2
+
+
+@pytest.mark.parametrize(
+    "text", ["0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "9999-12-31T23:59:59.999Z", 0, -1, 1e300], ids=str
+)
+def test_the_first_and_the_last_instants_that_can_be_written_are_no_times(text: object) -> None:
+    assert instant(text) is None
 
 
 def test_a_time_without_a_zone_is_utc_and_what_is_none_is_none() -> None:

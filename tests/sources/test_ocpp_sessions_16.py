@@ -201,6 +201,18 @@ async def test_what_could_not_be_stored_is_not_acknowledged_and_comes_again() ->
         assert [one.headers["transaction"] for one in system.told] == ["1", "1"]
 
 
+async def test_a_start_that_is_said_again_with_the_register_of_then_is_the_same_session() -> None:
+    async with central() as system, system.station() as station:
+        await booted(station, BOOT)
+        ids = [(await station.call(start(2, wh=wh))).transaction_id for wh in (1_200, 1_200, 1_600)]
+        await station.call(stop(1, 40, wh=2_000))
+        ids.append((await station.call(start(2, wh=1_200))).transaction_id)
+        heard = await system.is_told(5)
+    assert ids == [1, 1, 1, 1]
+    record = heard[3].headers["record"]
+    assert (record["startTime"], record["energyWh"], record["registerWh"]) == (iso(T0 + 2_000), 800, [1_200, 2_000])
+
+
 async def test_an_end_that_is_said_again_is_the_same_record() -> None:
     async with central() as system, system.station() as station:
         await booted(station, BOOT)
@@ -209,6 +221,27 @@ async def test_an_end_that_is_said_again_is_the_same_record() -> None:
         await station.call(stop(1, 40))
         heard = await system.is_told(3)
     assert heard[1] == heard[2]
+
+
+@pytest.mark.parametrize("name", [0, 99, None], ids=["0", "another", "none"])
+@pytest.mark.parametrize("wh", [1_600, None])
+@pytest.mark.parametrize("has_data", [False, True])
+async def test_an_end_without_the_session_s_id_that_is_said_again_is_the_same_record(
+    name: int | None, wh: int | None, has_data: bool
+) -> None:
+    end = {"transactionId": name, "meterStop": wh, "timestamp": time(40)}
+    if has_data:
+        values = ((2, "1200", "Transaction.Begin"), (40, "1600", "Transaction.End"))
+        end["transactionData"] = [
+            {"timestamp": time(second), "sampledValue": [{"value": value, "context": word}]} for second, value, word in values
+        ]
+    async with central() as system, system.connect() as connection:
+        await answer_to(connection, frame("StartTransaction", start(2)))
+        for _ in range(2):
+            await answer_to(connection, frame("StopTransaction", end))
+        _, once, again = await system.is_told(3)
+    assert once == again
+    assert "error" not in again.headers
 
 
 async def test_an_end_that_is_said_again_as_of_a_later_time_leaves_the_record_as_it_was() -> None:
@@ -388,6 +421,50 @@ async def test_an_end_under_an_id_that_nobody_gave_is_of_the_session_that_goes_o
         assert stopped.headers["transaction"] == "1"
         record = stopped.headers["record"]
         assert (record["startTime"], record["endTime"], record["energyWh"]) == (iso(T0 + 2_000), iso(T0 + 40_000), 400)
+
+
+@pytest.mark.parametrize("wh", [2_600, 0, None], ids=["a register", "an unread register", "no register"])
+async def test_an_id_that_the_station_gives_again_is_of_the_session_that_goes_on(wh: int | None) -> None:
+    async with central() as system, system.connect() as connection:
+        await answer_to(connection, frame("StartTransaction", start(2, wh=1_000)))
+        end = {"transactionId": 1, "meterStop": 1_500, "timestamp": time(40)}
+        await answer_to(connection, frame("StopTransaction", end))
+        await answer_to(connection, frame("StartTransaction", start(50, wh=1_500)))
+        sample = {"timestamp": time(80), "sampledValue": [{"value": "2600"}]}
+        values = {"connectorId": 1, "transactionId": 1, "meterValue": [sample]}
+        await answer_to(connection, frame("MeterValues", values))
+        await answer_to(connection, frame("StopTransaction", end))
+        await answer_to(connection, frame("StopTransaction", end | {"meterStop": wh, "timestamp": time(90)}))
+        await answer_to(connection, frame("MeterValues", values | {"meterValue": [sample | {"timestamp": time(100)}]}))
+        first, again, second = [one.headers["record"] for one in await system.is_told(7) if "record" in one.headers]
+        after = system.told[-1]
+    assert (first["endTime"], first["energyWh"], again) == (iso(T0 + 40_000), 500, first)
+    assert (second["startTime"], second["endTime"], second["energyWh"]) == (iso(T0 + 50_000), iso(T0 + 90_000), 1_100)
+    assert "transaction" not in after.headers, "no session goes on"
+
+
+async def test_an_id_that_is_another_connector_s_does_not_name_its_session() -> None:
+    async with central() as system, system.station() as station:
+        await booted(station, BOOT)
+        await station.call(start(2, "CARD-A", 1, wh=1_000))
+        await station.call(start(3, "CARD-B", 2, wh=1_100))
+        await station.call(meter(30, 1, connector=2))
+        heard = await system.is_told(3)
+    assert (heard[-1].vehicle, heard[-1].headers["energy"]) == ("car-b", [[T0 + 30_000, 400]])
+
+
+async def test_a_station_that_gives_one_id_to_two_connectors_ends_the_session_that_its_register_shows() -> None:
+    memory, clock = KeptMemory(), ManualClock(NOW)
+    async with central(memory=memory, clock=clock) as system, system.station() as station:
+        await booted(station, BOOT)
+        await station.call(start(2, "CARD-A", 1, wh=1_000_000))
+        await station.call(start(3, "CARD-B", 2, wh=1_100))
+        await station.call(meter(30, 1, connector=2))
+    async with central(memory=memory, clock=clock) as system, system.station() as station:
+        await station.call(stop(1, 40, wh=1_600))
+        await station.call(stop(1, 50, wh=1_000_400))
+        records = [(one.vehicle, one.headers["record"]) for one in system.told if "record" in one.headers]
+    assert [(car, record["energyWh"]) for car, record in records] == [("car-b", 500), ("car-a", 400)]
 
 
 async def test_of_two_sessions_that_go_on_an_end_is_of_the_one_that_it_fits() -> None:
@@ -619,6 +696,47 @@ async def test_a_register_below_zero_was_not_read() -> None:
     assert heard[-1].headers["record"]["energyWh"] == 200
 
 
+async def test_a_start_with_a_member_that_cannot_be_read_is_a_session_and_the_member_an_issue() -> None:
+    begun = {"connectorId": 1, "idTag": "CARD-A", "meterStart": "", "timestamp": time(2)}
+    async with central() as system, system.connect() as connection:
+        assert (await answer_to(connection, frame("StartTransaction", begun)))[2]["transactionId"] == 1
+        issue, told = await system.is_told(2)
+    assert (told.vehicle, told.headers["transaction"]) == ("car-a", "1")
+    assert issue.vehicle is None
+    assert "left out of the message: Expected `float | null`, got `str` - at `$.meterStart`" in issue.headers["error"]
+
+
+async def test_a_clock_that_shows_the_first_instant_there_is_is_none() -> None:
+    clock = ManualClock(NOW)
+    zero = {"connectorId": 1, "idTag": "CARD-A", "meterStart": 5, "meterStop": 905, "timestamp": "0001-01-01T00:00:00Z"}
+    async with central(clock=clock) as system, system.connect() as connection:
+        await answer_to(connection, frame("StartTransaction", zero))
+        clock.move(600)
+        await answer_to(connection, frame("StopTransaction", zero | {"transactionId": 1}))
+        record = (await system.is_told(3))[1].headers["record"]
+    assert (record["startTime"], record["endTime"], record["energyWh"]) == (iso(NOW), iso(NOW + 600_000), 900)
+
+
+@pytest.mark.parametrize("seconds", [2, 600], ids=["that waited", "that went on"])
+async def test_a_session_without_usable_times_has_its_energy_unless_it_had_no_time_to_flow(seconds: int) -> None:
+    clock = ManualClock(NOW)
+    async with central(clock=clock) as system, system.connect() as connection:
+        for action, wh in (("StartTransaction", 1_000), ("MeterValues", 5_000), ("StopTransaction", 61_000)):
+            sample = {"sampledValue": [{"value": f"{wh}"}]}
+            said = {
+                "connectorId": 1,
+                "transactionId": 1,
+                "idTag": "CARD-A",
+                "meterStart": wh,
+                "meterStop": wh,
+                "meterValue": [sample],
+            }
+            await answer_to(connection, frame(action, said))
+            clock.move(seconds / 2)
+        record = next(one.headers["record"] for one in system.told if "record" in one.headers)
+    assert record.get("energyWh") == (60_000 if seconds == 2 else 4_000), "400 kW for 300 s"
+
+
 async def test_starts_of_a_clock_that_was_never_set_are_told_apart() -> None:
     unset = {"connectorId": 1, "idTag": "CARD-A", "meterStart": 5, "timestamp": "1970-01-01T00:00:09Z"}
     async with central() as system, system.connect() as connection:
@@ -699,6 +817,20 @@ async def test_heartbeats_and_meter_values_confirm_what_the_station_said_in_this
         ("box/1", "SuspendedEV"),
     ]
     assert [one.observed_at for one in confirmed] == [NOW + 300_000, NOW + 300_000, NOW + 600_000]
+
+
+async def test_a_start_by_a_clock_that_is_off_keeps_its_time_when_the_clock_is_set() -> None:
+    clock, off_s = ManualClock(NOW), -7_000
+    since = (NOW - T0 // 1000 * 1000) // 1000
+    async with central(clock=clock) as system, system.station() as station:
+        await station.call(start(since + off_s))
+        for second in (10, 20, 30, 40, 50, 60):
+            clock.move(10)
+            await station.call(meter(since + second + (off_s if second < 40 else 0), 1))
+        await station.call(stop(1, since + 60))
+        record = next(one.headers["record"] for one in system.told if "record" in one.headers)
+    assert abs(datetime.fromisoformat(record["startTime"]).timestamp() * 1000 - NOW) <= 1_000
+    assert abs(datetime.fromisoformat(record["endTime"]).timestamp() * 1000 - NOW - 60_000) <= 1_000
 
 
 async def test_what_a_new_connection_reports_counts_after_what_was_confirmed_in_the_one_before() -> None:

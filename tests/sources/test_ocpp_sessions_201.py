@@ -3,6 +3,7 @@
 import asyncio
 import json
 from datetime import UTC, datetime
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -223,6 +224,24 @@ async def test_a_session_whose_place_and_first_reading_come_later_is_whole() -> 
     assert [one.vehicle for one in heard] == ["car-a"] * 4
     record = heard[3].headers["record"]
     assert (record["startTime"], record["energyWh"]) == (iso(at(2)), 200)
+
+
+@pytest.mark.parametrize("order", list(permutations(range(4))), ids=str)
+async def test_a_session_whose_events_waited_in_a_queue_is_whole_in_any_order(order: tuple[int, ...]) -> None:
+    events = [
+        event("Started", 2, 0, evse={"id": 1}, offline=True, meter_value=[bare(2, 700, context="Transaction.Begin")]),
+        event("Updated", 10, 1, evse={"id": 1}, offline=True, meter_value=[bare(10, 800)]),
+        event("Updated", 20, 2, evse={"id": 1}, offline=True, meter_value=[bare(20, 900)]),
+        event("Ended", 30, 3, "Idle", evse={"id": 1}, offline=True, meter_value=[bare(30, 1_000, context="Transaction.End")]),
+    ]
+    async with central() as system, system.station(Station201) as station:
+        await booted(station, BOOT)
+        for number in order:
+            await station.call(events[number])
+        await station.call(event("Started", 600, 0, transaction="T-2", evse={"id": 1}, meter_value=[bare(600, 1_000)]))
+        records = [one.headers["record"] for one in system.told if "record" in one.headers]
+    assert (records[-1]["startTime"], records[-1]["endTime"], records[-1]["energyWh"]) == (iso(at(2)), iso(at(30)), 300)
+    assert len({each["id"] for each in records}) == 1
 
 
 async def test_an_end_that_holds_the_whole_session_proves_it() -> None:

@@ -51,15 +51,15 @@ _FULL_PERCENT: Final = 100
 def _state(known: Mapping[str, Any]) -> str | None:
     """Return the transaction's state; the connector's where there is no transaction or the connector is out of order.
 
-    A car that feeds power back does not charge, whatever the transaction's state is. Of an occupied connector without a state
-    the power shows whether the car charges.
+    A car that feeds power back does not charge, whatever the transaction's state is. Of a car that is only said to be plugged
+    in, by a transaction's state or by a status without one, the power shows whether it charges.
     """
     connector = _STATUS.get(folded_value(known.get("status")))
     going_on = _STATE.get(folded_value(known.get("chargingState")))
     if going_on == "STOPPED" and connector == "DISCONNECTED":
         return connector  # the plug was free before the transaction ended
     found = connector if connector == "ERROR" or going_on is None else going_on
-    if going_on is None and folded_value(known.get("status")) == "occupied" and known.get(FLOW) == IN:
+    if found == "CONNECTED" and known.get(FLOW) == IN:
         return "CHARGING"
     return "DISCHARGING" if found in _FLOWING and known.get(FLOW) == OUT else found
 

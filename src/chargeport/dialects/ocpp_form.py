@@ -28,6 +28,9 @@ _SECOND_MS: Final = 1_000
 _BEGIN_MS: Final = 60_000  # a sample of the transaction's begin that is later than this repeats the state at the begin
 _NO_CONNECTOR: Final = 0  # in 1.6 the station itself
 _FREE: Final = ("available", "reserved")
+_PLUGGED: Final = "preparing"
+_CONNECTED: Final = "EVConnected"
+_CHANGED: Final = "ChargingStateChanged"
 UNAVAILABLE: Final = "unavailable"
 OUT_OF_SERVICE: Final = "outofservice"
 """The field of an unavailable connector: the value "unavailable" itself means no value in any dialect."""
@@ -54,6 +57,7 @@ _KINDS: Final = {
 """Samples of one reading, by the field that they are parts of: a part that a reading omits no longer has a value."""
 _SPLIT_BELOW_V: Final = 300  # between two lines: three phases have 380 V and more there, a single circuit 208 to 240 V
 _HALF_BELOW_V: Final = 150  # from line to neutral, where cars are connected between two lines
+_ONE_LINE: Final = 1.5  # a power above this multiple of a line's flows on several lines: two meters differ by less
 _NOISE_W: Final = 100  # below, no power flows: a station's own consumption and rounding of its meter
 _NOISE_A: Final = 0.5
 
@@ -98,6 +102,8 @@ class _Call:
         self.headers = headers
         self.is_of_station = "station" in headers
         """Whether the OCPP source of this server tracks the transactions; else only the payloads describe them."""
+        self._is_over = self.is_of_station and headers.get("ocpp") == "1.6" and "transaction" not in headers
+        """Whether there is no transaction: the last sample of one may come after its end."""
         self._clock = StationClock(int(headers.get("clock_offset_ms", 0)), int(headers.get("clock_floor_at", 0)))
         self._started_at = int(headers["started_at"]) if "started_at" in headers else None
 
@@ -129,7 +135,7 @@ class _Call:
         samples = dict(reading.current)
         if self._started_at is None or at is None or at <= self._started_at + _BEGIN_MS:
             samples = {**reading.begin, **samples}
-        samples = _as_circuit(samples)
+        samples = _as_unphased(_as_circuit(samples))
         fields: dict[str, Any] = {}
         for name, sample in samples.items():
             kind = _KINDS.get(name)
@@ -138,7 +144,8 @@ class _Call:
             elif not (self.is_of_station and name.startswith(REGISTER)):  # the transport determines which are the transaction's
                 fields[name] = _content(sample)
         if CURRENT in fields or POWER in fields or (self.is_of_station and any(each.startswith(EXPORT) for each in samples)):
-            fields[FLOW] = _flow(samples, gives="gives" in self.headers)
+            flow = _flow(samples, gives="gives" in self.headers)
+            fields[FLOW] = None if flow == IN and self._is_over else flow
         if not self.is_of_station and REGISTER not in fields and (register_wh := reading.register_wh()):
             fields[REGISTER] = _wh(register_wh[0])
         if reading.unreadable:
@@ -163,6 +170,20 @@ def _as_circuit(samples: dict[str, Sample]) -> dict[str, Sample]:
     if currents:
         found[f"Current.Import.{pairs[0]}"] = max(currents, key=lambda each: each.value)
     return found
+
+
+def _as_unphased(samples: dict[str, Sample]) -> dict[str, Sample]:
+    """Return the samples with the current of a single phase as one without, if that phase can't carry the sampled power."""
+    lines = [line for line in PHASES if f"Current.Import.{line}" in samples]
+    power_w = _sum(samples, "Power.Active.Import")
+    if len(lines) != 1 or "Current.Import" in samples or power_w is None:
+        return samples
+    field = f"Current.Import.{lines[0]}"
+    volts = samples.get(f"Voltage.{lines[0]}-N")
+    line_w = (_sum(samples, field) or 0) * (volts.value if volts and volts.value < _SPLIT_BELOW_V else _SPLIT_BELOW_V)
+    if power_w <= _ONE_LINE * max(line_w, _NOISE_W):
+        return samples
+    return {"Current.Import" if name == field else name: sample for name, sample in samples.items()}
 
 
 def _flow(samples: Mapping[str, Sample], *, gives: bool) -> str | None:
@@ -228,7 +249,7 @@ def _status(content: Mapping[str, Any], call: _Call) -> Iterator[_FieldAt]:
     has_no_transaction = call.is_of_station and "transaction" not in call.headers
     if "connectorStatus" not in content or str(status).strip().casefold() in _FREE or has_no_transaction:
         yield at, "chargingState", None
-    if str(status).strip().casefold() in _FREE:
+    if str(status).strip().casefold() in (*_FREE, _PLUGGED):  # what flowed before is over
         yield at, FLOW, None
 
 
@@ -253,6 +274,7 @@ def _stopped(content: Mapping[str, Any], call: _Call) -> Iterator[_FieldAt]:
         yield at, REGISTER, _wh(number(content["meterStop"]))
     if not call.is_of_station or "is_current" in call.headers:
         yield at, "chargingState", "Ended"
+        yield at, FLOW, None
 
 
 def _meter_values(content: Mapping[str, Any], call: _Call) -> Iterator[_FieldAt]:
@@ -261,10 +283,13 @@ def _meter_values(content: Mapping[str, Any], call: _Call) -> Iterator[_FieldAt]
 
 def _event(content: Mapping[str, Any], call: _Call) -> Iterator[_FieldAt]:
     at = call.own_at(content.get("timestamp"))
-    if content.get("eventType") == "Started":
+    kind, info = content.get("eventType"), content.get("transactionInfo") or {}
+    if kind == "Started" or info.get("chargingState") == _CONNECTED:
         yield at, FLOW, None
     yield from call.measured(content.get("meterValue"))
-    kind, info = content.get("eventType"), content.get("transactionInfo") or {}
+    is_change = info.get("chargingState") == _CONNECTED and content.get("triggerReason") == _CHANGED
+    if is_change or kind == "Ended":
+        yield at, FLOW, None  # what is sampled then is of before
     state = call.headers.get("charging_state", info.get("chargingState"))
     if kind == "Ended" and state != "Idle":
         state = "Ended"
@@ -285,8 +310,10 @@ def _begun(values: object, call: _Call) -> Iterator[_FieldAt]:
 
 
 def _needs(content: Mapping[str, Any], call: _Call) -> Iterator[_FieldAt]:
-    """Yield what the car requests from the station; its departure is one instant, not a weekly timer."""
-    needs = content["chargingNeeds"]
+    """Yield what the car requests from the station; its departure is one instant, not a weekly timer. Raises Unreadable."""
+    needs = content.get("chargingNeeds")
+    if not isinstance(needs, dict):
+        raise Unreadable("chargingNeeds is an object")
     at = call.own_at(content.get("timestamp"))
     yield at, "requestedEnergyTransfer", needs.get("requestedEnergyTransfer")
     ac, dc = needs.get("acChargingParameters") or {}, needs.get("dcChargingParameters") or {}

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -18,9 +18,11 @@ from chargeport.runtime.supervisor import Hold, Supervisor
 from chargeport.settings import Settings
 from chargeport.signals.catalogue import IS_CHARGING
 from chargeport.signals.effective import effective
-from chargeport.sources.base import Mounted, Refused, Source
+from chargeport.sources.base import Mounted, MountedElsewhere, Refused, Source
 from chargeport.store.notes import KeyValue
 from chargeport.store.protocols import Store
+
+_ANY_PATH: Final = "/{path:path}"
 
 
 def _ignore_refused(_credential: str, _address: str) -> None:
@@ -102,6 +104,11 @@ class Feeds:
                 raise SettingError(f"sources: {source.name}: another source listens at {source.path} already.")
             by_path[source.path] = source.connect
         return by_path
+
+    def sockets_elsewhere(self) -> dict[str, Any]:
+        """Return what answers websockets at paths that no source has, by its pattern."""
+        source = next((built.source for built in self.built if isinstance(built.source, MountedElsewhere)), None)
+        return {} if source is None else {_ANY_PATH: source.connect_elsewhere}
 
     async def close(self) -> None:
         """End the sources."""

@@ -119,6 +119,15 @@ class Mounted(Protocol):
         ...
 
 
+@runtime_checkable
+class MountedElsewhere(Protocol):
+    """A mounted source that also answers connections to paths that nothing is mounted at, such as a mistyped one."""
+
+    async def connect_elsewhere(self, websocket: Any, *, over_tls: bool | None, certified: Sequence[str]) -> None:
+        """Serve such a connection, as `Mounted.connect`, or refuse it."""
+        ...
+
+
 class Command(msgspec.Struct, frozen=True, kw_only=True):
     """A command to a car or its station. `kind` is Smartcar's name for it, such as charge-start.
 

@@ -219,6 +219,8 @@ def counter_energy(
     is_unchanged = begin.continues and not is_filled and total <= 0
     if is_unchanged and (session.likely_kwh is None or session.likely_kwh >= HEATING_KWH):
         return None
+    if total <= 0 and not is_filled and used[-1].at < (session.start + session.end) // 2:
+        return None  # it was reported for too short a time to show that nothing was charged
     method: EnergyMethod = "lifetime" if is_register or (begin.continues and not was_reset) else "counter"
     shown = (number(used[0]), number(used[-1])) if method == "lifetime" else (None, None)
     return CounterEnergy(max(0.0, total), method, used, is_filled, *shown)

@@ -14,13 +14,13 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from chargeport.derive.series import HOUR_MS, MINUTE_MS
+from chargeport.derive.series import HOUR_MS
 from chargeport.derive.sessions import power
 from chargeport.derive.sessions.counters import CountedSession, CounterEnergy, EnergyMethod, counter_energy
 from chargeport.derive.sessions.power import Integral, Slot, integral, scaled
 from chargeport.derive.sessions.reports import POWER
 from chargeport.derive.sessions.rules import Rules
-from chargeport.derive.sessions.soc import SOC, extrapolated_start, last_before_end
+from chargeport.derive.sessions.soc import SOC, Trend, extrapolated_start, last_before_end, trend
 from chargeport.derive.sessions.stretches import Stretch
 from chargeport.derive.sessions.supply import PowerSupply
 from chargeport.derive.tracks import Sample, between, by_source, number
@@ -56,10 +56,6 @@ LIKELY_SHARE: Final = 0.15
 DRAWN_SLACK_KWH: Final = 0.5
 MAX_UNREPORTED_MS: Final = 24 * HOUR_MS
 """A session may have begun this long before its first report."""
-SETTLED_MS: Final = 45 * MINUTE_MS
-SETTLED_SAMPLES: Final = 3
-"""A state of charge that has not risen for this time, in this many samples, has settled."""
-NEAR_END_MS: Final = 15 * MINUTE_MS
 MIN_ROOM_SHARE: Final = 0.15
 """The share of the capacity that can be charged even into a battery that is reported as almost full."""
 MAX_ADDED_SHARE: Final = 1.03
@@ -155,9 +151,6 @@ class _Candidate(NamedTuple):
         return gap <= 0 or abs(self.kwh - other.kwh) <= DISAGREES_KWH
 
 
-SocTrend = Literal["settled", "rising"]
-
-
 def energy(inputs: EnergyInputs, rules: Rules) -> Energy:
     """Return the energy by the best measurement: a counter, else power over time, else the state of charge."""
     by_power, soc_kwh = integral(inputs.power, inputs.stretches, rules), _soc_kwh(inputs)
@@ -166,7 +159,8 @@ def energy(inputs: EnergyInputs, rules: Rules) -> Energy:
         likely = soc_kwh
     car, station, register = _counters(inputs, likely, rules)
     measured = _Measured(car, station, register, by_power, soc_kwh)
-    choice = _choice(_candidates(measured, inputs), _max_added_kwh(inputs), _soc_trend(inputs))
+    limits = _max_added_kwh(inputs), _max_heating_kwh(inputs, rules)
+    choice = _choice(_candidates(measured, inputs), *limits, trend(inputs.soc, inputs.start, inputs.end))
     return _result(choice, measured, inputs, rules)
 
 
@@ -266,19 +260,10 @@ def _max_added_kwh(inputs: EnergyInputs) -> float:
     return min(room * len(inputs.stretches), inputs.supply.max_kw * (end - min(since, start)) / HOUR_MS + DISAGREES_KWH)
 
 
-def _soc_trend(inputs: EnergyInputs) -> SocTrend | None:
-    """Return the trend of the state of charge: "rising" up to the end, or "settled" long before it; else None.
-
-    A state of charge with a trend is up to date.
-    """
-    end = inputs.end
-    for samples in by_source(between(inputs.soc, inputs.start, end + NEAR_END_MS)).values():
-        rises = [after.at for before, after in pairwise(samples) if number(after) > number(before)]
-        if rises and end - rises[-1] >= SETTLED_MS and len(between(samples, rises[-1] + 1, end)) >= SETTLED_SAMPLES:
-            return "settled"
-        if len(rises) >= SETTLED_SAMPLES and end - rises[-1] <= NEAR_END_MS:
-            return "rising"
-    return None
+def _max_heating_kwh(inputs: EnergyInputs, rules: Rules) -> float:
+    """Return the most that a car can have used to heat itself while it charged."""
+    charged_ms = sum(stretch.end - stretch.start for stretch in inputs.stretches)
+    return rules.max_heating_w / 1000 * charged_ms / HOUR_MS
 
 
 class _Choice(NamedTuple):
@@ -290,10 +275,17 @@ class _Choice(NamedTuple):
     is_disputed: bool
 
 
-def _choice(candidates: Sequence[_Candidate], max_kwh: float, trend: SocTrend | None) -> _Choice:
-    """Choose the best candidate that is possible and not outvoted."""
-    left = [each for each in candidates if each.kwh <= max_kwh]
-    soc = next((each for each in left if each.name == "soc" and trend is not None), None)
+def _choice(
+    candidates: Sequence[_Candidate], max_kwh: float, heating_kwh: float, soc_trend: Trend | None
+) -> _Choice:  # fmt: skip
+    """Choose the best candidate that is possible and not outvoted.
+
+    A counter stays at 0 while the car heats itself; by more power than that, which is `heating_kwh`, it is stuck.
+    """
+    is_charged = any(each.name == "power" and each.kwh > heating_kwh + DISAGREES_KWH for each in candidates)
+    stuck = [each for each in candidates if is_charged and each.name in ("car", "station") and each.kwh <= 0]
+    left = [each for each in candidates if each.kwh <= max_kwh and each not in stuck]
+    soc = next((each for each in left if each.name == "soc" and soc_trend is not None), None)
     if soc is not None:  # it is more exact than power with long gaps
         max_difference = ESTIMATED_POWER_SHARE * soc.kwh + DISAGREES_KWH
         left = [each for each in left if not (each.is_estimated and abs(each.kwh - soc.kwh) > max_difference)]
@@ -302,7 +294,7 @@ def _choice(candidates: Sequence[_Candidate], max_kwh: float, trend: SocTrend | 
         best = left[0]
         agreeing = [each for each in left[1:] if best.agrees(each)]
         disagreeing = [each for each in left[1:] if not best.agrees(each)]
-        if not disagreeing or agreeing or not _is_outvoted(best, disagreeing, trend):
+        if not disagreeing or agreeing or not _is_outvoted(best, disagreeing, soc_trend):
             # Without a candidate that agrees, those that disagree may be right: the bounds include them.
             bounds_kwh = _bounds(best, agreeing, [] if agreeing else disagreeing, max_kwh)
             return _Choice(best, bounds_kwh, rejected + (disagreeing if agreeing else []), bool(disagreeing))
@@ -320,7 +312,7 @@ def _bounds(
     return max(0.0, min(low, *energies)), min(max(high, *energies), max_kwh)
 
 
-def _is_outvoted(best: _Candidate, disagreeing: Sequence[_Candidate], trend: SocTrend | None) -> bool:
+def _is_outvoted(best: _Candidate, disagreeing: Sequence[_Candidate], soc_trend: Trend | None) -> bool:
     """Return whether a candidate that none agrees with is wrong: two others agree, or the state of charge denies it.
 
     The state of charge denies too small an energy; too large a one only where it has settled, for it may be out of date.
@@ -328,7 +320,7 @@ def _is_outvoted(best: _Candidate, disagreeing: Sequence[_Candidate], trend: Soc
     if any(each.agrees(other) for each, other in pairwise(disagreeing)):
         return True
     soc = next((each for each in disagreeing if each.name == "soc"), None)
-    return soc is not None and (soc.low > best.high or (trend == "settled" and soc.high < best.low))
+    return soc is not None and (soc.low > best.high or (soc_trend == "settled" and soc.high < best.low))
 
 
 def _result(choice: _Choice, measured: _Measured, inputs: EnergyInputs, rules: Rules) -> Energy:
@@ -385,8 +377,7 @@ def _drawn(
     if by_power is None:
         return None, (), ()
     min_share = MIN_ADDED_SHARE if by_power.coverage >= power.FULL_COVERAGE else MIN_ADDED_SHARE_SCALED
-    charged_ms = sum(stretch.end - stretch.start for stretch in inputs.stretches)
-    heating_kwh = rules.max_heating_w / 1000 * charged_ms / HOUR_MS
+    heating_kwh = _max_heating_kwh(inputs, rules)
     for kwh in (by_power.kwh, by_power.measured_kwh):
         low = max(kwh * min_share, kwh * inputs.efficiency - heating_kwh) - DRAWN_SLACK_KWH
         high = kwh * MAX_ADDED_SHARE + DRAWN_SLACK_KWH

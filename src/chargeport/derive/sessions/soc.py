@@ -5,7 +5,7 @@ All functions take samples in percent, ordered by time, of one or of several sou
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from chargeport.derive.series import HOUR_MS, MINUTE_MS
 from chargeport.derive.sessions.rules import Rules
@@ -34,6 +34,13 @@ NEAR_MS: Final = 30 * MINUTE_MS
 LOOK_BACK_MS: Final = HOUR_MS
 EXTRAPOLATION_PERCENT: Final = 3.0
 """A reading from up to LOOK_BACK_MS before charging that differs by at most this from the extrapolated one was still true."""
+
+SETTLED_MS: Final = 45 * MINUTE_MS
+SETTLED_SAMPLES: Final = 3
+"""A state of charge that has not risen for this time, in this many samples, has settled."""
+NEAR_END_MS: Final = 15 * MINUTE_MS
+
+Trend = Literal["settled", "rising"]
 
 
 class Rise(NamedTuple):
@@ -191,4 +198,18 @@ def last_before_end(charge: Sequence[Sample], start: int, end: int) -> float | N
         intervals = [after.at - before.at for before, after in pairwise(samples)]
         if intervals and end - samples[-1].at <= max(intervals):
             return number(samples[-1])
+    return None
+
+
+def trend(charge: Sequence[Sample], start: int, end: int) -> Trend | None:
+    """Return the trend of the state of charge in a session: "rising" up to the end, or "settled" long before it; else None.
+
+    A state of charge with a trend is up to date.
+    """
+    for samples in by_source(between(charge, start, end + NEAR_END_MS)).values():
+        rises = [after.at for before, after in pairwise(samples) if number(after) > number(before)]
+        if rises and end - rises[-1] >= SETTLED_MS and len(between(samples, rises[-1] + 1, end)) >= SETTLED_SAMPLES:
+            return "settled"
+        if len(rises) >= SETTLED_SAMPLES and end - rises[-1] <= NEAR_END_MS:
+            return "rising"
     return None

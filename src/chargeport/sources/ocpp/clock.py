@@ -67,7 +67,7 @@ class StationClock:
             return
         ahead, known = stamp - received_at, self.offset_ms or 0
         local_ms = None if is_queued else self._local_time(ahead, received_at, is_status=is_status)
-        if ahead > known or ahead < known - UNSET_MS:
+        if ahead > known or ahead < known - UNSET_MS or self._stands_still(stamp, received_at):
             # A clock that was behind and is less so was set; how right it is now is not known if the message may be old.
             was_set = -UNSET_MS < ahead <= 0 and ahead > known + STEADY_MS
             self.offset_ms = None if was_set else ahead
@@ -78,6 +78,11 @@ class StationClock:
         self._last = stamp, received_at
         if self.at(stamp, received_at) == received_at:
             self.floor_at = received_at
+
+    def _stands_still(self, stamp: int, received_at: int) -> bool:
+        """Return whether a clock that was never set shows the same time as before: then it identifies no instant."""
+        is_unset = abs(self.offset_ms or 0) > UNSET_MS
+        return is_unset and self._last is not None and self._last[0] == stamp and received_at - self._last[1] > STEADY_MS
 
     def _local_time(self, ahead: int, received_at: int, *, is_status: bool) -> int | None:
         """Return the offset of local time west of Greenwich, if all messages since the boot show it; None if not."""

@@ -27,6 +27,11 @@ OTHER_FACTOR: Final = 4
 RESET_AFTER: Final = 3
 """This many rising readings in a row below the last one show that the register was reset."""
 
+OTHER_UNIT_FACTOR: Final = 50
+"""A register that rises by less than this part of what flowed, by the sampled power, is not in the unit that it names."""
+SAMPLED_MS: Final = 3_600_000
+"""What flowed between two samples of the power that are further apart is not known: the car may have paused."""
+
 AT_END: Final = "Transaction.End"
 """The context of the last interval, whatever the context of the others."""
 
@@ -40,7 +45,9 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
     the intervals of one `context`, the last of which ended at `interval_at`. `flowed_wh` is the least energy by the sampled
     power; the last sample was `power_w`, at `power_at`. `export_wh` is the register of exported energy, `is_giving` whether
     more was exported than imported since its last reading. `given_w` is the last sample of exported power where no imported
-    power is sampled. `is_misnamed`: the station reports as exported what it delivers.
+    power is sampled. `is_misnamed`: the station reports as exported what it delivers. `is_from_begin`: the
+    last reading counted from the start of the transaction, though its start has another register. `latest` is
+    the last register, in Wh, and its instant while the one at the start is unknown.
     """
 
     start_wh: float | None = None
@@ -62,6 +69,8 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
     is_giving: bool = False
     given_w: float = 0
     is_misnamed: bool = False
+    is_from_begin: bool = False
+    latest: tuple[float, int] | None = None
 
     @property
     def total_wh(self) -> float | None:
@@ -70,8 +79,12 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def is_stuck(self) -> bool:
-        """Whether the register did not rise although energy flowed, by the intervals or by the sampled power."""
-        return not self.energy_wh and (bool(self.intervals_wh) or self.flowed_wh > SLACK_WH)
+        """Whether the register did not rise, or not in Wh, although energy flowed, by the intervals or by the sampled power."""
+        has_flowed = self.flowed_wh > SLACK_WH
+        if not self.energy_wh:
+            return bool(self.intervals_wh) or has_flowed
+        is_power_usable = (self.max_power_w or 0) <= MAX_POWER_W  # else the power is not in its unit
+        return has_flowed and is_power_usable and self.energy_wh * OTHER_UNIT_FACTOR < self.flowed_wh
 
     @property
     def last_at(self) -> int | None:
@@ -80,14 +93,17 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def register_wh(self) -> tuple[float, float] | None:
-        """The register at the start and at the last reading; None for one that counts this transaction only."""
-        if not self.start_wh or not self.is_read or self.energy_wh is None or self.base_wh:
+        """The register at the start and at the last reading; None for one that counts this transaction only, or is stuck."""
+        if not self.start_wh or not self.is_read or self.energy_wh is None or self.base_wh or self.is_stuck:
             return None
         return self.start_wh, round(self.start_wh + self.energy_wh, 3)
 
     def started(self, start_wh: float, at: int) -> "SessionMeter":
-        """Return the meter with the register at the start, in Wh."""
-        return msgspec.structs.replace(self, start_wh=start_wh, energy_wh=0, read_at=at)
+        """Return the meter with the register at the start, in Wh, which may be reported after others."""
+        begun = msgspec.structs.replace(self, start_wh=start_wh, energy_wh=0, read_at=at, latest=None)
+        if self.latest is None or self.latest[1] <= at:
+            return begun
+        return begun.with_reading([self.latest[0]], self.latest[1], is_named=True)[0]
 
     def with_samples(
         self, reading: Reading, at: int, *, is_named: bool, may_begin: bool
@@ -122,10 +138,11 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
         during_ms = at - (self.power_at or at)
         if during_ms < 0:
             return self
+        flowed_wh = min(power_w, self.power_w) * during_ms / 3_600_000 if during_ms <= SAMPLED_MS else 0
         return msgspec.structs.replace(
             self,
             max_power_w=max(power_w, self.max_power_w or 0) or None,
-            flowed_wh=round(self.flowed_wh + min(power_w, self.power_w) * during_ms / 3_600_000, 3),
+            flowed_wh=round(self.flowed_wh + flowed_wh, 3),
             power_w=power_w,
             power_at=at,
         )
@@ -191,25 +208,27 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
         one of some phases, which is a part of the sum.
         """
         if self.start_wh is None or self.energy_wh is None or (self.is_named and not is_named):
-            return self, None
+            is_latest = self.start_wh is None and is_named and bool(candidates) and at >= (self.latest or (0, at))[1]
+            return msgspec.structs.replace(self, latest=(candidates[0], at)) if is_latest else self, None
         known = msgspec.structs.replace(self, is_named=True) if is_named and candidates else self
         if self.other_wh is not None:
             candidates = [value for value in candidates if value < self.other_wh]
         is_late, allowed_wh = at < (self.read_at or at), self._allowed_wh(at)
         candidates = sorted(candidates, key=lambda value: not self._is_explained(value, at))
         for register_wh in candidates:
-            for start_wh in (self.start_wh, 0.0):
-                if start_wh != self.start_wh and not (may_count_from_begin and 0 < register_wh < self.start_wh):
-                    continue
-                growth_wh = round(self.base_wh + register_wh - start_wh - self.energy_wh, 3)
+            is_below = may_count_from_begin and 0 < register_wh < self.start_wh
+            for is_from_begin in (False, True) if is_below or self.is_from_begin else (False,):
+                start_wh, base_wh = (0, 0) if is_from_begin else (self.start_wh, self.base_wh)
+                growth_wh = round(base_wh + register_wh - start_wh - self.energy_wh, 3)
                 if is_late and -self.energy_wh <= growth_wh <= 0:
                     return known, round(self.energy_wh + growth_wh, 3)
                 if not is_late and -ROUNDING_WH <= growth_wh <= allowed_wh:
                     energy_wh = round(self.energy_wh + max(growth_wh, 0), 3)
-                    if not energy_wh and self.is_stuck:
-                        return known, None  # a register that does not rise is not one
-                    found = msgspec.structs.replace(known, energy_wh=energy_wh, read_at=at, is_read=True, fallen=())
-                    return found, energy_wh
+                    found = msgspec.structs.replace(
+                        known, energy_wh=energy_wh, read_at=at, is_read=True, is_from_begin=is_from_begin, fallen=()
+                    )
+                    # A register that does not rise is not one.
+                    return (known, None) if found.is_stuck else (found, energy_wh)
         return (known, None) if is_late or not candidates else known.without_reading(candidates[0], at, is_named=is_named)
 
     def _is_explained(self, register_wh: float, at: int) -> bool:
@@ -229,17 +248,18 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
     def without_reading(self, register_wh: float, at: int, *, is_named: bool) -> tuple["SessionMeter", float | None]:
         """Return the meter after a reading that does not continue the transaction; rising readings below are a reset."""
         growth_wh = self.base_wh + register_wh - (self.start_wh or 0) - (self.energy_wh or 0)
-        if growth_wh > OTHER_FACTOR * self._allowed_wh(at):
-            if is_named and not self.energy_wh and self.start_wh == 0:
-                return self.started(register_wh, at), 0  # all zeros were placeholders: count from here on
-            return msgspec.structs.replace(self, other_wh=register_wh), None
         if growth_wh > 0:
-            return self, None
+            if not self.energy_wh and self.start_wh == 0:
+                return self.started(register_wh, at), 0  # all zeros were placeholders: count from here on
+            is_other = growth_wh > OTHER_FACTOR * self._allowed_wh(at)
+            return msgspec.structs.replace(self, other_wh=register_wh) if is_other else self, None
         fallen = (*self.fallen, register_wh) if self.fallen and register_wh > self.fallen[-1] else (register_wh,)
         if len(fallen) < RESET_AFTER:
             return msgspec.structs.replace(self, fallen=fallen), None
         # After a reset to 0 the first reading is energy, too, if the sampled power can have delivered it.
         is_from_zero = fallen[0] <= (self.max_power_w or 0) * (at - (self.read_at or at)) / 3_600_000
         start_wh = 0.0 if is_from_zero else fallen[0]
-        restarted = msgspec.structs.replace(self, start_wh=start_wh, base_wh=self.energy_wh or 0, fallen=())
+        restarted = msgspec.structs.replace(
+            self, start_wh=start_wh, base_wh=self.energy_wh or 0, is_from_begin=False, fallen=()
+        )  # fmt: skip
         return restarted.with_reading([register_wh], at, is_named=is_named)

@@ -4,6 +4,7 @@ OCPP 2.1 adds [5, id, code, description, details], an error about a reply, and [
 Payloads keep their original bytes.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
@@ -87,10 +88,9 @@ FAILED: Final = InternalError
 def parse(text: str, version: str) -> Call | Reply:
     """Read the message in a frame. Raises Refused."""
     text = text.strip(_PADDING)
-    try:
-        parts = msgspec.json.decode(text, type=list[msgspec.Raw])
-    except (msgspec.MsgspecError, RecursionError, ValueError):
-        raise _broken(text, version) from None
+    parts = _parts(text)
+    if parts is None:
+        raise _broken(text, version)
     kind = _value(parts, 0)
     call_id = _value(parts, 1)
     if kind in (MessageType.CallResult, MessageType.CallError, _RESULT_ERROR):
@@ -104,6 +104,19 @@ def parse(text: str, version: str) -> Call | Reply:
     if len(parts) != _CALL_PARTS or not isinstance(action, str) or not bytes(parts[3]).lstrip().startswith(b"{"):
         raise Refused(MISPLACED[version], "A call has four parts: 2, id, action and payload.", answered)
     return Call(call_id, action, bytes(parts[3]), kind == _SEND)
+
+
+def _parts(text: str) -> list[msgspec.Raw] | None:
+    """Return the parts of a frame; None where it is no JSON array. Control characters are accepted in texts, and NaN as one."""
+    try:
+        return msgspec.json.decode(text, type=list[msgspec.Raw])
+    except (msgspec.MsgspecError, RecursionError, ValueError):
+        pass
+    try:
+        parts = json.loads(text, strict=False, parse_constant=str)
+        return [msgspec.Raw(msgspec.json.encode(part)) for part in parts] if isinstance(parts, list) else None
+    except (msgspec.MsgspecError, RecursionError, ValueError):
+        return None
 
 
 def _broken(text: str, version: str) -> Refused:

@@ -1,8 +1,12 @@
 """The members of OCPP 1.6 messages that we need. Other members are for the dialect, which gets the whole payload."""
 
+from typing import Final
+
 import msgspec
 
 from chargeport.sources.ocpp.samples import Short, Stamp
+
+_MAX_WH: Final = 1e10  # no register shows more, neither NaN nor infinite
 
 
 class Authorize(msgspec.Struct, frozen=True, rename="camel"):
@@ -22,7 +26,7 @@ class StartTransaction(msgspec.Struct, frozen=True, rename="camel"):
     @property
     def register_wh(self) -> float | None:
         """The energy register, if it was read: stations write -1 where it was not."""
-        return self.meter_start if self.meter_start is not None and self.meter_start >= 0 else None
+        return _register_wh(self.meter_start)
 
 
 class MeterValues(msgspec.Struct, frozen=True, rename="camel"):
@@ -49,6 +53,15 @@ class StopTransaction(msgspec.Struct, frozen=True, rename="camel"):
     meter_stop: float | None = None
     id_tag: Short | None = None
     transaction_data: msgspec.Raw = msgspec.Raw(b"")
+
+    @property
+    def register_wh(self) -> float | None:
+        """The energy register, if it was read."""
+        return _register_wh(self.meter_stop)
+
+
+def _register_wh(value: float | None) -> float | None:
+    return value if value is not None and 0 <= value <= _MAX_WH else None
 
 
 def id_of(raw: msgspec.Raw) -> str | None:

@@ -14,7 +14,7 @@ class IdToken(msgspec.Struct, frozen=True, rename="camel"):
     """An identification: a card, or any other token."""
 
     id_token: Short | int
-    type: Short
+    type: Short = ""  # some stations leave it out
 
 
 class Authorize(msgspec.Struct, frozen=True, rename="camel"):

@@ -22,7 +22,7 @@ from chargeport.sources.ocpp.messages16 import (
 from chargeport.sources.ocpp.samples import Reading, decoded, instant, last_at
 from chargeport.sources.ocpp.schema import is_action
 from chargeport.sources.ocpp.split_readings import CompleteReadings
-from chargeport.sources.ocpp.station import Station, StationMessage, read
+from chargeport.sources.ocpp.station import Station, StationMessage
 from chargeport.sources.ocpp.station_connection import StationConnection
 from chargeport.sources.ocpp.transactions import Numbering, Plug, Transaction, record, with_end
 
@@ -106,13 +106,13 @@ class Ocpp16:
         return {"currentTime": self._station.time()}
 
     async def _authorize(self, payload: bytes) -> Payload:
-        return self._tag_info(read(payload, Authorize).id_tag)
+        return self._tag_info((await self._station.read(payload, Authorize)).id_tag)
 
     def _tag_info(self, id_tag: str) -> Payload:
         return {"idTagInfo": {"status": "Accepted" if self._station.accepts(id_tag) else "Invalid"}}
 
     async def _start(self, payload: bytes) -> Payload:
-        message, station = read(payload, StartTransaction), self._station
+        message, station = await self._station.read(payload, StartTransaction), self._station
         connector = message.connector_id or station.only_connector()  # 0 is the station as a whole
         if connector is None or connector < 1:
             raise Refused(IMPOSSIBLE, "connectorId: a session is at one connector; they are numbered from 1.")
@@ -143,9 +143,8 @@ class Ocpp16:
     async def _stored(self, begun: Transaction) -> Transaction:
         """Return the transaction that was begun, with its id, once it is stored; of a repeated start the same one."""
         station = self._station
-        # Where the clock was never set, every start has the same timestamp: then only an open transaction is the same.
         is_stamp_usable = station.clock.is_usable(instant(begun.started), station.now())
-        known = self._memory.same_start(begun, may_have_ended=is_stamp_usable)
+        known = self._memory.same_start(begun, is_stamp_usable=is_stamp_usable)
         if known is None:
             await station.end_replaced(begun)
             known = msgspec.structs.replace(begun, id=await self._numbering.next_id())
@@ -153,11 +152,11 @@ class Ocpp16:
         return known
 
     async def _meter_values(self, payload: bytes) -> Payload:
-        message, station, memory = read(payload, MeterValues), self._station, self._memory
+        message, station, memory = await self._station.read(payload, MeterValues), self._station, self._memory
         found = decoded(message.meter_value)
         name = id_of(message.transaction_id)
         at = await station.event_time(last_at(found), may_wait=name is not None)
-        named = None if name is None else memory.find(name)
+        named = None if name is None else memory.named(name, message.connector_id, at)
         named = None if named is None else station.begun_by(named, at)
         connector = message.connector_id if message.connector_id > 0 else named.connector if named else None
         if connector is None:
@@ -188,7 +187,7 @@ class Ocpp16:
         return {}
 
     async def _status(self, payload: bytes) -> Payload:
-        message, station = read(payload, StatusNotification), self._station
+        message, station = await self._station.read(payload, StatusNotification), self._station
         at = await station.event_time(instant(message.timestamp), is_status=True)
         if message.connector_id > 0:
             station.set_condition(message.connector_id, Condition(message.status, None, at, at))
@@ -207,7 +206,7 @@ class Ocpp16:
         return {}
 
     async def _stop(self, payload: bytes) -> Payload:
-        message, station = read(payload, StopTransaction), self._station
+        message, station = await self._station.read(payload, StopTransaction), self._station
         at = await station.event_time(instant(message.timestamp), may_wait=True)
         found = decoded(message.transaction_data)
         known = self._ended(message)
@@ -254,8 +253,9 @@ class Ocpp16:
         )
         if known is None and energy and energy[0][0] < at:
             ended = msgspec.structs.replace(ended, started_at=energy[0][0])
-        if message.meter_stop is not None:
-            meter, energy_wh = ended.meter.with_reading([message.meter_stop], at, is_named=True)
+        ended = station.without_time_limit(ended, instant(message.timestamp), at)
+        if message.register_wh is not None:
+            meter, energy_wh = ended.meter.with_reading([message.register_wh], at, is_named=True)
             ended = msgspec.structs.replace(ended, meter=meter)
             energy = energy if energy_wh is None else [*energy, (at, energy_wh)]
         return with_end(station.with_start_time(ended), at), energy
@@ -265,20 +265,35 @@ class Ocpp16:
         status = None if one.connector is None else self._station.condition(one.connector).status
         return status in _ACTIVE_STATUSES
 
+    def _is_repeated(self, message: StopTransaction, ended: Transaction, at: int) -> bool:
+        """Return whether the end of a transaction that has ended is reported again, by the register in the message.
+
+        Where that shows nothing, it is repeated unless another transaction is open at the connector.
+        """
+        stop = [] if message.register_wh is None else [message.register_wh]
+        energy_wh = ended.meter.with_reading(stop, at, is_named=True)[1]
+        return self._memory.open_at(ended.connector) is None if energy_wh is None else energy_wh == ended.meter.total_wh
+
     def _ended(self, message: StopTransaction) -> Transaction | None:
         """Return the transaction that ends: the one with this id, else the only open one that matches.
 
-        Stations that were offline, or have lost the id, write 0, -1 or any other id.
+        Stations that were offline, or have lost the id, write 0, -1 or any other id, also one that has ended. Such an end, too,
+        is sent again until it is acknowledged.
         """
-        name = id_of(message.transaction_id)
-        known = None if name is None else self._memory.find(name)
-        if known is not None:
-            return known
+        name = None if self._memory.has_own_ids else id_of(message.transaction_id)
         at = self._station.clock.at(instant(message.timestamp), self._station.now())
+        if name is not None and (named := self._memory.named(name, 0, at)) is not None:
+            return named
         matching = _matching(message, at, self._memory.open) or _matching(message, at, self._memory.replaced)
-        stop = [] if message.meter_stop is None else [message.meter_stop]
-        continued = [one for one in matching if one.meter.with_reading(stop, at, is_named=True)[1] is not None]
-        for found in (continued, [one for one in continued if not self._is_active(one)]):
+        is_shown = message.register_wh is not None or not matching
+        for one in self._memory.ended:
+            if (one.id == name or (one.ended_at == at and is_shown)) and self._is_repeated(message, one, at):
+                return one
+        stop = [] if message.register_wh is None else [message.register_wh]
+        after = [(one, *one.meter.with_reading(stop, at, is_named=True)) for one in matching]
+        continued = [one for one, _, energy_wh in after if energy_wh is not None]
+        exact = [one for one, meter, energy_wh in after if energy_wh is not None and not meter.is_from_begin]
+        for found in (continued, exact, [one for one in continued if not self._is_active(one)]):
             if len(found) == 1:
                 return found[0]
         # An unknown id, with data of its own, may be of a transaction whose start was lost.

@@ -23,7 +23,7 @@ from chargeport.sources.ocpp.messages201 import (
 )
 from chargeport.sources.ocpp.samples import REGISTER, Reading, decoded, instant, last_at
 from chargeport.sources.ocpp.schema import is_action
-from chargeport.sources.ocpp.station import Station, StationMessage, read
+from chargeport.sources.ocpp.station import Station, StationMessage
 from chargeport.sources.ocpp.station_connection import StationConnection
 from chargeport.sources.ocpp.transactions import Plug, Transaction, record, with_end
 from chargeport.sources.ocpp.variables import Variables
@@ -115,26 +115,26 @@ class Ocpp201:
         return {"currentTime": self._station.time()}
 
     async def _authorize(self, payload: bytes) -> Payload:
-        return self._token_info(read(payload, Authorize).id_token)
+        return self._token_info((await self._station.read(payload, Authorize)).id_token)
 
     def _token_info(self, token: IdToken) -> Payload:
         may = token.type == NO_CARD or self._station.accepts(str(token.id_token))
         return {"idTokenInfo": {"status": "Accepted" if may else "Unknown"}}
 
     async def _charging_needs(self, payload: bytes) -> Payload:
-        message = read(payload, ChargingNeeds)
+        message = await self._station.read(payload, ChargingNeeds)
         await self._of_evse("NotifyEVChargingNeeds", payload, message.evse_id)
         return {"status": "Rejected"}  # no charging plan will follow
 
     async def _meter_values(self, payload: bytes) -> Payload:
-        message = read(payload, MeterValues)
+        message = await self._station.read(payload, MeterValues)
         found = decoded(message.meter_value)
         at = await self._station.event_time(last_at(found))
         await self._of_evse("MeterValues", payload, message.evse_id, at=at, found=found, raw=message.meter_value)
         return {}
 
     async def _status(self, payload: bytes) -> Payload:
-        message, station = read(payload, StatusNotification), self._station
+        message, station = await self._station.read(payload, StatusNotification), self._station
         plug = self._memory.plug(message.evse_id)
         at = await station.event_time(instant(message.timestamp), is_status=True)
         if plug.connector not in (None, message.connector_id):
@@ -187,11 +187,12 @@ class Ocpp201:
         )
 
     async def _event(self, payload: bytes) -> Payload:
-        message, station = read(payload, TransactionEvent), self._station
+        message, station = await self._station.read(payload, TransactionEvent), self._station
         knew_clock = station.clock.offset_ms is not None
         at = await station.event_time(instant(message.timestamp), is_queued=bool(message.offline))
-        before, is_end = self._before(message), message.event_type == "Ended"
+        before, is_end = self._before(message, at), message.event_type == "Ended"
         now = self._with(before, message, at, None if knew_clock else station.now())
+        now = station.without_time_limit(now, instant(message.timestamp), at) if is_end else now
         found = decoded(message.meter_value)
         # The first reading is that of the start, if the start was reported; a single one at the end is not.
         may_begin = now.started_at is not None and (not is_end or len(found) > 1)
@@ -207,7 +208,8 @@ class Ocpp201:
             now = with_end(station.with_start_time(now), at)
             if now.started_at is None and len(found) > 1 and energy and energy[0][0] < at:
                 now = msgspec.structs.replace(now, started_at=energy[0][0])  # its own readings show its start
-            more["record"] = record(station.name, now)
+        if is_over and (is_end or (before is not None and record(station.name, now) != record(station.name, before))):
+            more["record"] = record(station.name, now)  # of a late event, too, that completes it
         if (condition := self._condition(message, now, at)) is not None:
             station.set_condition(now.connector, condition)
             more["charging_state"] = condition.charging_state
@@ -227,13 +229,12 @@ class Ocpp201:
             await self._memory.store(msgspec.structs.replace(now, has_ended=True))
         return {} if message.id_token is None else self._token_info(message.id_token)
 
-    def _before(self, message: TransactionEvent) -> Transaction | None:
+    def _before(self, message: TransactionEvent, at: int) -> Transaction | None:
         """Return the known transaction of an event; a station may use an id again once its transaction has ended."""
         known = self._memory.find(message.transaction)
-        is_reused = (
-            known is not None and known.has_ended and message.event_type == "Started" and known.started != message.timestamp
-        )
-        return None if is_reused else known
+        if known is None or not known.has_ended or message.event_type != "Started" or known.started == message.timestamp:
+            return known
+        return known if known.ended_at is not None and at <= known.ended_at else None
 
     def _with(self, known: Transaction | None, message: TransactionEvent, at: int, heard_at: int | None) -> Transaction:
         """Return the transaction with the content of an event; a known car and card stay."""

@@ -31,8 +31,10 @@ _INTERRUPTION: Final = "Interruption."  # its samples are of its begin or end, a
 _SIGNED: Final = "SignedData"
 _SIGNED_PREFIXES: Final = ("OCMF|", "<?xml", "{")  # signed data of stations that do not mark it as signed
 _WH: Final = {"wh": 1.0, "kwh": 1_000.0, "mwh": 1_000_000.0}
+_ENERGIES: Final = (REGISTER, EXPORT, INTERVAL)
 _MAX_MULTIPLIER: Final = 12
 _SECONDS_BELOW: Final = 100_000_000_000  # as milliseconds that is 1973, as seconds the year 5138
+_NO_TIME_FROM_MS: Final = 4_102_444_800_000  # the year 2100
 _TOGETHER_MS: Final = 1_000  # meter values of one message that are closer are one reading, split by the station
 
 Short = Annotated[str, Meta(max_length=255)]
@@ -217,6 +219,8 @@ def _read(sample: Mapping[str, object]) -> Sample | None:
     value = round(value * 10.0**multiplier, 6) if multiplier and math.isfinite(value) else value
     if not math.isfinite(value):
         raise ValueError("is no number")
+    if unit is not None and unit.casefold() not in _WH and str(sample.get("measurand") or REGISTER) in _ENERGIES:
+        raise ValueError(f"{unit[:20]!r} is no unit of energy")
     return Sample(value, unit)
 
 
@@ -224,7 +228,7 @@ def _unit(sample: Mapping[str, object]) -> tuple[str | None, int]:
     """Return the unit and the power of ten next to it. Raises ValueError."""
     measure = sample.get("unitOfMeasure")
     if not isinstance(measure, dict):
-        unit = sample.get("unit")
+        unit = measure or sample.get("unit")  # some stations write the unit alone
         return None if not unit else str(unit), 0
     unit = measure.get("unit") or sample.get("unit")
     multiplier = measure.get("multiplier") or 0
@@ -238,7 +242,15 @@ def _known(values: list[float | None]) -> list[float]:
 
 
 def instant(text: object) -> int | None:
-    """Return ms since the epoch by the station's clock; None if it is no time. Without a zone it is UTC."""
+    """Return ms since the epoch by the station's clock; None if it is no time. Without a zone it is UTC.
+
+    The first and the last instants that software can write stand for none.
+    """
+    found = _milliseconds(text)
+    return found if found is not None and 0 < found < _NO_TIME_FROM_MS else None
+
+
+def _milliseconds(text: object) -> int | None:
     if isinstance(text, int | float) and not isinstance(text, bool) and math.isfinite(text):
         return round(text * 1000 if abs(text) < _SECONDS_BELOW else text)
     if not isinstance(text, str):

@@ -30,6 +30,12 @@ VERSIONS: Final = {"ocpp2.1": "2.1", "ocpp2.0.1": "2.0.1", "ocpp1.6": "1.6"}
 
 _PROTOCOL_ERROR: Final = 1002
 _NOT_RUNNING: Final = Refusal(503, "The central system is not running; try again later.", "", {"Retry-After": "30"})
+_FOLDER: Final = "ocpp"
+_MISPLACED: Final = Refusal(
+    404,
+    f"Stations connect to /{_FOLDER}/IDENTITY.",
+    f"its address has another path: set its URL to ws://HOST:PORT/{_FOLDER}/IDENTITY, or wss:// with TLS",
+)
 _MAX_IDENTITY: Final = 64  # characters of a shown identity; OCPP has 48
 _MAX_REFUSED: Final = 1_000  # identities whose refusals are counted
 _PER_STATION: Final = RateLimitItemPerHour(1)  # of the same refusal: in the log
@@ -91,11 +97,34 @@ class OcppSource:
         `over_tls`: whether it came over TLS to a trusted proxy; if None, whether it came over TLS to this server counts.
         `certified`: the names in the certificate that the station presented to this server.
         """
+        await self._connect(websocket, websocket.path_params["station"], over_tls=over_tls, certified=certified)
+
+    async def connect_elsewhere(
+        self, websocket: WebSocket, *, over_tls: bool | None = None, certified: Sequence[str] = ()
+    ) -> None:  # fmt: skip
+        """Serve a station whose address has our path in another spelling; report one with another path."""
+        first, *rest = [part for part in websocket.url.path.split("/") if part] or [""]
+        if first.casefold() == _FOLDER:
+            await self._connect(websocket, "/".join(rest), over_tls=over_tls, certified=certified)
+            return
+        central, protocols = self._central, [each.casefold() for each in websocket.scope["subprotocols"]]
+        if central is None or not any(each.startswith(_FOLDER) for each in protocols):
+            await websocket.close()
+            return
+        station = self._admission.identity((rest or [first])[-1])
+        address = "unknown" if websocket.client is None else websocket.client.host
+        await self._report_refusal(central, station, address, _MISPLACED)
+        await _refuse(websocket, _MISPLACED)
+
+    async def _connect(
+        self, websocket: WebSocket, path: str, *, over_tls: bool | None, certified: Sequence[str]
+    ) -> None:  # fmt: skip
+        """Serve a station whose address has this after our path."""
         central = self._central
         if central is None:
             await _refuse(websocket, _NOT_RUNNING)
             return
-        station = self._admission.identity(websocket.path_params["station"])
+        station = self._admission.identity(path)
         address = "unknown" if websocket.client is None else websocket.client.host
         secure = websocket.scope["scheme"] in ("wss", "https") if over_tls is None else over_tls
         authorization = websocket.headers.get("authorization", "")
@@ -108,13 +137,13 @@ class OcppSource:
             await _refuse(websocket, refusal)
             return
         offered = websocket.scope["subprotocols"]
-        protocol = next((each for each in offered if each in VERSIONS), None)
+        protocol = next((each for each in offered if _version(each)), None)
         await websocket.accept(protocol)
         if protocol is None:  # OCPP-J requires to complete the handshake and to close the connection at once
             await self._report_refusal(central, station, address, _unsupported(offered))
             await websocket.close(_PROTOCOL_ERROR, f"supported here: {', '.join(VERSIONS)}")
             return
-        await central.serve(websocket, station, VERSIONS[protocol])
+        await central.serve(websocket, station, _version(protocol) or "")
 
     async def _report_refusal(self, central: "Central", station: str, address: str, refusal: Refusal) -> None:
         """Show a refused station in `source list` and `source issues`, and log it once an hour."""
@@ -143,6 +172,11 @@ class OcppSource:
         if self._limiter.hit(_PER_STATION, "end", place if self._limiter.test(_LOGGED, "log") else ""):
             _log.warning("source %s: more refusals from %s are not logged within this hour", self.name, place)
         return False
+
+
+def _version(protocol: str) -> str | None:
+    """Return the version of OCPP that a sub-protocol names, in any case and also as 1.6J; None for an unsupported one."""
+    return VERSIONS.get(protocol.casefold().removesuffix("j"))
 
 
 def _unsupported(offered: list[str]) -> Refusal:

@@ -25,7 +25,7 @@ class CompleteReadings(NamedTuple):
 
 class _Instant(NamedTuple):
     at: int
-    fields: frozenset[str]
+    fields: frozenset[tuple[str, bool]]  # and whether it is a sample of the transaction's begin
     values: list[msgspec.Raw]
     transaction: str | None
     meter: SessionMeter
@@ -48,7 +48,7 @@ class SplitReadings:
         at = found[0].at if len(found) == 1 else None
         if at is None:
             return CompleteReadings(found, meter)
-        fields = frozenset((*found[0].current, *found[0].begin))
+        fields = frozenset([(name, False) for name in found[0].current] + [(name, True) for name in found[0].begin])
         if (
             last is None
             or last.transaction != transaction

@@ -12,8 +12,8 @@ from chargeport.sources.base import REFUSED, Delivery, Emit, SourceContext, Stat
 from chargeport.sources.ocpp.clock import StationClock
 from chargeport.sources.ocpp.condition import Condition, Conditions
 from chargeport.sources.ocpp.energy import SessionMeter
-from chargeport.sources.ocpp.frames import MISSING, MISTYPED, Refused
 from chargeport.sources.ocpp.occupancy import Connector, Occupancy
+from chargeport.sources.ocpp.payloads import read
 from chargeport.sources.ocpp.samples import Reading, instant, iso
 from chargeport.sources.ocpp.schema import violation
 from chargeport.sources.ocpp.settings import OcppSettings, StationSettings
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _TAG_SHOWN: Final = 4  # digits of a card's number in the log: enough to distinguish cards, too few to copy one
 _SECOND_MS: Final = 1_000
+_TOGETHER_MS: Final = 60_000  # a transaction that was received within this time had waited in a queue
 _UNKNOWN_START_MS: Final = 3_600_000  # a start without a usable time may have been so long before the first report
 
 _log = logging.getLogger("chargeport.sources.ocpp")
@@ -135,6 +136,8 @@ class Station:
         self.clock.take(stamp, received_at, is_queued=is_queued, may_wait=may_wait, is_status=is_status)
         if await self.memory.set_clock_offset(self.clock.offset_ms):
             self._report()
+            for one in self.memory.open:  # at once, for the clock may be set before the end
+                await self.memory.store(self.with_start_time(one), lazily=True)
         return self.clock.at(stamp, received_at)
 
     def with_start_time(self, transaction: Transaction) -> Transaction:
@@ -155,6 +158,19 @@ class Station:
         if not meter.is_read:  # the time does not limit what flowed before the report
             meter = msgspec.structs.replace(meter, read_at=at - _UNKNOWN_START_MS)
         return msgspec.structs.replace(transaction, started_at=at, meter=meter)
+
+    def without_time_limit(self, transaction: Transaction, stamp: int | None, at: int) -> Transaction:
+        """Return a transaction that ends with its energy unlimited by time, if it waited as a whole and has no usable times."""
+        started_at, received_at = transaction.started_at, self.now()
+        stamps = (stamp, instant(transaction.started))
+        if (
+            started_at is None
+            or at - started_at > _TOGETHER_MS
+            or any(self.clock.is_usable(each, received_at) for each in stamps)
+        ):
+            return transaction
+        meter = msgspec.structs.replace(transaction.meter, read_at=at - _UNKNOWN_START_MS, other_wh=None)
+        return msgspec.structs.replace(transaction, meter=meter)
 
     def complete_readings(
         self, connector: int | None, raw: msgspec.Raw, found: list[Reading], transaction: Transaction | None
@@ -266,6 +282,14 @@ class Station:
         """Return the car that the settings fix a connector to; None without one."""
         return self.connectors.get(str(connector)) or self._context.vehicle
 
+    async def read(self, payload: bytes, type_: type[T]) -> T:
+        """Decode the payload of a call; what can't be read and is left out becomes an issue. Raises Refused, StoreError."""
+        found, left_out = read(payload, type_)
+        if left_out is not None:
+            error = {"error": f"left out of the message: {left_out}"}
+            await self.emit(StationMessage(action=type_.__name__, payload=payload, vehicle=None, more=error))
+        return found
+
     async def emit(self, message: StationMessage) -> None:
         """Emit a message; return when it is stored."""
         headers = {
@@ -344,16 +368,6 @@ class Station:
             counts = counted + 1 if at % _SECOND_MS == 0 and at <= counted < at + _SECOND_MS else at
         self._sent[vehicle] = (at, counts, payload)
         return counts
-
-
-def read(payload: bytes, type_: type[T]) -> T:
-    """Decode a payload; numbers may be texts, and texts numbers. Raises Refused, which names the field."""
-    try:
-        return msgspec.json.decode(payload, type=type_, strict=False)
-    except msgspec.ValidationError as error:
-        raise Refused(MISSING if "missing required field" in str(error) else MISTYPED, str(error)) from None
-    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
-        raise Refused(MISTYPED, str(error)) from None
 
 
 def _transaction_headers(transaction: Transaction | None) -> dict[str, str | None]:

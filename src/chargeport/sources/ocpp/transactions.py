@@ -74,6 +74,7 @@ class StationState(msgspec.Struct, omit_defaults=True):
     boots: list[int] = []
     schedules: dict[str, Schedule] = {}
     confirmed_at: int = 0
+    has_own_ids: bool = False
 
 
 def with_end(transaction: Transaction, at: int) -> Transaction:
@@ -137,13 +138,33 @@ class StationMemory:
         """Return a transaction that is open or has ended recently."""
         return next((one for one in self._state.transactions if one.id == transaction_id), None)
 
-    def same_start(self, start: Transaction, *, may_have_ended: bool) -> Transaction | None:
-        """Return the transaction with the same start: one that was not acknowledged is sent again."""
-        begun = (start.connector, start.started, start.id_tag, start.meter.start_wh)
-        same = (
-            one for one in self._state.transactions if (one.connector, one.started, one.id_tag, one.meter.start_wh) == begun
-        )
-        return next((one for one in same if may_have_ended or not one.has_ended), None)
+    def named(self, transaction_id: str, connector: int, at: int) -> Transaction | None:
+        """Return the transaction that a report of an instant names; None if the id is that of another one.
+
+        Stations that number their transactions themselves use an id again after its end, and at several connectors: then no
+        id counts any more. `connector` is 0 where the report names none.
+        """
+        known = None if self._state.has_own_ids else self.find(transaction_id)
+        if known is None:
+            return None
+        if connector > 0 and known.connector not in (None, connector):
+            self._state.has_own_ids, self._written_at = True, 0  # the next change is not written lazily
+            return None
+        return None if known.ended_at is not None and known.ended_at < at else known
+
+    def same_start(self, start: Transaction, *, is_stamp_usable: bool) -> Transaction | None:
+        """Return the transaction with the same start: one that was not acknowledged is sent again.
+
+        A station that reconnects may send it with the register of then. Where timestamps are unusable, all starts may have the
+        same one: then only an open transaction with the same register is the same.
+        """
+        begun = (start.connector, start.started, start.id_tag)
+        for one in self._state.transactions:
+            is_same_register = one.meter.start_wh == start.meter.start_wh
+            is_same = is_same_register or not one.has_ended if is_stamp_usable else is_same_register and not one.has_ended
+            if is_same and (one.connector, one.started, one.id_tag) == begun:
+                return one
+        return None
 
     def open_at(self, connector: int | None) -> Transaction | None:
         """Return the open transaction of a connector, of several the latest; None without one."""
@@ -154,6 +175,16 @@ class StationMemory:
     def open(self) -> list[Transaction]:
         """The open transactions."""
         return [one for one in self._state.transactions if not one.has_ended]
+
+    @property
+    def has_own_ids(self) -> bool:
+        """Whether the station numbers its transactions itself, at each connector: then its ids name none."""
+        return self._state.has_own_ids
+
+    @property
+    def ended(self) -> list[Transaction]:
+        """The transactions whose end was reported, as far as they are kept."""
+        return [one for one in self._state.transactions if one.has_ended and one.ended_at is not None]
 
     @property
     def replaced(self) -> list[Transaction]:
