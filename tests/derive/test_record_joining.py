@@ -10,6 +10,7 @@ from test_record_bodies import session
 from chargeport.derive.records.joined import joined
 from chargeport.derive.records.records import records, wire_instant
 from chargeport.derive.records.reported import RECORDS, Reported, closed, identified, lists
+from chargeport.derive.sessions.power import Slot
 from chargeport.derive.sessions.session import Session
 from chargeport.derive.sessions.stretches import Stretch
 from chargeport.derive.tracks import Piece, Track
@@ -34,6 +35,22 @@ def test_reported_numbers_win_and_ours_fill_in_what_is_missing() -> None:
     assert (one.energy_added_kwh, one.energy_method, one.estimated) == (9.4, "reported", False)
     assert (one.energy_drawn_kwh, one.start_soc, one.cost) == (10.0, 40.0, Cost("EUR", 3.0))
     assert (one.sources, one.reported_id) == (("car", "evcc"), "evcc-0")
+
+
+def test_energy_that_was_measured_in_a_part_of_a_reported_session_is_not_what_all_of_it_drew() -> None:
+    quarter = Slot(T0 + 45 * MINUTE, 2.7)
+    part = own(45, 60, energy_added_kwh=2.5, energy_drawn_kwh=2.7, energy_method="counter", slots=(quarter,))
+    (one,) = joined([part], [told(0, 60, energy_added_kwh=10.0, energy_method="reported")])
+    assert (one.energy_added_kwh, one.energy_drawn_kwh, one.slots) == (10.0, None, ())
+    (drawn,) = joined([part], [told(0, 60, energy_drawn_kwh=11.0)])
+    assert (drawn.energy_added_kwh, drawn.energy_method, drawn.energy_drawn_kwh, drawn.slots) == (None, None, 11.0, ())
+
+
+def test_the_quarters_of_a_session_add_up_to_the_drawn_energy_that_a_source_reports() -> None:
+    mine = own(0, 30, energy_drawn_kwh=5.0, slots=(Slot(T0, 2.0), Slot(T0 + 15 * MINUTE, 3.0)))
+    (one,) = joined([mine], [told(0, 31, energy_added_kwh=4.9, energy_drawn_kwh=5.2)])
+    assert (one.energy_added_kwh, one.energy_drawn_kwh) == (4.9, 5.2)
+    assert [slot.kwh for slot in one.slots] == pytest.approx([2.08, 3.12])
 
 
 def test_half_in_common_is_not_enough_and_a_little_more_is() -> None:

@@ -14,6 +14,8 @@ import msgspec
 
 from chargeport.derive.records.reported import is_same_session, overlapping_groups
 from chargeport.derive.records.reported_energy import without_contradicted_energy
+from chargeport.derive.sessions.energy import COUNTER_TOLERANCE, DRAWN_SLACK_KWH, MIN_ADDED_SHARE
+from chargeport.derive.sessions.power import scaled
 from chargeport.derive.sessions.session import Evidence, Session
 from chargeport.signals.records import Cost
 
@@ -95,7 +97,34 @@ def overlaid(reported: Session, base: Session) -> Session:
     }
     if reported.is_open:  # its end is unknown
         known["ended_at"] = base.ended_at
-    return msgspec.structs.replace(base, **known)
+    return _with_one_energy(msgspec.structs.replace(base, **known), reported)
+
+
+def _with_one_energy(session: Session, reported: Session) -> Session:
+    """Return an overlaid session without the energy and the slots of the base that are not those of the reported energy."""
+    if reported.energy_drawn_kwh is None:
+        return without_another_drawn(session)
+    measured_kwh = sum(slot.kwh for slot in session.slots)
+    low, high = COUNTER_TOLERANCE.bounds_kwh(reported.energy_drawn_kwh)
+    slots = scaled(session.slots, reported.energy_drawn_kwh, session.stretches) if low <= measured_kwh <= high else ()
+    session = msgspec.structs.replace(session, slots=slots)
+    if reported.energy_added_kwh is None and not _fits_drawn(session):
+        return msgspec.structs.replace(session, energy_added_kwh=None, energy_method=None, energy_bounds_kwh=None)
+    return session
+
+
+def without_another_drawn(session: Session) -> Session:
+    """Return a session without a drawn energy that can't be that of its added energy, as where only a part was measured."""
+    return session if _fits_drawn(session) else msgspec.structs.replace(session, energy_drawn_kwh=None, slots=())
+
+
+def _fits_drawn(session: Session) -> bool:
+    """Return whether the drawn energy may be that of the added one, which may have been measured in front of the charger."""
+    added_kwh, drawn_kwh = session.energy_added_kwh, session.energy_drawn_kwh
+    if added_kwh is None or drawn_kwh is None:
+        return True
+    low, _ = COUNTER_TOLERANCE.bounds_kwh(added_kwh)
+    return low <= drawn_kwh <= (added_kwh + DRAWN_SLACK_KWH) / MIN_ADDED_SHARE
 
 
 def united(sessions: Sequence[Session]) -> Session:
