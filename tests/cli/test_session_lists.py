@@ -2,15 +2,19 @@
 
 import pytest
 
+from chargeport.cli.list_vehicles import names_of
 from chargeport.cli.session_lists import Read, read
 from chargeport.derive.sessions.session import Session
+from chargeport.errors import ChargeportError
 from chargeport.signals.records import Cost, Place
+from chargeport.store.records import Vehicle
 
+LATER = 1_790_000_000_000
 FROM_TO = "2026-05-04 18:00:00;2026-05-04 20:00:00"
 
 
 def listed(text: str, currency: str | None = "EUR") -> Read:
-    return read(text, "import", 1_790_000_000_000, columns={}, zone=None, currency=currency)
+    return read(text, "import", LATER, columns={}, zone=None, currency=currency)
 
 
 def only(text: str) -> Session:
@@ -54,6 +58,30 @@ def test_a_list_of_evcc_has_its_headers_in_german_or_in_english() -> None:
     assert german == english
     assert (german.odometer_km, german.meter_start_kwh, german.meter_end_kwh) == (18_919, 1_500.5, 1_504.8)
     assert (german.cost, german.place) == (Cost("EUR", 1.29), Place("Garage"))
+
+
+OF_TWO_CARS = """Start;End;Energy;Vehicle
+2026-05-04 18:00:00Z;2026-05-04 20:00:00Z;9,1;Family  ID.3
+2026-05-04 18:10:00Z;2026-05-04 20:10:00Z;4,2;e-Golf
+2026-05-05 18:00:00Z;2026-05-05 20:00:00Z;7,3;
+"""
+
+
+def test_of_a_list_of_several_cars_only_the_rows_of_the_named_one_are_read() -> None:
+    car = Vehicle(id="1", aliases=("evcc:Family ID.3", "ours"))
+    found = read(OF_TWO_CARS, "import", LATER, columns={}, zone=None, currency=None, names=names_of(car))
+    assert [each.energy_added_kwh for each in found.sessions] == [9.1]
+    assert found.others == {"e-Golf": 1, "no name": 1}
+
+
+def test_a_list_of_several_cars_none_of_which_is_known_is_refused_with_the_way_out() -> None:
+    car = Vehicle(id="1", make="VW", model="ID.3")
+    with pytest.raises(ChargeportError, match=r"'Family  ID.3', 'e-Golf'.* --alias"):
+        read(OF_TWO_CARS, "import", LATER, columns={}, zone=None, currency=None, names=names_of(car))
+
+
+def test_a_list_of_one_car_by_any_name_is_of_the_car_that_a_person_names() -> None:
+    assert len(listed(OF_TWO_CARS.replace("e-Golf", "Family  ID.3")).sessions) == 3
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,15 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import compress
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from chargeport.cli import list_vehicles
 from chargeport.cli.list_cells import Cells, plain
 from chargeport.cli.local_times import instants, written
 from chargeport.derive.records.records import wire_instant
@@ -53,6 +55,7 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "longitude": ("placelongitude", "longitude", "lon", "lng"),
     "estimated": ("isestimated",),
     "power": ("maxpowerw",),
+    "vehicle": ("vehicleid", "vehicle", "vehiclename", "vehicletitle", "fahrzeug", "vin", "carid", "car", "carname"),
 }
 NUMBERS: Final = (
     "energy",
@@ -92,11 +95,12 @@ class Refused(NamedTuple):
 
 
 class Read(msgspec.Struct, frozen=True):
-    """The sessions of a list, the rejected rows, and unknown headers."""
+    """The sessions of a list, the rejected rows, unknown headers, and the number of rows of other vehicles, by name."""
 
     sessions: list[Session]
     refused: list[Refused]
     unknown: list[str]
+    others: Mapping[str, int] = {}
 
 
 def read(
@@ -108,11 +112,12 @@ def read(
     zone: ZoneInfo | None,
     currency: str | None,
     time_format: str | None = None,
+    names: Collection[str] = (),
 ) -> Read:
     """Read a list that is CSV or JSON. `columns` has the headers of members of COLUMNS that have no known header.
 
     Times are in the format `time_format`, or in ISO 8601; those without a zone are in `zone`. `currency` is that of costs
-    without one. Raises ChargeportError.
+    without one. Of several vehicles, the rows of the one with these `names` are read. Raises ChargeportError.
     """
     rows = list(_rows(text))
     if not rows:
@@ -132,8 +137,9 @@ def read(
     begun = {row.number: instant for row, instant in instants(times, zone)}
     ended = {row.number: instant for row, instant in instants(ends, zone)}
     cells = Cells.of(row.cells.get(chosen[name]) for row in rows for name in (*NUMBERS, "cost") if name in chosen)
+    own = list_vehicles.chosen([_vehicle(row, chosen) for row in rows], names)
     sessions, refused = [], []
-    for row in rows:
+    for row in compress(rows, own.is_own):
         try:
             values = _values(row, chosen, cells, currency)
             start, end = _instant(begun[row.number], "start", at), _instant(ended[row.number], "end", at)
@@ -143,7 +149,13 @@ def read(
         except Violation as violation:
             refused.append(Refused(row.number, violation.detail))
     known = set(chosen.values())
-    return Read(sessions, refused, [name for name in headers if name not in known])
+    return Read(sessions, refused, [name for name in headers if name not in known], own.others)
+
+
+def _vehicle(row: Row, chosen: Mapping[str, str]) -> str | None:
+    """Return the vehicle that a row names."""
+    text = str(row.cells.get(chosen.get("vehicle", "")) or "").strip()
+    return None if is_placeholder(text) else text
 
 
 def _rows(text: str) -> Iterator[Row]:
