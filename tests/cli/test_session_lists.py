@@ -1,5 +1,7 @@
 """Lists of sessions as people and programs of several countries write them."""
 
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from chargeport.cli.list_vehicles import names_of
@@ -38,6 +40,16 @@ def test_the_unit_of_a_cell_counts_before_that_of_its_header() -> None:
     assert only(f"Start;End;Energy (Wh)\n{FROM_TO};9,1 kWh").energy_added_kwh == pytest.approx(9.1)
     one = only(f"Start;End;Energy;Start SoC;Mileage\n{FROM_TO};9;20 %;100 mi")
     assert (one.start_soc, one.odometer_km) == (20, pytest.approx(160.9344))
+
+
+def test_sessions_of_the_hour_that_comes_twice_are_not_moved_to_either_in_a_list_from_the_newest_to_the_oldest() -> None:
+    starts = ["25 09:00:00", "25 02:50:00", "25 02:10:00", "24 22:00:00"]
+    rows = [f"2026-10-{start};{kwh}" for kwh, start in enumerate(starts, 1)]
+    for listed_rows in (rows, rows[::-1]):
+        text = "\n".join(["Start;Energy", *listed_rows])
+        found = read(text, "import", LATER * 2, columns={}, zone=ZoneInfo("Europe/Berlin"), currency=None)
+        assert sorted(each.energy_added_kwh or 0 for each in found.sessions) == [1, 4]
+        assert all("came twice" in each.reason for each in found.refused)
 
 
 @pytest.mark.parametrize("nothing", ["-", "--", "?", "n/a", "unknown", "<nil>", ""])
