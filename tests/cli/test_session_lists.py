@@ -132,6 +132,9 @@ def test_three_digits_after_a_sign_are_a_group_where_the_list_has_the_other_deci
         ("Cost", "3.10", "EUR", Cost("EUR", 3.1)), ("Cost", "3,10 CHF", "EUR", Cost("CHF", 3.1)),
         ("Cost", "CHF 3.10", "EUR", Cost("CHF", 3.1)), ("Cost", "\u00a33.10", "EUR", Cost("GBP", 3.1)),
         ("Cost", "3.10 €", None, Cost("EUR", 3.1)), ("Cost (SEK)", "3.10", "EUR", Cost("SEK", 3.1)),
+        ("Cost", "45,50 kr", "NOK", Cost("NOK", 45.5)), ("Cost", "45,50 kr", None, None),
+        ("Cost", "12,30 zł", "EUR", Cost("PLN", 12.3)),
+        ("Price (ct)", "310", "EUR", Cost("EUR", 3.1)), ("Cost (\u00a3)", "3.10", "EUR", Cost("GBP", 3.1)),
         ("Cost", "$3.10", "CAD", Cost("CAD", 3.1)), ("Cost", "$3.10", None, None), ("Cost", "3.10", None, None),
     ],
 )  # fmt: skip
@@ -139,6 +142,37 @@ def test_a_cost_is_in_the_currency_that_it_names(header: str, written: str, curr
     text = f"Start;End;Energy;{header}\n2026-05-04 18:00:00Z;2026-05-04 20:00:00Z;9,1;{written}"
     [session] = listed(text, currency).sessions
     assert session.cost == cost
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "€/kWh",
+        "Price (€/kWh)",
+        "Cost / kWh",
+        "Price (EUR per kWh)",
+        "Energy (kWh/100 km)",
+        "Energy [Ah]",
+        "Charged (kW)",
+        "Odometer (m)",
+    ],
+)
+def test_a_rate_or_a_quantity_in_other_units_is_none_of_the_amounts_of_a_session(header: str) -> None:
+    found = listed(f"Start;End;{header};Charged (MJ)\n2026-05-04 18:00:00Z;2026-05-04 20:00:00Z;0,35;32,4")
+    assert (found.unknown, found.refused) == ([header], [])
+    [one] = found.sessions
+    assert (one.energy_added_kwh, one.energy_drawn_kwh, one.cost, one.odometer_km) == (pytest.approx(9), None, None, None)
+
+
+def test_a_column_in_other_units_that_a_person_names_is_refused() -> None:
+    text = "Start;End;Charge (Ah)\n2026-05-04 18:00:00Z;2026-05-04 20:00:00Z;40"
+    found = read(text, "import", LATER, columns={"energy": "Charge (Ah)"}, zone=None, currency=None)
+    assert (found.sessions, found.refused[0].reason) == ([], "Charge (Ah): Ah is none of kWh, Wh, MWh, MJ, km, mi and %")
+
+
+def test_crowns_are_no_euros() -> None:
+    found = listed("Start;End;Cost\n2026-05-04 18:00:00Z;2026-05-04 20:00:00Z;45,50 kr")
+    assert (found.sessions, found.refused[0].reason) == ([], "Cost: '45,50 kr' is in kr, not in EUR")
 
 
 def test_dollars_are_no_euros() -> None:

@@ -9,7 +9,9 @@ from chargeport.signals.instants import duration_ms
 from chargeport.signals.violation import Rule, Violation
 
 KM_A_MILE: Final = 1.609344
-_UNITS: Final = {"wh": 0.001, "mwh": 1000.0, "mi": KM_A_MILE, "miles": KM_A_MILE}
+_UNITS: Final = {"wh": 0.001, "mwh": 1000.0, "mj": 1 / 3.6, "kj": 1 / 3600, "mi": KM_A_MILE, "miles": KM_A_MILE}
+_OTHER_UNITS: Final = frozenset({"ah", "mah", "a", "v", "w", "kw", "j", "m", "ft"})  # a column in these has no amount of ours
+_RATE: Final = re.compile(r"/|\b(?:per|pro)\b", re.IGNORECASE)
 _SECONDS: Final = {"s": 1, "sec": 1, "seconds": 1, "min": 60, "minutes": 60, "h": 3600, "hours": 3600}
 _UNIT_OF_CELL: Final = re.compile(r"(?<=[\d\s])(kwh|wh|mwh|km|mi|miles|%)$", re.IGNORECASE)
 _UNIT: Final = re.compile(
@@ -25,7 +27,12 @@ _SPOKEN: Final = re.compile(  # a duration in the format of evcc and TeslaFi: 3h
     re.IGNORECASE,
 )
 _CODE: Final = re.compile(r"^([A-Z]{3})\s*(?=[-\d])|(?<=[\d\s])\s*([A-Z]{3})$")
-_CODES: Final = {"€": "EUR", "\u00a3": "GBP"}
+_SIGNS: Final = {
+    "€": ("EUR",), "\u00a3": ("GBP",), "kr": ("SEK", "NOK", "DKK", "ISK"), "z\u0142": ("PLN",), "K\u010d": ("CZK",),
+    "Ft": ("HUF",), "Fr.": ("CHF",), "\u00a5": ("JPY", "CNY"), "\u20b9": ("INR",),
+}  # fmt: skip
+_AROUND: Final = " $\u00a0\u202f"
+_HUNDREDTHS: Final = frozenset({"ct", "cent", "cents", "\u00a2", "p", "pence", "\u00f8re", "\u00f6re", "rp."})
 
 
 class Money(NamedTuple):
@@ -36,8 +43,17 @@ class Money(NamedTuple):
 
 
 def plain(header: str) -> str:
-    """Return a header in lower case without its unit, punctuation and accents."""
-    return re.sub(r"[^a-z0-9]", "", _UNIT.sub("", header.strip()).lower())
+    """Return a header in lower case without its unit, punctuation and accents.
+
+    The unit of something else is part of the name: a price per kWh is no price, and a charge in Ah no energy.
+
+    >>> [plain(header) for header in ("Energy (kWh)", "Price (EUR/kWh)", "Energy [Ah]")]
+    ['energy', 'priceeurperkwh', 'energyah']
+    """
+    unit = _unit_of_header(header)
+    is_other = unit.lower() in _OTHER_UNITS or _RATE.search(unit) is not None
+    name = header.strip() if is_other else _UNIT.sub("", header.strip())
+    return re.sub(r"[^a-z0-9]", "", name.replace("/", "per").lower())
 
 
 class Cells(NamedTuple):
@@ -56,6 +72,8 @@ class Cells(NamedTuple):
         text = _GROUP_SIGNS.sub("", str(value).strip())
         unit = _UNIT_OF_CELL.search(text)
         name = _unit_of_header(header) if unit is None else unit[1]
+        if name.lower() in _OTHER_UNITS:
+            raise Violation(Rule.BAD_FORMAT, f"{header[:40]}: {name} is none of kWh, Wh, MWh, MJ, km, mi and %", header)
         return self._parsed(_UNIT_OF_CELL.sub("", text), header) * _UNITS.get(name.lower(), 1.0)
 
     def seconds(self, value: Any, header: str) -> float:
@@ -76,19 +94,22 @@ class Cells(NamedTuple):
         return self._parsed(text, header) * unit
 
     def money(self, value: Any, header: str, usual: str | None) -> Money:
-        """Return a cost, in its own currency, else the `usual` one. Raises Violation for the symbol of another currency."""
-        text = _GROUP_SIGNS.sub("", str(value).strip())
+        """Return a cost, in its own currency, else the `usual` one. Raises Violation for the sign of another currency."""
+        text, in_header = _GROUP_SIGNS.sub("", str(value).strip()), _unit_of_header(header)
         code = _CODE.search(text)
         named = next((each for each in code.groups() if each), None) if code else None
-        named = named or next((own for sign, own in _CODES.items() if sign in text), None)
-        in_header = _unit_of_header(header)
-        named = named or _CODES.get(in_header) or (in_header if re.fullmatch("[A-Z]{3}", in_header) else None)
-        if "$" in text and not str(named or usual or "D").endswith("D"):
-            raise Violation(Rule.NOT_ALLOWED, f"{header}: {text[:40]!r} is in dollars, not in {named or usual}", header)
-        return Money(self._parsed(_CODE.sub("", text), header), named or usual)
+        sign = next((sign for sign in _SIGNS if sign in text), in_header)
+        of_sign = _SIGNS.get(sign, ())
+        named = named or (of_sign[0] if len(of_sign) == 1 else None) or (in_header if _is_code(in_header) else None)
+        is_dollar = "$" in text and not str(named or usual or "D").endswith("D")
+        if is_dollar or (named is None and len(of_sign) > 1 and usual not in (*of_sign, None)):
+            detail = f"{header}: {text[:40]!r} is in {'dollars' if is_dollar else sign}, not in {named or usual}"
+            raise Violation(Rule.NOT_ALLOWED, detail, header)
+        number = self._parsed(_CODE.sub("", text).replace(sign, "") if of_sign else _CODE.sub("", text), header)
+        return Money(number / 100 if in_header.lower() in _HUNDREDTHS else number, named or usual)
 
     def _parsed(self, text: str, header: str) -> float:
-        text = text.strip(" $" + "".join(_CODES))
+        text = text.strip(_AROUND)
         plain_text = text
         if self.decimal is not None:
             group = "," if self.decimal == "." else "."
@@ -107,13 +128,20 @@ class Cells(NamedTuple):
         return number
 
 
+def _is_code(text: str) -> bool:
+    return re.fullmatch("[A-Z]{3}", text) is not None
+
+
 def _unit_of_header(header: str) -> str:
     found = _UNIT.search(header.strip())
     return "" if found is None else next((each for each in found.groups() if each), "")
 
 
 def _decimal_signs(text: str) -> list[str]:
-    text = _CODE.sub("", _UNIT_OF_CELL.sub("", _GROUP_SIGNS.sub("", text.strip()))).strip(" $" + "".join(_CODES))
+    text = _CODE.sub("", _UNIT_OF_CELL.sub("", _GROUP_SIGNS.sub("", text.strip())))
+    for sign in _SIGNS:
+        text = text.replace(sign, "")
+    text = text.strip(_AROUND)
     if _GROUPED.fullmatch(text):
         return [max(",.", key=text.rfind)]
     found = _DECIMAL.fullmatch(text)
