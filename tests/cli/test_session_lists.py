@@ -206,6 +206,22 @@ def test_a_value_out_of_bounds_is_refused_with_its_name() -> None:
     assert found.refused[0].reason == "startStateOfCharge: -1 is not within 0 to 100"
 
 
+def test_a_cost_below_zero_as_of_a_negative_price_costs_no_session() -> None:
+    assert only(f"Start;End;Energy;Cost\n{FROM_TO};9,1;-0,45").cost == Cost("EUR", -0.45)
+
+
+@pytest.mark.parametrize(
+    ("written", "readings"),
+    [("0;0", (None, None)), ("0;1504,8", (None, 1504.8)), ("1495,7;0", (1495.7, None)), ("0;9,2", (0, 9.2)),
+     ("1495,7;1504,8", (1495.7, 1504.8))],
+)  # fmt: skip
+def test_a_meter_that_shows_0_was_not_read_unless_it_counts_from_there(
+    written: str, readings: tuple[float | None, float]
+) -> None:
+    one = only(f"Start;End;Energy;Meter start;Meter end;Odometer\n{FROM_TO};9,1;{written};0")
+    assert (one.meter_start_kwh, one.meter_end_kwh, one.odometer_km) == (*readings, None)
+
+
 def test_coordinates_of_0_are_no_place() -> None:
     assert only(f"Start;End;Lat;Lon\n{FROM_TO};0;0").place is None
     place = only(f"Start;End;Lat;Lon\n{FROM_TO};52,5200;0").place

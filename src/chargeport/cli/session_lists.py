@@ -17,6 +17,7 @@ from chargeport.cli.list_cells import Cells, plain
 from chargeport.cli.local_times import instants, written
 from chargeport.derive.records.records import wire_instant
 from chargeport.derive.records.reported import OPEN_FOR_MS, RECORDS, from_record
+from chargeport.derive.sessions.energy import COUNTER_TOLERANCE
 from chargeport.derive.sessions.session import Session
 from chargeport.errors import ChargeportError
 from chargeport.ingest.times import OLDEST_AT
@@ -240,7 +241,8 @@ def _session(values: Mapping[str, Any], source: str, at: int) -> Session:
     if start is None:
         raise Violation(Rule.MISSING, "its start is missing", "start")
     kind = str(values.get("type", "")).upper()
-    place = _place(values)
+    place, cost = _place(values), None if paid is None or paid.currency is None else Cost(paid.currency, paid.amount)
+    meter_start, meter_end = _meter(values)
     record = ChargeRecord(
         startTime=wire_instant(start),
         endTime=None if end is None else wire_instant(end),
@@ -249,12 +251,12 @@ def _session(values: Mapping[str, Any], source: str, at: int) -> Session:
         energyAdded=values.get("energy"),
         isPublicCharger=_YES.get(str(values.get("public", "")).lower()),
         chargingType=msgspec.convert(kind, type=Any) if kind in ("AC", "DC") else None,
-        cost=None if paid is None or paid.currency is None else Cost(paid.currency, paid.amount),
+        cost=None if cost is None else Cost(cost.currency, abs(cost.energyAmount or 0)),  # prices may be below zero
         location=None if place == Place() else place,
         id=values.get("id"),
-        odometer=values.get("odometer"),
-        meterStart=values.get("meter_start"),
-        meterEnd=values.get("meter_end"),
+        odometer=values.get("odometer") or None,  # evcc writes 0 while it is not known
+        meterStart=meter_start,
+        meterEnd=meter_end,
     )
     try:
         record.check(RECORDS.code)
@@ -265,10 +267,19 @@ def _session(values: Mapping[str, Any], source: str, at: int) -> Session:
     assert session is not None  # noqa: S101  (it has a start)
     return msgspec.structs.replace(
         session,
+        cost=cost,
         energy_drawn_kwh=values.get("drawn"),
         max_power_w=values.get("power"),
         estimated=_YES.get(str(values.get("estimated", "")).lower(), False),
     )
+
+
+def _meter(values: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    """Return the readings of the meter; 0 is one at the start only, where the end shows what was charged since."""
+    start, end, kwh = values.get("meter_start"), values.get("meter_end") or None, values.get("energy")
+    low, high = COUNTER_TOLERANCE.bounds_kwh(kwh or 0.0)
+    is_read = start != 0 or (end is not None and (kwh is None or low <= end <= high))
+    return start if is_read else None, end
 
 
 def _place(values: Mapping[str, Any]) -> Place:
