@@ -1,5 +1,6 @@
 """Lists of sessions as people and programs of several countries write them."""
 
+import json
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -185,6 +186,30 @@ def test_dollars_are_no_euros() -> None:
 )
 def test_the_header_is_the_first_line_with_names(before: str) -> None:
     assert only(f"{before}Start;End;Energy\n{FROM_TO};9,1").energy_added_kwh == pytest.approx(9.1)
+
+
+SESSION = {"start": "2026-05-04T18:00:00Z", "end": "2026-05-04T20:00:00Z", "energy": 9.1}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"errors": [], "data": [SESSION]}, {"data": {"car": {"id": 1}, "charges": [SESSION], "units": {}}}, [[], SESSION],
+        SESSION,
+    ],
+)  # fmt: skip
+def test_the_sessions_of_a_document_are_the_objects_of_its_first_list_of_objects(document: object) -> None:
+    assert [each.energy_added_kwh for each in listed(json.dumps(document)).sessions] == [9.1]
+
+
+def test_members_of_objects_in_a_session_are_its_own_except_the_names_of_these() -> None:
+    objects = {
+        "battery": {"start_soc": 40, "end_soc": 60}, "charger": {"id": "box", "name": "Garage", "type": "AC"},
+        "place": {"name": "Home", "latitude": 52.5, "longitude": 13.4}, "cost": {"amount": 3.1, "currency": "CHF"},
+    }  # fmt: skip
+    [one] = listed(json.dumps([SESSION | objects])).sessions
+    assert (one.start_soc, one.end_soc, one.cost) == (40, 60, Cost("CHF", 3.1))
+    assert (one.place, one.reported_id, one.charging_type) == (Place("Home", None, 52.5, 13.4), None, None)
 
 
 def test_a_table_may_have_bars_between_its_columns_and_of_two_columns_of_a_name_the_first_counts() -> None:

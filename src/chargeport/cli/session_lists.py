@@ -1,10 +1,7 @@
 """Lists of charging sessions by other programs or people: read into sessions, with a separate check of each row."""
 
-import csv
-import io
-import json
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import compress
 from typing import Any, Final, NamedTuple
@@ -14,6 +11,7 @@ import msgspec
 
 from chargeport.cli import list_vehicles
 from chargeport.cli.list_cells import Cells, plain
+from chargeport.cli.list_rows import Row, rows_of
 from chargeport.cli.local_times import instants, written
 from chargeport.derive.records.records import wire_instant
 from chargeport.derive.records.reported import OPEN_FOR_MS, RECORDS, from_record
@@ -71,7 +69,6 @@ NUMBERS: Final = (
     "longitude",
 )
 
-_SEPARATOR_LINE: Final = "sep="
 SECONDS_LONG: Final = 10  # digits of the seconds since 1970, from 2001 to 2286
 _EPOCH: Final = re.compile(r"\d{10}(?:\.\d+)?|\d{13}")
 _YES: Final = {"true": True, "yes": True, "1": True, "t": True, "false": False, "no": False, "0": False, "f": False}
@@ -79,13 +76,6 @@ _YES: Final = {"true": True, "yes": True, "1": True, "t": True, "false": False, 
 
 MAX_FUTURE_MS: Final = 24 * 60 * 60_000
 """How far in the future a session may be: the clock or the zone of the program that wrote the list may be wrong."""
-
-
-class Row(NamedTuple):
-    """A row of a list: its number in the file, and its cells by header."""
-
-    number: int
-    cells: Mapping[str, Any]
 
 
 class Refused(NamedTuple):
@@ -120,7 +110,7 @@ def read(
     Times are in the format `time_format`, or in ISO 8601; those without a zone are in `zone`. `currency` is that of costs
     without one. Of several vehicles, the rows of the one with these `names` are read. Raises ChargeportError.
     """
-    rows = list(_rows(text))
+    rows = list(rows_of(text))
     if not rows:
         raise ChargeportError("The file holds no sessions: a header and lines of CSV are wanted, or a JSON array of objects.")
     headers = list(dict.fromkeys(name for row in rows for name in row.cells))
@@ -157,30 +147,6 @@ def _vehicle(row: Row, chosen: Mapping[str, str]) -> str | None:
     """Return the vehicle that a row names."""
     text = str(row.cells.get(chosen.get("vehicle", "")) or "").strip()
     return None if is_placeholder(text) else text
-
-
-def _rows(text: str) -> Iterator[Row]:
-    if text.lstrip()[:1] in ("[", "{"):
-        try:
-            found = json.loads(text)
-        except ValueError as error:
-            raise ChargeportError(f"The file is not JSON: {error}.") from None
-        while isinstance(found, dict):
-            found = next((value for value in found.values() if isinstance(value, list)), [found])
-        yield from (Row(number, element) for number, element in enumerate(found, 1) if isinstance(element, dict))
-        return
-    lines = csv.reader(io.StringIO(text), delimiter=_delimiter(text))
-    header = next((cells for cells in lines if any(map(str.strip, cells)) and not cells[0].startswith(_SEPARATOR_LINE)), [])
-    for cells in lines:
-        if any(cell.strip() for cell in cells):
-            named = list(zip(header, cells, strict=False))
-            yield Row(lines.line_num, dict.fromkeys(header) | dict(reversed(named)))  # of two columns with one name, the first
-
-
-def _delimiter(text: str) -> str:
-    """Return the separator of a table, from its header; Excel may name it in a line before that."""
-    header = next((line for line in text.splitlines() if line.strip() and not line.startswith(_SEPARATOR_LINE)), "")
-    return max(",;\t|", key=header.count)
 
 
 def _chosen(headers: Sequence[str], columns: Mapping[str, str]) -> dict[str, str]:
