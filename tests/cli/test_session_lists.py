@@ -13,6 +13,7 @@ from chargeport.signals.records import Cost, Place
 from chargeport.store.records import Vehicle
 
 LATER = 1_790_000_000_000
+SESSION = {"start": "2026-05-04T18:00:00Z", "end": "2026-05-04T20:00:00Z", "energy": 9.1}
 FROM_TO = "2026-05-04 18:00:00;2026-05-04 20:00:00"
 
 
@@ -128,6 +129,29 @@ def test_three_digits_after_a_sign_are_a_group_where_the_list_has_the_other_deci
 
 
 @pytest.mark.parametrize(
+    ("header", "cells", "reason"),
+    [
+        ("Energy (Wh)", "7.200", "Energy (Wh): '7.200' may mean 7200 or 7.200: write one of these"),
+        ("Energy;Odometer", "9,123;18.919", "Energy: '9,123' may mean 9123 or 9.123: write one of these"),
+    ],
+)
+def test_a_number_that_may_be_a_thousand_times_another_is_refused(header: str, cells: str, reason: str) -> None:
+    found = listed(f"Start;End;{header}\n2026-05-04 18:00:00Z;2026-05-04 20:00:00Z;{cells}")
+    assert (found.sessions, [each.reason for each in found.refused]) == ([], [reason])
+    sure = listed(f"Start;End;Cost;{header}\n2026-05-04 18:00:00Z;2026-05-04 20:00:00Z;1,29;{cells}")
+    assert (len(sure.sessions), sure.refused) == (1, [])
+
+
+def test_coordinates_have_a_point_also_in_a_list_whose_amounts_have_a_comma() -> None:
+    one = only(f"Start;End;Energy;Lat;Lon\n{FROM_TO};1,234;52.520;13.4050")
+    assert (one.energy_added_kwh, one.place) == (1.234, Place(None, None, 52.52, 13.405))
+
+
+def test_a_number_of_a_document_is_what_it_says() -> None:
+    assert listed(json.dumps([SESSION | {"odometer": 18.919, "cost": "1,29"}])).sessions[0].odometer_km == 18.919
+
+
+@pytest.mark.parametrize(
     ("header", "written", "currency", "cost"),
     [
         ("Cost", "3.10", "EUR", Cost("EUR", 3.1)), ("Cost", "3,10 CHF", "EUR", Cost("CHF", 3.1)),
@@ -186,9 +210,6 @@ def test_dollars_are_no_euros() -> None:
 )
 def test_the_header_is_the_first_line_with_names(before: str) -> None:
     assert only(f"{before}Start;End;Energy\n{FROM_TO};9,1").energy_added_kwh == pytest.approx(9.1)
-
-
-SESSION = {"start": "2026-05-04T18:00:00Z", "end": "2026-05-04T20:00:00Z", "energy": 9.1}
 
 
 @pytest.mark.parametrize(

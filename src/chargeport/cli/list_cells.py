@@ -20,6 +20,7 @@ _UNIT: Final = re.compile(
 _GROUP_SIGNS: Final = re.compile(r"(?<=\d)[ \u00a0\u202f'\u2019](?=\d{3}(?!\d))")
 _GROUPED: Final = re.compile(r"-?\d{1,3}(?:(?:\.\d{3})+,|(?:,\d{3})+\.)\d+")  # 1.021,55 or 1,021.55
 _DECIMAL: Final = re.compile(r"-?(?:\d+([.,])(?:\d{1,2}|\d{4,})|0([.,])\d+)")  # three digits may be a group
+_EITHER: Final = re.compile(r"-?[1-9]\d{0,2}[.,]\d{3}")
 _CLOCK: Final = re.compile(r"(?:(\d+) days?,? )?(\d+):(\d\d):(\d\d)(?:\.\d+)?")
 _SPOKEN: Final = re.compile(  # a duration in the format of evcc and TeslaFi: 3h5m10s, 3 hours 5 mins
     r"(?:(\d+(?:[.,]\d+)?)\s*(?:h(?:ours?|rs?)?|std\.?|stunden?))?\s*"
@@ -57,24 +58,38 @@ def plain(header: str) -> str:
 
 
 class Cells(NamedTuple):
-    """The format of the numbers of a list: `decimal` is the decimal separator, None if no number of the list shows it."""
+    """The format of the numbers of a list: `decimal` is the decimal separator, None if no number of the list shows it.
+
+    `has_both` is true if none shows it, and there are numbers with one and with the other separator before three digits.
+    """
 
     decimal: str | None = None
+    has_both: bool = False
 
     @classmethod
     def of(cls, values: Iterable[Any]) -> "Cells":
         """Return the format of the numbers in these cells: 18.919 is 18919 in a list that contains 1,29, else 18.919."""
-        found = {sign for value in values if isinstance(value, str) for sign in _decimal_signs(value)}
-        return cls(found.pop() if len(found) == 1 else None)
+        texts = [_amount(value) for value in values if isinstance(value, str)]
+        found = {sign for text in texts for sign in _decimal_signs(text)}
+        if found:
+            return cls(found.pop() if len(found) == 1 else None)
+        return cls(None, len({text[-4] for text in texts if _EITHER.fullmatch(text)}) > 1)
 
     def number(self, value: Any, header: str) -> float:
-        """Return a number in kWh, km or percent. Raises Violation."""
+        """Return a number in kWh, km or percent. Raises Violation, also for one that may be a thousand times another."""
         text = _GROUP_SIGNS.sub("", str(value).strip())
         unit = _UNIT_OF_CELL.search(text)
         name = _unit_of_header(header) if unit is None else unit[1]
         if name.lower() in _OTHER_UNITS:
             raise Violation(Rule.BAD_FORMAT, f"{header[:40]}: {name} is none of kWh, Wh, MWh, MJ, km, mi and %", header)
-        return self._parsed(_UNIT_OF_CELL.sub("", text), header) * _UNITS.get(name.lower(), 1.0)
+        factor = _UNITS.get(name.lower(), 1.0)
+        if not isinstance(value, str):
+            return float(value) * factor
+        is_either = self.has_both or (self.decimal is None and name.lower() == "wh")
+        if is_either and _EITHER.fullmatch(amount := _amount(text)):
+            meant = f"{amount[:-4]}{amount[-3:]} or {amount[:-4]}.{amount[-3:]}"
+            raise Violation(Rule.BAD_FORMAT, f"{header[:40]}: {amount!r} may mean {meant}: write one of these", header)
+        return self._parsed(_UNIT_OF_CELL.sub("", text), header) * factor
 
     def seconds(self, value: Any, header: str) -> float:
         """Return a duration in seconds. A number alone needs its unit in the header. Raises Violation."""
@@ -137,11 +152,15 @@ def _unit_of_header(header: str) -> str:
     return "" if found is None else next((each for each in found.groups() if each), "")
 
 
-def _decimal_signs(text: str) -> list[str]:
+def _amount(text: str) -> str:
+    """Return the number in a cell, without its unit and its currency."""
     text = _CODE.sub("", _UNIT_OF_CELL.sub("", _GROUP_SIGNS.sub("", text.strip())))
     for sign in _SIGNS:
         text = text.replace(sign, "")
-    text = text.strip(_AROUND)
+    return text.strip(_AROUND)
+
+
+def _decimal_signs(text: str) -> list[str]:
     if _GROUPED.fullmatch(text):
         return [max(",.", key=text.rfind)]
     found = _DECIMAL.fullmatch(text)

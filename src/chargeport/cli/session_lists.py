@@ -65,9 +65,8 @@ NUMBERS: Final = (
     "meter_start",
     "meter_end",
     "power",
-    "latitude",
-    "longitude",
 )
+COORDINATES: Final = ("latitude", "longitude")  # they are written with a point, also where amounts have a comma
 
 SECONDS_LONG: Final = 10  # digits of the seconds since 1970, from 2001 to 2286
 _EPOCH: Final = re.compile(r"\d{10}(?:\.\d+)?|\d{13}")
@@ -195,7 +194,8 @@ def _values(row: Row, chosen: Mapping[str, str], cells: Cells, currency: str | N
     for name, header in chosen.items():
         value = row.cells.get(header)
         if value is not None and not (isinstance(value, str) and is_placeholder(value)):
-            values[name] = cells.number(value, header) if name in NUMBERS else str(value).strip()
+            own = Cells() if name in COORDINATES else cells
+            values[name] = own.number(value, header) if name in (*NUMBERS, *COORDINATES) else str(value).strip()
     if "cost" in values:
         values["cost"] = cells.money(values["cost"], chosen["cost"], values.get("currency", currency))
     return values
