@@ -23,7 +23,10 @@ from charging_days import (
 from chargeport.derive.sessions.detection import sessions
 from chargeport.derive.sessions.rules import VERSION, Rules
 from chargeport.derive.sessions.session import Session
+from chargeport.signals.catalogue import BY_CODE
+from chargeport.signals.definition import Signal
 
+REGISTER = BY_CODE["chargeport-energyregister"]
 RULES = Rules(capacity_kwh=60.0, grid_sources=frozenset({"wallbox"}))
 LATER = T0 + 30 * DAY
 
@@ -279,3 +282,31 @@ def test_what_is_not_known_is_none_and_the_evidence_tells_the_rest() -> None:
     (fact,) = one.evidence.facts
     assert (fact.fact, fact.signals, fact.first_at, fact.sightings) == ("charging", ("charge-ischarging",), T0, 1)
     assert one.evidence.rule_version == VERSION
+
+
+def on_change(signal: Signal, start: int, base: float, step: float) -> list[Seen]:
+    """A counter at 11 kW for two hours that is reported each time it has risen by `step`."""
+    return course(
+        signal, {start + round(60 * kwh / 11): base + kwh for kwh in [step * count for count in range(1, round(22 / step))]}
+    )
+
+
+@pytest.mark.parametrize("signal", [ENERGY, REGISTER])
+@pytest.mark.parametrize("silence", [60, 180, 600])
+def test_charging_begins_when_a_counter_that_is_reported_on_change_began_to_rise(signal: Signal, silence: int) -> None:
+    (one,) = made(course(signal, {-silence: 0.0}), on_change(signal, 0, 0.0, 0.5))
+    assert minutes(one) == (pytest.approx(0, abs=1), pytest.approx(120, abs=3))
+    assert one.energy_added_kwh == pytest.approx(21.5)
+
+
+@pytest.mark.parametrize("pause", [180, 600])
+def test_a_counter_that_is_reported_on_change_counts_two_sessions_around_a_long_pause(pause: int) -> None:
+    first = on_change(REGISTER, 0, 1000.0, 0.5)
+    second = on_change(REGISTER, 120 + pause, 1021.5, 0.5)
+    found = made(course(REGISTER, {-600: 1000.0}), first, second)
+    assert [minutes(one)[0] for one in found] == [pytest.approx(0, abs=1), pytest.approx(120 + pause, abs=1)]
+    assert [one.energy_added_kwh for one in found] == [pytest.approx(21.5)] * 2
+    (plugged,) = made(
+        course(CABLE, {-1: False}), steady(CABLE, range(0, 900, 60), value=True), course(REGISTER, {0: 1000.0}), first, second
+    )
+    assert plugged.energy_added_kwh == pytest.approx(43)
