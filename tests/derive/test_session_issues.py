@@ -24,7 +24,7 @@ from chargeport.derive.sessions.detection import sessions
 from chargeport.derive.sessions.rules import VERSION, Rules
 from chargeport.derive.sessions.session import Session
 from chargeport.signals.catalogue import BY_CODE
-from chargeport.signals.definition import Signal
+from chargeport.signals.definition import Signal, Value
 
 REGISTER = BY_CODE["chargeport-energyregister"]
 RULES = Rules(capacity_kwh=60.0, grid_sources=frozenset({"wallbox"}))
@@ -310,3 +310,23 @@ def test_a_counter_that_is_reported_on_change_counts_two_sessions_around_a_long_
         course(CABLE, {-1: False}), steady(CABLE, range(0, 900, 60), value=True), course(REGISTER, {0: 1000.0}), first, second
     )
     assert plugged.energy_added_kwh == pytest.approx(43)
+
+
+@pytest.mark.parametrize("step", [15, 30, 60])
+@pytest.mark.parametrize("also", [[], [CABLE], [POWER], [CHARGING], [CABLE, CHARGING, POWER]])
+def test_a_charge_to_the_limit_that_the_car_had_before_a_drive_between_two_reports_is_a_session(
+    step: int, also: list[Signal]
+) -> None:
+    charged = {minute: min(24.0, round((minute - step + 10) * 6.5 / 60, 2)) for minute in range(step, 12 * step, step)}
+    idle = dict.fromkeys(range(-4 * step, step, step), 11.0)
+    battery = course(SOC, dict.fromkeys(idle, 80) | {minute: int(40 + kwh / 0.6) for minute, kwh in charged.items()})
+    values: dict[Signal, dict[int, Value]] = {
+        CABLE: dict.fromkeys(idle, False) | dict.fromkeys(charged, True),
+        POWER: dict.fromkeys(idle, 0) | {minute: 7_000 if kwh < 24 else 0 for minute, kwh in charged.items()},
+        CHARGING: dict.fromkeys(idle, False) | {minute: kwh < 24 for minute, kwh in charged.items()},
+    }
+    (one,) = made(battery, course(ENERGY, {**idle, **charged}), *(course(signal, values[signal]) for signal in also))
+    assert one.energy_added_kwh == pytest.approx(max(charged.values()))
+    assert one.energy_bounds_kwh is not None
+    assert one.energy_bounds_kwh[0] > 0.8 * max(charged.values())
+    assert one.start_soc in (None, 41)
