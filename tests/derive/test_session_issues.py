@@ -330,3 +330,15 @@ def test_a_charge_to_the_limit_that_the_car_had_before_a_drive_between_two_repor
     assert one.energy_bounds_kwh is not None
     assert one.energy_bounds_kwh[0] > 0.8 * max(charged.values())
     assert one.start_soc in (None, 41)
+
+
+@pytest.mark.parametrize("before", [10.2, 7.8, 5.3])
+def test_a_counter_that_reaches_the_energy_of_the_session_before_has_counted_this_one(before: float) -> None:
+    counted = {0: 0.2, 15: 2.5, 30: 2.7, 45: 5.1, 60: 5.3, 90: 7.8, 105: 10.2, 120: 10.2}  # by solar power, switched on and off
+    idle = dict.fromkeys(range(-180, 0, 15), before)
+    (one,) = made(
+        course(ENERGY, idle | counted),
+        course(CHARGING, dict.fromkeys(idle, False) | {minute: minute in (0, 30, 60, 90) for minute in counted}),
+        course(CABLE, dict.fromkeys(idle, False) | dict.fromkeys(counted, True) | {135: False}),
+    )
+    assert one.energy_added_kwh == pytest.approx(10.2)
