@@ -74,6 +74,14 @@ def test_segments_of_a_quarter_that_a_source_makes_of_one_session_are_summed() -
     assert part.energy_added_kwh == 9.9  # a sum with an unknown part is not known
 
 
+def test_segments_of_a_session_are_checked_together_against_what_we_measured_of_all_of_it() -> None:
+    mine = own(0, 240, energy_added_kwh=36.0, energy_drawn_kwh=40.0, energy_bounds_kwh=(33.0, 39.0))
+    parts = [told(0, 100, energy_added_kwh=14.8), told(100, 240, energy_added_kwh=21.4)]
+    (one,) = joined([mine], parts)
+    assert (one.energy_added_kwh, one.estimated) == (pytest.approx(36.2), False)
+    assert [fact.fact for fact in one.evidence.facts if fact.fact == "set_aside"] == []
+
+
 def test_our_own_sessions_are_never_joined_by_themselves() -> None:
     assert joined([own(0, 60), own(60, 90)], []) == [own(0, 60), own(60, 90)]
 

@@ -72,12 +72,13 @@ def _are_one(cluster: _Cluster, other: _Cluster) -> bool:
 def _joined_session(cluster: _Cluster) -> Session:
     """Return the one session of a cluster."""
     base = united(cluster.detected) if cluster.detected else None
-    reported = cluster.reported if base is None else without_contradicted_energy(cluster.reported, base)
     by_source: dict[str, list[Session]] = {}
-    for session in reported:
+    for session in cluster.reported:
         by_source.setdefault(session.sources[0], []).append(session)
-    for source in sorted(by_source, reverse=True):  # the first by name is overlaid last, and takes precedence
-        of_source = united(by_source[source])
+    reported = [united(by_source[source]) for source in sorted(by_source)]
+    if base is not None:
+        reported = without_contradicted_energy(reported, base)
+    for of_source in reversed(reported):  # the first by name is overlaid last, and takes precedence
         base = of_source if base is None else overlaid(of_source, base)
     assert base is not None, "a cluster has a session"  # noqa: S101
     return base
