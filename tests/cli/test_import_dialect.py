@@ -163,9 +163,10 @@ ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolka
     night=st.sampled_from([night for zone in ZONES for night in nights(zone)]),
     start_s=st.integers(-86_400, 0),
     steps_s=st.lists(st.integers(1, 1190), min_size=150, max_size=150),
+    order=st.sampled_from([1, -1]),
 )
-def test_rows_that_are_close_together_keep_their_instants_in_every_night_of_every_zone(
-    night: tuple[str, int], start_s: int, steps_s: list[int]
+def test_rows_that_are_close_together_keep_their_instants_in_every_night_of_every_zone_and_in_both_orders(
+    night: tuple[str, int], start_s: int, steps_s: list[int], order: int
 ) -> None:
     place, days = ZoneInfo(night[0]), night[1]
     at = [datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=days, seconds=start_s)]
@@ -174,7 +175,7 @@ def test_rows_that_are_close_together_keep_their_instants_in_every_night_of_ever
     while comes_twice(at[0], place) or comes_twice(at[-1], place):  # then nobody could tell by the rows before or after
         at = [each - timedelta(hours=3) for each in at]
     local = [(index, each.astimezone(place).replace(tzinfo=None, fold=0)) for index, each in enumerate(at)]
-    found = dict(local_times.instants(local, place))
+    found = dict(local_times.instants(local[::order], place))
     assert [found[index] for index in range(len(at))] == [round(each.timestamp() * 1000) for each in at]
 
 

@@ -91,6 +91,27 @@ def test_a_list_of_evcc_is_read_in_once_however_often(chargeport: CommandLine, c
     chargeport("record", "undo", car, str(done["number"]))
 
 
+def test_a_list_of_evcc_gives_a_car_its_own_sessions_only(chargeport: CommandLine, car: str, tmp_path: Path) -> None:
+    before = listed(chargeport, car)
+    (tmp_path / "evcc.csv").write_text(EVCC.replace(",Blue,12101", ",Red,8101"), "utf-8")
+    wanted = ("record", "import", car, str(tmp_path / "evcc.csv"), "--zone", "UTC")
+    refused = chargeport(*wanted)
+    assert "'Blue', 'Red'" in refused.err
+    assert listed(chargeport, car) == before
+    chargeport("vehicle", "edit", car, "--alias", "evcc:Blue")
+    assert "Rows of other vehicles: Red (1)." in chargeport(*wanted).out
+    assert len(listed(chargeport, car)) == 3
+
+
+def test_our_own_list_of_all_vehicles_gives_each_its_own(chargeport: CommandLine, car: str, tmp_path: Path) -> None:
+    before, other = listed(chargeport, car), chargeport.vehicle()
+    chargeport("record", "add", other, "--from", "2026-05-02T10:00:00Z", "--to", "2026-05-02T12:00:00Z", "--energy", "9")
+    chargeport("records", "--csv", str(tmp_path / "all.csv"))
+    done = chargeport("record", "import", car, str(tmp_path / "all.csv"), "--json").json
+    assert (done["sessions"], done["other_vehicles"]) == (2, {other: 1})
+    assert [each["energy_added_kwh"] for each in listed(chargeport, car)] == [each["energy_added_kwh"] for each in before]
+
+
 def test_a_wrong_import_is_taken_back(chargeport: CommandLine, car: str, tmp_path: Path) -> None:
     before = listed(chargeport, car)
     (tmp_path / "evcc.csv").write_text(EVCC, "utf-8")

@@ -1,16 +1,24 @@
 """Lists of sessions as people and programs of several countries write them."""
 
+import json
+from zoneinfo import ZoneInfo
+
 import pytest
 
+from chargeport.cli.list_vehicles import names_of
 from chargeport.cli.session_lists import Read, read
 from chargeport.derive.sessions.session import Session
+from chargeport.errors import ChargeportError
 from chargeport.signals.records import Cost, Place
+from chargeport.store.records import Vehicle
 
+LATER = 1_790_000_000_000
+SESSION = {"start": "2026-05-04T18:00:00Z", "end": "2026-05-04T20:00:00Z", "energy": 9.1}
 FROM_TO = "2026-05-04 18:00:00;2026-05-04 20:00:00"
 
 
 def listed(text: str, currency: str | None = "EUR") -> Read:
-    return read(text, "import", 1_790_000_000_000, columns={}, zone=None, currency=currency)
+    return read(text, "import", LATER, columns={}, zone=None, currency=currency)
 
 
 def only(text: str) -> Session:
@@ -36,6 +44,16 @@ def test_the_unit_of_a_cell_counts_before_that_of_its_header() -> None:
     assert (one.start_soc, one.odometer_km) == (20, pytest.approx(160.9344))
 
 
+def test_sessions_of_the_hour_that_comes_twice_are_not_moved_to_either_in_a_list_from_the_newest_to_the_oldest() -> None:
+    starts = ["25 09:00:00", "25 02:50:00", "25 02:10:00", "24 22:00:00"]
+    rows = [f"2026-10-{start};{kwh}" for kwh, start in enumerate(starts, 1)]
+    for listed_rows in (rows, rows[::-1]):
+        text = "\n".join(["Start;Energy", *listed_rows])
+        found = read(text, "import", LATER * 2, columns={}, zone=ZoneInfo("Europe/Berlin"), currency=None)
+        assert sorted(each.energy_added_kwh or 0 for each in found.sessions) == [1, 4]
+        assert all("came twice" in each.reason for each in found.refused)
+
+
 @pytest.mark.parametrize("nothing", ["-", "--", "?", "n/a", "unknown", "<nil>", ""])
 def test_a_cell_that_says_there_is_no_value_costs_no_session(nothing: str) -> None:
     one = only(f"Start;End;Energy;Cost;Odometer\n{FROM_TO};9,1;{nothing};{nothing}")
@@ -54,6 +72,30 @@ def test_a_list_of_evcc_has_its_headers_in_german_or_in_english() -> None:
     assert german == english
     assert (german.odometer_km, german.meter_start_kwh, german.meter_end_kwh) == (18_919, 1_500.5, 1_504.8)
     assert (german.cost, german.place) == (Cost("EUR", 1.29), Place("Garage"))
+
+
+OF_TWO_CARS = """Start;End;Energy;Vehicle
+2026-05-04 18:00:00Z;2026-05-04 20:00:00Z;9,1;Family  ID.3
+2026-05-04 18:10:00Z;2026-05-04 20:10:00Z;4,2;e-Golf
+2026-05-05 18:00:00Z;2026-05-05 20:00:00Z;7,3;
+"""
+
+
+def test_of_a_list_of_several_cars_only_the_rows_of_the_named_one_are_read() -> None:
+    car = Vehicle(id="1", aliases=("evcc:Family ID.3", "ours"))
+    found = read(OF_TWO_CARS, "import", LATER, columns={}, zone=None, currency=None, names=names_of(car))
+    assert [each.energy_added_kwh for each in found.sessions] == [9.1]
+    assert found.others == {"e-Golf": 1, "no name": 1}
+
+
+def test_a_list_of_several_cars_none_of_which_is_known_is_refused_with_the_way_out() -> None:
+    car = Vehicle(id="1", make="VW", model="ID.3")
+    with pytest.raises(ChargeportError, match=r"'Family  ID.3', 'e-Golf'.* --alias"):
+        read(OF_TWO_CARS, "import", LATER, columns={}, zone=None, currency=None, names=names_of(car))
+
+
+def test_a_list_of_one_car_by_any_name_is_of_the_car_that_a_person_names() -> None:
+    assert len(listed(OF_TWO_CARS.replace("e-Golf", "Family  ID.3")).sessions) == 3
 
 
 @pytest.mark.parametrize(
@@ -87,11 +129,37 @@ def test_three_digits_after_a_sign_are_a_group_where_the_list_has_the_other_deci
 
 
 @pytest.mark.parametrize(
+    ("header", "cells", "reason"),
+    [
+        ("Energy (Wh)", "7.200", "Energy (Wh): '7.200' may mean 7200 or 7.200: write one of these"),
+        ("Energy;Odometer", "9,123;18.919", "Energy: '9,123' may mean 9123 or 9.123: write one of these"),
+    ],
+)
+def test_a_number_that_may_be_a_thousand_times_another_is_refused(header: str, cells: str, reason: str) -> None:
+    found = listed(f"Start;End;{header}\n2026-05-04 18:00:00Z;2026-05-04 20:00:00Z;{cells}")
+    assert (found.sessions, [each.reason for each in found.refused]) == ([], [reason])
+    sure = listed(f"Start;End;Cost;{header}\n2026-05-04 18:00:00Z;2026-05-04 20:00:00Z;1,29;{cells}")
+    assert (len(sure.sessions), sure.refused) == (1, [])
+
+
+def test_coordinates_have_a_point_also_in_a_list_whose_amounts_have_a_comma() -> None:
+    one = only(f"Start;End;Energy;Lat;Lon\n{FROM_TO};1,234;52.520;13.4050")
+    assert (one.energy_added_kwh, one.place) == (1.234, Place(None, None, 52.52, 13.405))
+
+
+def test_a_number_of_a_document_is_what_it_says() -> None:
+    assert listed(json.dumps([SESSION | {"odometer": 18.919, "cost": "1,29"}])).sessions[0].odometer_km == 18.919
+
+
+@pytest.mark.parametrize(
     ("header", "written", "currency", "cost"),
     [
         ("Cost", "3.10", "EUR", Cost("EUR", 3.1)), ("Cost", "3,10 CHF", "EUR", Cost("CHF", 3.1)),
         ("Cost", "CHF 3.10", "EUR", Cost("CHF", 3.1)), ("Cost", "\u00a33.10", "EUR", Cost("GBP", 3.1)),
         ("Cost", "3.10 €", None, Cost("EUR", 3.1)), ("Cost (SEK)", "3.10", "EUR", Cost("SEK", 3.1)),
+        ("Cost", "45,50 kr", "NOK", Cost("NOK", 45.5)), ("Cost", "45,50 kr", None, None),
+        ("Cost", "12,30 zł", "EUR", Cost("PLN", 12.3)),
+        ("Price (ct)", "310", "EUR", Cost("EUR", 3.1)), ("Cost (\u00a3)", "3.10", "EUR", Cost("GBP", 3.1)),
         ("Cost", "$3.10", "CAD", Cost("CAD", 3.1)), ("Cost", "$3.10", None, None), ("Cost", "3.10", None, None),
     ],
 )  # fmt: skip
@@ -99,6 +167,37 @@ def test_a_cost_is_in_the_currency_that_it_names(header: str, written: str, curr
     text = f"Start;End;Energy;{header}\n2026-05-04 18:00:00Z;2026-05-04 20:00:00Z;9,1;{written}"
     [session] = listed(text, currency).sessions
     assert session.cost == cost
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "€/kWh",
+        "Price (€/kWh)",
+        "Cost / kWh",
+        "Price (EUR per kWh)",
+        "Energy (kWh/100 km)",
+        "Energy [Ah]",
+        "Charged (kW)",
+        "Odometer (m)",
+    ],
+)
+def test_a_rate_or_a_quantity_in_other_units_is_none_of_the_amounts_of_a_session(header: str) -> None:
+    found = listed(f"Start;End;{header};Charged (MJ)\n2026-05-04 18:00:00Z;2026-05-04 20:00:00Z;0,35;32,4")
+    assert (found.unknown, found.refused) == ([header], [])
+    [one] = found.sessions
+    assert (one.energy_added_kwh, one.energy_drawn_kwh, one.cost, one.odometer_km) == (pytest.approx(9), None, None, None)
+
+
+def test_a_column_in_other_units_that_a_person_names_is_refused() -> None:
+    text = "Start;End;Charge (Ah)\n2026-05-04 18:00:00Z;2026-05-04 20:00:00Z;40"
+    found = read(text, "import", LATER, columns={"energy": "Charge (Ah)"}, zone=None, currency=None)
+    assert (found.sessions, found.refused[0].reason) == ([], "Charge (Ah): Ah is none of kWh, Wh, MWh, MJ, km, mi and %")
+
+
+def test_crowns_are_no_euros() -> None:
+    found = listed("Start;End;Cost\n2026-05-04 18:00:00Z;2026-05-04 20:00:00Z;45,50 kr")
+    assert (found.sessions, found.refused[0].reason) == ([], "Cost: '45,50 kr' is in kr, not in EUR")
 
 
 def test_dollars_are_no_euros() -> None:
@@ -111,6 +210,27 @@ def test_dollars_are_no_euros() -> None:
 )
 def test_the_header_is_the_first_line_with_names(before: str) -> None:
     assert only(f"{before}Start;End;Energy\n{FROM_TO};9,1").energy_added_kwh == pytest.approx(9.1)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"errors": [], "data": [SESSION]}, {"data": {"car": {"id": 1}, "charges": [SESSION], "units": {}}}, [[], SESSION],
+        SESSION,
+    ],
+)  # fmt: skip
+def test_the_sessions_of_a_document_are_the_objects_of_its_first_list_of_objects(document: object) -> None:
+    assert [each.energy_added_kwh for each in listed(json.dumps(document)).sessions] == [9.1]
+
+
+def test_members_of_objects_in_a_session_are_its_own_except_the_names_of_these() -> None:
+    objects = {
+        "battery": {"start_soc": 40, "end_soc": 60}, "charger": {"id": "box", "name": "Garage", "type": "AC"},
+        "place": {"name": "Home", "latitude": 52.5, "longitude": 13.4}, "cost": {"amount": 3.1, "currency": "CHF"},
+    }  # fmt: skip
+    [one] = listed(json.dumps([SESSION | objects])).sessions
+    assert (one.start_soc, one.end_soc, one.cost) == (40, 60, Cost("CHF", 3.1))
+    assert (one.place, one.reported_id, one.charging_type) == (Place("Home", None, 52.5, 13.4), None, None)
 
 
 def test_a_table_may_have_bars_between_its_columns_and_of_two_columns_of_a_name_the_first_counts() -> None:
@@ -130,6 +250,22 @@ def test_a_session_of_a_clock_that_was_wrong_is_refused(start: str, reason: str)
 def test_a_value_out_of_bounds_is_refused_with_its_name() -> None:
     found = listed("Start;End;Start SoC\n2026-05-04 18:00:00Z;2026-05-04 20:00:00Z;-1")
     assert found.refused[0].reason == "startStateOfCharge: -1 is not within 0 to 100"
+
+
+def test_a_cost_below_zero_as_of_a_negative_price_costs_no_session() -> None:
+    assert only(f"Start;End;Energy;Cost\n{FROM_TO};9,1;-0,45").cost == Cost("EUR", -0.45)
+
+
+@pytest.mark.parametrize(
+    ("written", "readings"),
+    [("0;0", (None, None)), ("0;1504,8", (None, 1504.8)), ("1495,7;0", (1495.7, None)), ("0;9,2", (0, 9.2)),
+     ("1495,7;1504,8", (1495.7, 1504.8))],
+)  # fmt: skip
+def test_a_meter_that_shows_0_was_not_read_unless_it_counts_from_there(
+    written: str, readings: tuple[float | None, float]
+) -> None:
+    one = only(f"Start;End;Energy;Meter start;Meter end;Odometer\n{FROM_TO};9,1;{written};0")
+    assert (one.meter_start_kwh, one.meter_end_kwh, one.odometer_km) == (*readings, None)
 
 
 def test_coordinates_of_0_are_no_place() -> None:

@@ -8,7 +8,9 @@ from test_record_joining import own
 
 from chargeport.derive.records.edits import Annotate, Edit, Merge, Split, edited, seen
 from chargeport.derive.records.records import records
+from chargeport.derive.records.tariffs import Tariff, priced
 from chargeport.derive.sessions.power import Slot
+from chargeport.derive.sessions.session import Session
 from chargeport.derive.sessions.stretches import Stretch
 from chargeport.signals.records import Cost, Place
 
@@ -55,6 +57,27 @@ def test_a_note_and_corrections_are_shown_and_the_rest_stays() -> None:
     assert (one.session.energy_added_kwh, one.session.energy_method) == (9.0, "reported")
     assert one.session.energy_drawn_kwh == 11.0
     assert other == COMPUTED[1]
+
+
+def by_tariff(session: Session) -> Session:
+    return priced([session], [Tariff(name="home", currency="EUR", price=0.3)])[0]
+
+
+@pytest.mark.parametrize(("kwh", "cost"), [(9.5, Cost("EUR", 3.0)), (19.0, None), (2.0, None)])
+def test_a_corrected_energy_has_no_cost_of_another_energy(kwh: float, cost: Cost | None) -> None:
+    quarters = tuple(Slot(T0 + quarter * HOUR // 4, 2.5) for quarter in range(4))
+    found = records(CAR, [own(0, 60, energy_added_kwh=9.0, energy_drawn_kwh=10.0, slots=quarters)])
+    (one,) = edited(found, [Annotate(record=seen(found[0]), energy_added_kwh=kwh)], by_tariff).records
+    assert (one.session.energy_added_kwh, one.session.cost) == (kwh, cost)
+    paid = edited(found, [Annotate(record=seen(found[0]), energy_added_kwh=kwh, cost=Cost("EUR", 7.0))], by_tariff).records
+    assert paid[0].session.cost == Cost("EUR", 7.0)
+
+
+def test_the_costs_of_a_split_by_tariff_are_together_what_the_session_cost() -> None:
+    quarters = tuple(Slot(T0 + quarter * HOUR // 4, 2.5) for quarter in range(4))
+    found = records(CAR, [own(0, 60, energy_added_kwh=9.0, energy_drawn_kwh=10.0, slots=quarters)])
+    halves = edited(found, [Split(seen(found[0]), T0 + HOUR // 2)], by_tariff).records
+    assert [half.session.cost for half in halves] == [Cost("EUR", 1.5), Cost("EUR", 1.5)]
 
 
 def test_the_originals_stay_and_come_back_without_the_edit() -> None:

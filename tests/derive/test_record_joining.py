@@ -10,6 +10,7 @@ from test_record_bodies import session
 from chargeport.derive.records.joined import joined
 from chargeport.derive.records.records import records, wire_instant
 from chargeport.derive.records.reported import RECORDS, Reported, closed, identified, lists
+from chargeport.derive.sessions.power import Slot
 from chargeport.derive.sessions.session import Session
 from chargeport.derive.sessions.stretches import Stretch
 from chargeport.derive.tracks import Piece, Track
@@ -36,6 +37,22 @@ def test_reported_numbers_win_and_ours_fill_in_what_is_missing() -> None:
     assert (one.sources, one.reported_id) == (("car", "evcc"), "evcc-0")
 
 
+def test_energy_that_was_measured_in_a_part_of_a_reported_session_is_not_what_all_of_it_drew() -> None:
+    quarter = Slot(T0 + 45 * MINUTE, 2.7)
+    part = own(45, 60, energy_added_kwh=2.5, energy_drawn_kwh=2.7, energy_method="counter", slots=(quarter,))
+    (one,) = joined([part], [told(0, 60, energy_added_kwh=10.0, energy_method="reported")])
+    assert (one.energy_added_kwh, one.energy_drawn_kwh, one.slots) == (10.0, None, ())
+    (drawn,) = joined([part], [told(0, 60, energy_drawn_kwh=11.0)])
+    assert (drawn.energy_added_kwh, drawn.energy_method, drawn.energy_drawn_kwh, drawn.slots) == (None, None, 11.0, ())
+
+
+def test_the_quarters_of_a_session_add_up_to_the_drawn_energy_that_a_source_reports() -> None:
+    mine = own(0, 30, energy_drawn_kwh=5.0, slots=(Slot(T0, 2.0), Slot(T0 + 15 * MINUTE, 3.0)))
+    (one,) = joined([mine], [told(0, 31, energy_added_kwh=4.9, energy_drawn_kwh=5.2)])
+    assert (one.energy_added_kwh, one.energy_drawn_kwh) == (4.9, 5.2)
+    assert [slot.kwh for slot in one.slots] == pytest.approx([2.08, 3.12])
+
+
 def test_half_in_common_is_not_enough_and_a_little_more_is() -> None:
     assert len(joined([own(0, 60)], [told(30, 90)])) == 2
     assert len(joined([own(0, 60)], [told(29, 89)])) == 1
@@ -55,6 +72,14 @@ def test_segments_of_a_quarter_that_a_source_makes_of_one_session_are_summed() -
     assert (one.energy_added_kwh, one.started_at, one.ended_at) == (10.0, T0, T0 + HOUR)
     (part,) = joined([own(0, 60, energy_added_kwh=9.9)], [told(0, 15, energy_added_kwh=2.5), told(15, 30)])
     assert part.energy_added_kwh == 9.9  # a sum with an unknown part is not known
+
+
+def test_segments_of_a_session_are_checked_together_against_what_we_measured_of_all_of_it() -> None:
+    mine = own(0, 240, energy_added_kwh=36.0, energy_drawn_kwh=40.0, energy_bounds_kwh=(33.0, 39.0))
+    parts = [told(0, 100, energy_added_kwh=14.8), told(100, 240, energy_added_kwh=21.4)]
+    (one,) = joined([mine], parts)
+    assert (one.energy_added_kwh, one.estimated) == (pytest.approx(36.2), False)
+    assert [fact.fact for fact in one.evidence.facts if fact.fact == "set_aside"] == []
 
 
 def test_our_own_sessions_are_never_joined_by_themselves() -> None:

@@ -23,7 +23,10 @@ from charging_days import (
 from chargeport.derive.sessions.detection import sessions
 from chargeport.derive.sessions.rules import VERSION, Rules
 from chargeport.derive.sessions.session import Session
+from chargeport.signals.catalogue import BY_CODE
+from chargeport.signals.definition import Signal, Value
 
+REGISTER = BY_CODE["chargeport-energyregister"]
 RULES = Rules(capacity_kwh=60.0, grid_sources=frozenset({"wallbox"}))
 LATER = T0 + 30 * DAY
 
@@ -279,3 +282,63 @@ def test_what_is_not_known_is_none_and_the_evidence_tells_the_rest() -> None:
     (fact,) = one.evidence.facts
     assert (fact.fact, fact.signals, fact.first_at, fact.sightings) == ("charging", ("charge-ischarging",), T0, 1)
     assert one.evidence.rule_version == VERSION
+
+
+def on_change(signal: Signal, start: int, base: float, step: float) -> list[Seen]:
+    """A counter at 11 kW for two hours that is reported each time it has risen by `step`."""
+    return course(
+        signal, {start + round(60 * kwh / 11): base + kwh for kwh in [step * count for count in range(1, round(22 / step))]}
+    )
+
+
+@pytest.mark.parametrize("signal", [ENERGY, REGISTER])
+@pytest.mark.parametrize("silence", [60, 180, 600])
+def test_charging_begins_when_a_counter_that_is_reported_on_change_began_to_rise(signal: Signal, silence: int) -> None:
+    (one,) = made(course(signal, {-silence: 0.0}), on_change(signal, 0, 0.0, 0.5))
+    assert minutes(one) == (pytest.approx(0, abs=1), pytest.approx(120, abs=3))
+    assert one.energy_added_kwh == pytest.approx(21.5)
+
+
+@pytest.mark.parametrize("pause", [180, 600])
+def test_a_counter_that_is_reported_on_change_counts_two_sessions_around_a_long_pause(pause: int) -> None:
+    first = on_change(REGISTER, 0, 1000.0, 0.5)
+    second = on_change(REGISTER, 120 + pause, 1021.5, 0.5)
+    found = made(course(REGISTER, {-600: 1000.0}), first, second)
+    assert [minutes(one)[0] for one in found] == [pytest.approx(0, abs=1), pytest.approx(120 + pause, abs=1)]
+    assert [one.energy_added_kwh for one in found] == [pytest.approx(21.5)] * 2
+    (plugged,) = made(
+        course(CABLE, {-1: False}), steady(CABLE, range(0, 900, 60), value=True), course(REGISTER, {0: 1000.0}), first, second
+    )
+    assert plugged.energy_added_kwh == pytest.approx(43)
+
+
+@pytest.mark.parametrize("step", [15, 30, 60])
+@pytest.mark.parametrize("also", [[], [CABLE], [POWER], [CHARGING], [CABLE, CHARGING, POWER]])
+def test_a_charge_to_the_limit_that_the_car_had_before_a_drive_between_two_reports_is_a_session(
+    step: int, also: list[Signal]
+) -> None:
+    charged = {minute: min(24.0, round((minute - step + 10) * 6.5 / 60, 2)) for minute in range(step, 12 * step, step)}
+    idle = dict.fromkeys(range(-4 * step, step, step), 11.0)
+    battery = course(SOC, dict.fromkeys(idle, 80) | {minute: int(40 + kwh / 0.6) for minute, kwh in charged.items()})
+    values: dict[Signal, dict[int, Value]] = {
+        CABLE: dict.fromkeys(idle, False) | dict.fromkeys(charged, True),
+        POWER: dict.fromkeys(idle, 0) | {minute: 7_000 if kwh < 24 else 0 for minute, kwh in charged.items()},
+        CHARGING: dict.fromkeys(idle, False) | {minute: kwh < 24 for minute, kwh in charged.items()},
+    }
+    (one,) = made(battery, course(ENERGY, {**idle, **charged}), *(course(signal, values[signal]) for signal in also))
+    assert one.energy_added_kwh == pytest.approx(max(charged.values()))
+    assert one.energy_bounds_kwh is not None
+    assert one.energy_bounds_kwh[0] > 0.8 * max(charged.values())
+    assert one.start_soc in (None, 41)
+
+
+@pytest.mark.parametrize("before", [10.2, 7.8, 5.3])
+def test_a_counter_that_reaches_the_energy_of_the_session_before_has_counted_this_one(before: float) -> None:
+    counted = {0: 0.2, 15: 2.5, 30: 2.7, 45: 5.1, 60: 5.3, 90: 7.8, 105: 10.2, 120: 10.2}  # by solar power, switched on and off
+    idle = dict.fromkeys(range(-180, 0, 15), before)
+    (one,) = made(
+        course(ENERGY, idle | counted),
+        course(CHARGING, dict.fromkeys(idle, False) | {minute: minute in (0, 30, 60, 90) for minute in counted}),
+        course(CABLE, dict.fromkeys(idle, False) | dict.fromkeys(counted, True) | {135: False}),
+    )
+    assert one.energy_added_kwh == pytest.approx(10.2)

@@ -104,15 +104,26 @@ def _ms(when: datetime) -> int:
 
 
 def _told_apart(held: list[tuple[T, _Twice]], before: int | None, after: int | None) -> Iterator[tuple[T, At]]:
-    """Yield the rows of a repeated hour; `before` and `after` are the nearest instants that are certain."""
-    turn = _turn([instant for _, instant in held], before, after) if held else None
-    for index, (row, instant) in enumerate(held):
+    """Yield the rows of a repeated hour; `before` and `after` are the nearest instants that are certain.
+
+    A file whose rows are ordered from the newest to the oldest is read from its end.
+    """
+    hour = [instant for _, instant in held]
+    is_newest_first = bool(hour) and _is_newest_first(hour, before, after)
+    turn = _turn(hour[::-1], after, before) if is_newest_first else _turn(hour, before, after) if hour else None
+    for place, (row, instant) in enumerate(held):
+        index = len(held) - 1 - place if is_newest_first else place
         if turn is None:
             local = datetime.fromtimestamp(instant.first / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
             detail = f"this local time came twice, as {local}Z and an hour later or so: write it with its offset"
             yield row, Violation(Rule.NOT_ALLOWED, detail, "time")
         else:
             yield row, instant.first if index < turn else instant.second
+
+
+def _is_newest_first(hour: list[_Twice], before: int | None, after: int | None) -> bool:
+    """Return whether the rows before a repeated hour are later than it, or those after it are earlier."""
+    return (before is not None and before > hour[0].second) or (before is None and after is not None and after < hour[-1].first)
 
 
 def _turn(held: list[_Twice], before: int | None, after: int | None) -> int | None:

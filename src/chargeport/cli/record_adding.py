@@ -11,6 +11,7 @@ from chargeport.cli import typed
 from chargeport.cli.database import with_store
 from chargeport.cli.finding import every, vehicle_called
 from chargeport.cli.importing import TimeFormat, Zone
+from chargeport.cli.list_vehicles import names_of
 from chargeport.cli.options import Database, Json, VehicleName
 from chargeport.cli.output import print_json, say
 from chargeport.cli.session_lists import COLUMNS, Read, read
@@ -139,20 +140,22 @@ def import_list(
     if len(vehicles) > 1:
         raise typer.BadParameter("one vehicle and one file are wanted.")
     now = SystemClock().now()
-    found = read(
-        _text(file), source, now, columns=_columns(column or []), zone=zone, currency=currency, time_format=time_format
-    )
+    text, members = _text(file), _columns(column or [])
 
-    async def keep(store: Store) -> int | None:
+    async def keep(store: Store) -> tuple[Read, int | None]:
         car = await _car(store, vehicles)
+        found = read(
+            text, source, now, columns=members, zone=zone, currency=currency, time_format=time_format, names=names_of(car)
+        )
         sessions = distinct(found.sessions)
         if dry_run or not sessions:
-            return None
+            return found, None
         await reported_sessions.keep(store, car.id, [Listed(source, now, sessions)])
         edit = Imported(source, now, len(sessions))
-        return await store.sessions.add_edit(car.id, now, msgspec.json.encode(edit).decode())
+        return found, await store.sessions.add_edit(car.id, now, msgspec.json.encode(edit).decode())
 
-    _tell(found, with_store(database, keep), as_json)
+    found, number = with_store(database, keep)
+    _tell(found, number, as_json)
     if found.refused:
         raise typer.Exit(1)
 
@@ -193,6 +196,7 @@ def _tell(found: Read, number: int | None, as_json: bool) -> None:
             "sessions": len(found.sessions),
             "refused": [{"row": row.number, "reason": row.reason} for row in found.refused],
             "unknown_columns": found.unknown,
+            "other_vehicles": found.others,
         }
         print_json(document)
         return
@@ -201,6 +205,8 @@ def _tell(found: Read, number: int | None, as_json: bool) -> None:
         say(f"row {row.number}: {row.reason}")
     if len(found.refused) > SHOWN:
         say(f"and {len(found.refused) - SHOWN} more: --json shows all.")
+    if found.others:
+        say(f"Rows of other vehicles: {', '.join(f'{name} ({count})' for name, count in found.others.items())}.")
     if found.unknown:
         say(f"Columns that mean nothing here: {', '.join(found.unknown)}.")
     if number is not None:

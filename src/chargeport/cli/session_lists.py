@@ -1,20 +1,21 @@
 """Lists of charging sessions by other programs or people: read into sessions, with a separate check of each row."""
 
-import csv
-import io
-import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import compress
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from chargeport.cli import list_vehicles
 from chargeport.cli.list_cells import Cells, plain
+from chargeport.cli.list_rows import Row, rows_of
 from chargeport.cli.local_times import instants, written
 from chargeport.derive.records.records import wire_instant
 from chargeport.derive.records.reported import OPEN_FOR_MS, RECORDS, from_record
+from chargeport.derive.sessions.energy import COUNTER_TOLERANCE
 from chargeport.derive.sessions.session import Session
 from chargeport.errors import ChargeportError
 from chargeport.ingest.times import OLDEST_AT
@@ -53,6 +54,7 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "longitude": ("placelongitude", "longitude", "lon", "lng"),
     "estimated": ("isestimated",),
     "power": ("maxpowerw",),
+    "vehicle": ("vehicleid", "vehicle", "vehiclename", "vehicletitle", "fahrzeug", "vin", "carid", "car", "carname"),
 }
 NUMBERS: Final = (
     "energy",
@@ -63,11 +65,9 @@ NUMBERS: Final = (
     "meter_start",
     "meter_end",
     "power",
-    "latitude",
-    "longitude",
 )
+COORDINATES: Final = ("latitude", "longitude")  # they are written with a point, also where amounts have a comma
 
-_SEPARATOR_LINE: Final = "sep="
 SECONDS_LONG: Final = 10  # digits of the seconds since 1970, from 2001 to 2286
 _EPOCH: Final = re.compile(r"\d{10}(?:\.\d+)?|\d{13}")
 _YES: Final = {"true": True, "yes": True, "1": True, "t": True, "false": False, "no": False, "0": False, "f": False}
@@ -75,13 +75,6 @@ _YES: Final = {"true": True, "yes": True, "1": True, "t": True, "false": False, 
 
 MAX_FUTURE_MS: Final = 24 * 60 * 60_000
 """How far in the future a session may be: the clock or the zone of the program that wrote the list may be wrong."""
-
-
-class Row(NamedTuple):
-    """A row of a list: its number in the file, and its cells by header."""
-
-    number: int
-    cells: Mapping[str, Any]
 
 
 class Refused(NamedTuple):
@@ -92,11 +85,12 @@ class Refused(NamedTuple):
 
 
 class Read(msgspec.Struct, frozen=True):
-    """The sessions of a list, the rejected rows, and unknown headers."""
+    """The sessions of a list, the rejected rows, unknown headers, and the number of rows of other vehicles, by name."""
 
     sessions: list[Session]
     refused: list[Refused]
     unknown: list[str]
+    others: Mapping[str, int] = {}
 
 
 def read(
@@ -108,13 +102,14 @@ def read(
     zone: ZoneInfo | None,
     currency: str | None,
     time_format: str | None = None,
+    names: Collection[str] = (),
 ) -> Read:
     """Read a list that is CSV or JSON. `columns` has the headers of members of COLUMNS that have no known header.
 
     Times are in the format `time_format`, or in ISO 8601; those without a zone are in `zone`. `currency` is that of costs
-    without one. Raises ChargeportError.
+    without one. Of several vehicles, the rows of the one with these `names` are read. Raises ChargeportError.
     """
-    rows = list(_rows(text))
+    rows = list(rows_of(text))
     if not rows:
         raise ChargeportError("The file holds no sessions: a header and lines of CSV are wanted, or a JSON array of objects.")
     headers = list(dict.fromkeys(name for row in rows for name in row.cells))
@@ -132,8 +127,9 @@ def read(
     begun = {row.number: instant for row, instant in instants(times, zone)}
     ended = {row.number: instant for row, instant in instants(ends, zone)}
     cells = Cells.of(row.cells.get(chosen[name]) for row in rows for name in (*NUMBERS, "cost") if name in chosen)
+    own = list_vehicles.chosen([_vehicle(row, chosen) for row in rows], names)
     sessions, refused = [], []
-    for row in rows:
+    for row in compress(rows, own.is_own):
         try:
             values = _values(row, chosen, cells, currency)
             start, end = _instant(begun[row.number], "start", at), _instant(ended[row.number], "end", at)
@@ -143,31 +139,13 @@ def read(
         except Violation as violation:
             refused.append(Refused(row.number, violation.detail))
     known = set(chosen.values())
-    return Read(sessions, refused, [name for name in headers if name not in known])
+    return Read(sessions, refused, [name for name in headers if name not in known], own.others)
 
 
-def _rows(text: str) -> Iterator[Row]:
-    if text.lstrip()[:1] in ("[", "{"):
-        try:
-            found = json.loads(text)
-        except ValueError as error:
-            raise ChargeportError(f"The file is not JSON: {error}.") from None
-        while isinstance(found, dict):
-            found = next((value for value in found.values() if isinstance(value, list)), [found])
-        yield from (Row(number, element) for number, element in enumerate(found, 1) if isinstance(element, dict))
-        return
-    lines = csv.reader(io.StringIO(text), delimiter=_delimiter(text))
-    header = next((cells for cells in lines if any(map(str.strip, cells)) and not cells[0].startswith(_SEPARATOR_LINE)), [])
-    for cells in lines:
-        if any(cell.strip() for cell in cells):
-            named = list(zip(header, cells, strict=False))
-            yield Row(lines.line_num, dict.fromkeys(header) | dict(reversed(named)))  # of two columns with one name, the first
-
-
-def _delimiter(text: str) -> str:
-    """Return the separator of a table, from its header; Excel may name it in a line before that."""
-    header = next((line for line in text.splitlines() if line.strip() and not line.startswith(_SEPARATOR_LINE)), "")
-    return max(",;\t|", key=header.count)
+def _vehicle(row: Row, chosen: Mapping[str, str]) -> str | None:
+    """Return the vehicle that a row names."""
+    text = str(row.cells.get(chosen.get("vehicle", "")) or "").strip()
+    return None if is_placeholder(text) else text
 
 
 def _chosen(headers: Sequence[str], columns: Mapping[str, str]) -> dict[str, str]:
@@ -216,7 +194,8 @@ def _values(row: Row, chosen: Mapping[str, str], cells: Cells, currency: str | N
     for name, header in chosen.items():
         value = row.cells.get(header)
         if value is not None and not (isinstance(value, str) and is_placeholder(value)):
-            values[name] = cells.number(value, header) if name in NUMBERS else str(value).strip()
+            own = Cells() if name in COORDINATES else cells
+            values[name] = own.number(value, header) if name in (*NUMBERS, *COORDINATES) else str(value).strip()
     if "cost" in values:
         values["cost"] = cells.money(values["cost"], chosen["cost"], values.get("currency", currency))
     return values
@@ -228,7 +207,8 @@ def _session(values: Mapping[str, Any], source: str, at: int) -> Session:
     if start is None:
         raise Violation(Rule.MISSING, "its start is missing", "start")
     kind = str(values.get("type", "")).upper()
-    place = _place(values)
+    place, cost = _place(values), None if paid is None or paid.currency is None else Cost(paid.currency, paid.amount)
+    meter_start, meter_end = _meter(values)
     record = ChargeRecord(
         startTime=wire_instant(start),
         endTime=None if end is None else wire_instant(end),
@@ -237,12 +217,12 @@ def _session(values: Mapping[str, Any], source: str, at: int) -> Session:
         energyAdded=values.get("energy"),
         isPublicCharger=_YES.get(str(values.get("public", "")).lower()),
         chargingType=msgspec.convert(kind, type=Any) if kind in ("AC", "DC") else None,
-        cost=None if paid is None or paid.currency is None else Cost(paid.currency, paid.amount),
+        cost=None if cost is None else Cost(cost.currency, abs(cost.energyAmount or 0)),  # prices may be below zero
         location=None if place == Place() else place,
         id=values.get("id"),
-        odometer=values.get("odometer"),
-        meterStart=values.get("meter_start"),
-        meterEnd=values.get("meter_end"),
+        odometer=values.get("odometer") or None,  # evcc writes 0 while it is not known
+        meterStart=meter_start,
+        meterEnd=meter_end,
     )
     try:
         record.check(RECORDS.code)
@@ -253,10 +233,19 @@ def _session(values: Mapping[str, Any], source: str, at: int) -> Session:
     assert session is not None  # noqa: S101  (it has a start)
     return msgspec.structs.replace(
         session,
+        cost=cost,
         energy_drawn_kwh=values.get("drawn"),
         max_power_w=values.get("power"),
         estimated=_YES.get(str(values.get("estimated", "")).lower(), False),
     )
+
+
+def _meter(values: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    """Return the readings of the meter; 0 is one at the start only, where the end shows what was charged since."""
+    start, end, kwh = values.get("meter_start"), values.get("meter_end") or None, values.get("energy")
+    low, high = COUNTER_TOLERANCE.bounds_kwh(kwh or 0.0)
+    is_read = start != 0 or (end is not None and (kwh is None or low <= end <= high))
+    return start if is_read else None, end
 
 
 def _place(values: Mapping[str, Any]) -> Place:

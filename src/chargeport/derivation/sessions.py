@@ -202,8 +202,8 @@ class SessionDeriver:
         """Return the records of computed and reported sessions. Slow for many."""
         computed = [msgspec.json.decode(stored.body, type=Session) for stored in own]
         joined = all_joined(computed, closed(reported, computed, self._clock.now()))
-        priced = [self._prices.priced(self._prices.placed(session)) for session in joined]
-        return edited(made.records(vehicle_id, priced), edits).records
+        placed = [self._prices.placed(session) for session in joined]
+        return edited(made.records(vehicle_id, placed), edits, self._prices.priced).records
 
     def _settle(self, vehicle_id: str, every: Sequence[Record], edits: Sequence[StoredEdit]) -> None:
         """Store the total of the older records, up to a gap between sessions; with edits a total of no records."""

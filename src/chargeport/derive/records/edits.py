@@ -5,12 +5,12 @@ records by id. A late report may move the start of a record, and so change its i
 had when the person edited it. So edits still apply when all sessions are computed again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
-from chargeport.derive.records.joined import overlaid, united
+from chargeport.derive.records.joined import overlaid, united, without_another_drawn
 from chargeport.derive.records.records import Record
 from chargeport.derive.records.reported import SAME_SESSION_SHARE, overlap
 from chargeport.derive.sessions.power import SLOT_MS, Slot
@@ -117,19 +117,26 @@ def seen(record: Record) -> Seen:
     return Seen(record.id, record.session.started_at, record.session.ended_at)
 
 
-def edited(found: Sequence[Record], edits: Sequence[Edit]) -> Edited:
-    """Return the records with all edits, in order: a later edit may name a record that an earlier one created."""
+def edited(found: Sequence[Record], edits: Sequence[Edit], priced: Callable[[Session], Session] = lambda each: each) -> Edited:
+    """Return the records with all edits, in order: a later edit may name a record that an earlier one created.
+
+    `priced` returns a session with its cost: that of the corrected energy, and before a split or a merge that of each record.
+    """
     records, unused = list(found), []
     for edit in edits:
-        changed = _with(records, edit)
+        changed = _with(records, edit, priced)
         if changed is None:
             unused.append(edit)
         else:
             records = sorted(changed, key=lambda record: (record.session.started_at, record.id))
-    return Edited(records, unused)
+    return Edited([_priced(record, priced) for record in records], unused)
 
 
-def _with(records: list[Record], edit: Edit) -> list[Record] | None:
+def _priced(record: Record, priced: Callable[[Session], Session]) -> Record:
+    return msgspec.structs.replace(record, session=priced(record.session))
+
+
+def _with(records: list[Record], edit: Edit, priced: Callable[[Session], Session]) -> list[Record] | None:
     """Return the records with one edit; None where it does not apply."""
     if isinstance(edit, Add):
         return _added(records, edit)
@@ -142,11 +149,11 @@ def _with(records: list[Record], edit: Edit) -> list[Record] | None:
         case Remove():
             return others
         case Merge():
-            return [*others, _merged(chosen)]
+            return [*others, _merged([_priced(record, priced) for record in chosen])]
         case Annotate():
             return [*others, _annotated(chosen[0], edit)]
     is_inside = chosen[0].session.started_at < edit.at < chosen[0].session.ended_at
-    return [*others, *_split(chosen[0], edit.at)] if is_inside else None
+    return [*others, *_split(_priced(chosen[0], priced), edit.at)] if is_inside else None
 
 
 def _added(records: list[Record], edit: Add) -> list[Record]:
@@ -197,6 +204,7 @@ def _annotated(record: Record, edit: Annotate) -> Record:
         session = msgspec.structs.replace(session, place=place)
     if edit.energy_added_kwh is not None:
         session = msgspec.structs.replace(session, energy_method="reported", energy_bounds_kwh=None, estimated=False)
+        session = without_another_drawn(session)
     ids = record.original_ids or (record.id,)
     return msgspec.structs.replace(record, session=session, note=edit.note or record.note, original_ids=ids)
 

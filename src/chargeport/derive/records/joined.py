@@ -14,6 +14,8 @@ import msgspec
 
 from chargeport.derive.records.reported import is_same_session, overlapping_groups
 from chargeport.derive.records.reported_energy import without_contradicted_energy
+from chargeport.derive.sessions.energy import COUNTER_TOLERANCE, DRAWN_SLACK_KWH, MIN_ADDED_SHARE
+from chargeport.derive.sessions.power import scaled
 from chargeport.derive.sessions.session import Evidence, Session
 from chargeport.signals.records import Cost
 
@@ -70,12 +72,13 @@ def _are_one(cluster: _Cluster, other: _Cluster) -> bool:
 def _joined_session(cluster: _Cluster) -> Session:
     """Return the one session of a cluster."""
     base = united(cluster.detected) if cluster.detected else None
-    reported = cluster.reported if base is None else without_contradicted_energy(cluster.reported, base)
     by_source: dict[str, list[Session]] = {}
-    for session in reported:
+    for session in cluster.reported:
         by_source.setdefault(session.sources[0], []).append(session)
-    for source in sorted(by_source, reverse=True):  # the first by name is overlaid last, and takes precedence
-        of_source = united(by_source[source])
+    reported = [united(by_source[source]) for source in sorted(by_source)]
+    if base is not None:
+        reported = without_contradicted_energy(reported, base)
+    for of_source in reversed(reported):  # the first by name is overlaid last, and takes precedence
         base = of_source if base is None else overlaid(of_source, base)
     assert base is not None, "a cluster has a session"  # noqa: S101
     return base
@@ -95,7 +98,34 @@ def overlaid(reported: Session, base: Session) -> Session:
     }
     if reported.is_open:  # its end is unknown
         known["ended_at"] = base.ended_at
-    return msgspec.structs.replace(base, **known)
+    return _with_one_energy(msgspec.structs.replace(base, **known), reported)
+
+
+def _with_one_energy(session: Session, reported: Session) -> Session:
+    """Return an overlaid session without the energy and the slots of the base that are not those of the reported energy."""
+    if reported.energy_drawn_kwh is None:
+        return without_another_drawn(session)
+    measured_kwh = sum(slot.kwh for slot in session.slots)
+    low, high = COUNTER_TOLERANCE.bounds_kwh(reported.energy_drawn_kwh)
+    slots = scaled(session.slots, reported.energy_drawn_kwh, session.stretches) if low <= measured_kwh <= high else ()
+    session = msgspec.structs.replace(session, slots=slots)
+    if reported.energy_added_kwh is None and not _fits_drawn(session):
+        return msgspec.structs.replace(session, energy_added_kwh=None, energy_method=None, energy_bounds_kwh=None)
+    return session
+
+
+def without_another_drawn(session: Session) -> Session:
+    """Return a session without a drawn energy that can't be that of its added energy, as where only a part was measured."""
+    return session if _fits_drawn(session) else msgspec.structs.replace(session, energy_drawn_kwh=None, slots=())
+
+
+def _fits_drawn(session: Session) -> bool:
+    """Return whether the drawn energy may be that of the added one, which may have been measured in front of the charger."""
+    added_kwh, drawn_kwh = session.energy_added_kwh, session.energy_drawn_kwh
+    if added_kwh is None or drawn_kwh is None:
+        return True
+    low, _ = COUNTER_TOLERANCE.bounds_kwh(added_kwh)
+    return low <= drawn_kwh <= (added_kwh + DRAWN_SLACK_KWH) / MIN_ADDED_SHARE
 
 
 def united(sessions: Sequence[Session]) -> Session:

@@ -92,8 +92,10 @@ def _is_recovered(before: Sequence[Sample], segment: Sequence[Sample], sample: S
     if sample.at - last.at > RECOVERY_MS or rise < 0 or jump <= rise:
         return False
     newest = before[bisect_left(before, last.at - RECOVERY_MS, key=lambda each: each.at) :]
-    max_rate = RATE_SHARE * (_usual_rate([newest, segment]) or 0.0)
-    return rise <= max_rate * (sample.at - last.at) and jump > max_rate * (sample.at - segment[-1].at) + SLACK_KWH
+    usual_rate = _usual_rate([newest, segment]) or 0.0
+    fastest_rate = max([usual_rate, *_rates([segment])])
+    is_jump = jump > RATE_SHARE * fastest_rate * (sample.at - segment[-1].at) + SLACK_KWH
+    return is_jump and rise <= RATE_SHARE * usual_rate * (sample.at - last.at)
 
 
 def _catches_up(segment: Sequence[Sample], sample: Sample, supply: PowerSupply) -> bool:

@@ -32,7 +32,7 @@ from chargeport.derive.sessions.periods import (
 from chargeport.derive.sessions.reports import CABLE, CLOCK_TOLERANCE_MS, POWER, STATUS
 from chargeport.derive.sessions.rules import Rules, reported_capacities
 from chargeport.derive.sessions.session import Evidence, Fact, Session
-from chargeport.derive.sessions.soc import LOOK_BACK_MS, ROUNDING_PERCENT, SOC, rise_between
+from chargeport.derive.sessions.soc import LOOK_BACK_MS, ROUNDING_PERCENT, SOC, after_drive, rise_between
 from chargeport.derive.sessions.stretches import Stretch
 from chargeport.derive.tracks import Sample, Tracks, between, number, samples
 from chargeport.signals.catalogue import BY_CODE, IS_CHARGING
@@ -104,7 +104,7 @@ def sessions_of_periods(
             own_rules = rules.at(group[-1].end, capacities)
             session = _session(charging, observations, own_rules)
             last_charged_at = group[-1].end
-            rise_percent = rise_between(observations.measurements.soc, session.started_at, session.ended_at)
+            rise_percent = rise_between(observations.measurements.soc, session.started_at, session.ended_at, own_rules)
             if _is_session(session, rise_percent, own_rules):
                 found.append(_with_cable_times(session, charging, now, rules))
     return found
@@ -224,7 +224,7 @@ def _start_soc(soc: Sequence[Sample], charging: _Charging, rules: Rules) -> floa
         return None
     before = between(soc, max(charging.previous_end, at - rules.soc_max_age_ms), at - 1)[-1:]
     has_risen = bool(before) and number(known[0]) - number(before[0]) > ROUNDING_PERCENT
-    return number(before[0] if has_risen else known[0])
+    return number(before[0] if has_risen else after_drive(soc, known[0], charging.end, rules))
 
 
 def _end_soc(soc: Sequence[Sample], charging: _Charging, rules: Rules) -> float | None:

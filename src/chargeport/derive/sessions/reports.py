@@ -273,7 +273,7 @@ def _is_no_charging(power: Sequence[Sample], index: int, soc: Sequence[Sample], 
         return False
     if (last.status and last.status not in LASTING_STATUSES) or statements.unplugged_between(last.at, at):
         return False
-    rise = rise_between(soc, *_flow_around(power, index, rules))
+    rise = rise_between(soc, *_flow_around(power, index, rules), rules)
     if last.status == DISCHARGING or rise is None:
         return last.status == DISCHARGING or number(power[index]) <= rules.max_heating_w
     return rise < rules.soc_proof_percent

@@ -153,14 +153,24 @@ def has_fallen(charge: Sequence[Sample], from_at: int, to_at: int, rules: Rules)
     return False
 
 
-def rise_between(charge: Sequence[Sample], start: int, end: int) -> float | None:
-    """Return the rise of the state of charge in a time, by the source that covers most of it; None where no source does."""
+def rise_between(charge: Sequence[Sample], start: int, end: int, rules: Rules) -> float | None:
+    """Return the rise of the state of charge in a time, by the source that covers most of it; None where no source does.
+
+    What it fell by in a drive before, between two reports, is no part of it.
+    """
     found = []
     for samples in by_source(between(charge, start - NEAR_MS, end + NEAR_MS)).values():
         first = ([sample for sample in samples if sample.at <= start][-1:] or samples[:1])[0]
         if samples[-1].at > first.at:
-            found.append((samples[-1].at - first.at, number(samples[-1]) - number(first)))
+            driven = after_drive(charge, first, end, rules)
+            found.append((samples[-1].at - first.at, number(samples[-1]) - number(driven)))
     return max(found)[1] if found else None
+
+
+def after_drive(charge: Sequence[Sample], before: Sample, end: int, rules: Rules) -> Sample:
+    """Return the next report of a source, up to an instant, if the car was driven between; else the report `before`."""
+    later = next((each for each in between(charge, before.at + 1, end) if each.source == before.source), before)
+    return later if number(before) - number(later) >= rules.soc_fall_percent else before
 
 
 def rising_time(charge: Sequence[Sample], start: int, end: int, rules: Rules) -> tuple[int, int] | None:

@@ -105,8 +105,34 @@ def with_counter_rises(
         is_adjacent = any(each.end == rise.start or each.start == rise.end for each in stretches)
         if (is_denied or is_long or is_adjacent) and rise.amount < rules.min_rise_kwh:
             continue
-        added.append(_stretch_of_rise(stretches, rise, rate_at(rise) if is_denied or is_long else None))
+        rate_kw = rate_at(rise) if is_denied or is_long else None
+        beside = _rise_beside(rise, rises, rules) if is_long and rate_kw is None else None
+        added.append(_stretch_of_rise(stretches, rise, rate_kw) if beside is None else _stretch_beside(beside, rise))
     return merged([*stretches, *added])
+
+
+def _rise_beside(rise: Rise, rises: Sequence[Rise], rules: Rules) -> Rise | None:
+    """Return the rise of the same counter right after the first one of a course, or right before the last one.
+
+    Between two others a rise is the first one after a pause if it is slower than any charging. Return None for another one.
+    """
+    own = [each for each in rises if each.source == rise.source]
+    before = next((each for each in own if each.end == rise.start), None)
+    after = next((each for each in own if each.start == rise.end), None)
+    mean_w = rise.amount * 1000 / ((rise.end - rise.start) / HOUR_MS)
+    is_between = before is not None and after is not None
+    return None if is_between and mean_w > rules.power_from_w else after or before
+
+
+def _stretch_beside(beside: Rise, rise: Rise) -> Stretch:
+    """Return the stretch of a long rise, next to another one, for as long as it takes at the rate of that one.
+
+    A counter that is reported on change had its last value for a long time before it began to rise.
+    """
+    duration_ms = min(rise.end - rise.start, round(rise.amount / beside.amount * (beside.end - beside.start)))
+    if beside.end == rise.start:
+        return Stretch(rise.start, rise.start + duration_ms, estimated=True)
+    return Stretch(rise.end - duration_ms, rise.end, estimated=True)
 
 
 def _stretch_of_rise(stretches: Sequence[Stretch], rise: Rise, rate_kw: float | None) -> Stretch:
