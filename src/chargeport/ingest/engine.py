@@ -17,7 +17,7 @@ from chargeport.ingest.issues import issue_of
 from chargeport.ingest.liveness import LIVENESS, Liveness, liveness_messages
 from chargeport.ingest.memory import CarMemory
 from chargeport.ingest.times import as_of
-from chargeport.ingest.words import in_known_words, without_member
+from chargeport.ingest.words import as_written, without_member
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE, CABLE_CONNECTED, IS_CHARGING
 from chargeport.signals.definition import Cadence, Kind, Value
@@ -226,7 +226,7 @@ class _Normaliser:
             try:
                 content = row.read(single)
                 if isinstance(content, dict):
-                    bodies.parse(row.signal, in_known_words(row.signal, _without_empty_members(content)))
+                    bodies.parse(row.signal, as_written(row.signal, content))
                     sessions += content["values"]
             except _UNREADABLE as error:
                 wrong.append((single, error))
@@ -278,9 +278,7 @@ class _Normaliser:
         if (reason := reason_below_zero(row.signal, content.get("value"))) is not None:
             self.builder.add_absence(row.signal, reason)
             return
-        content = _without_empty_members(content) if row.signal is _RECORDS else content
-        content = in_known_words(row.signal, content)
-        self.builder.add_reading(row.signal, self._parsed(row, content), row.fields[0])
+        self.builder.add_reading(row.signal, self._parsed(row, as_written(row.signal, content)), row.fields[0])
 
     def _parsed(self, row: Row, content: dict[str, Any]) -> Value:
         """Return the value of a body. An unknown member is an issue and does not affect the others. Raises Violation.
@@ -369,24 +367,6 @@ def _single_sessions(value: Any) -> list[Any]:
     if not isinstance(sessions, list) or len(sessions) < 2:  # noqa: PLR2004
         return []
     return [[session] if value is sessions else value | {"values": [session]} for session in sessions]
-
-
-def _without_empty_members(records: dict[str, Any]) -> dict[str, Any]:
-    """Return records without members that mean "not known", such as an empty id or an empty place."""
-    sessions = records.get("values")
-    if not isinstance(sessions, list) or not all(isinstance(session, dict) for session in sessions):
-        return records
-    return records | {"values": [_without_empty(session) for session in sessions]}
-
-
-def _without_empty(members: dict[str, Any]) -> dict[str, Any]:
-    """Return the members that have a value, at any depth."""
-    rest: dict[str, Any] = {}
-    for name, member in members.items():
-        inner = _without_empty(member) if isinstance(member, dict) and not is_nothing(member) else member
-        if not is_nothing(inner) and inner != {}:
-            rest[name] = inner
-    return rest
 
 
 def _explained(error: Exception) -> tuple[str, Rule, str]:

@@ -5,18 +5,24 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
 
-from chargeport.dialects.field_values import by_folded, folded
+from chargeport.dialects.field_values import by_folded, folded, is_nothing
 from chargeport.signals.bodies import ALLOWED
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Kind, Signal
 
 _INDEX: Final = re.compile(r"\[\d*\]")
+_RECORDS: Final = BY_CODE["charge-chargerecords"]
 _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     path: by_folded({word: word for word in kind.__args__}) for path, kind in ALLOWED.items()
 }
 
 
-def in_known_words(signal: Signal, body: dict[str, Any]) -> dict[str, Any]:
+def as_written(signal: Signal, body: dict[str, Any]) -> dict[str, Any]:
+    """Return the body with its known words as they are written here; of records without members that mean "not known"."""
+    return _in_known_words(signal, _without_empty_members(body) if signal is _RECORDS else body)
+
+
+def _in_known_words(signal: Signal, body: dict[str, Any]) -> dict[str, Any]:
     """Return the body with the known words of the signal, or of a document's members, as they are written here."""
     if signal.kind is Kind.DOCUMENT:
         return {name: _member(member, f".{name}") for name, member in body.items()}
@@ -53,3 +59,21 @@ def _without(member: Any, parts: list[str]) -> Any:
         return member
     first, rest = parts[0], parts[1:]
     return {name: _without(each, rest) if name == first else each for name, each in member.items() if rest or name != first}
+
+
+def _without_empty_members(records: dict[str, Any]) -> dict[str, Any]:
+    """Return records without members that mean "not known", such as an empty id or an empty place."""
+    sessions = records.get("values")
+    if not isinstance(sessions, list) or not all(isinstance(session, dict) for session in sessions):
+        return records
+    return records | {"values": [_without_empty(session) for session in sessions]}
+
+
+def _without_empty(members: dict[str, Any]) -> dict[str, Any]:
+    """Return the members that have a value, at any depth."""
+    rest: dict[str, Any] = {}
+    for name, member in members.items():
+        inner = _without_empty(member) if isinstance(member, dict) and not is_nothing(member) else member
+        if not is_nothing(inner) and inner != {}:
+            rest[name] = inner
+    return rest
