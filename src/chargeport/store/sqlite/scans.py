@@ -5,6 +5,7 @@ Each has a snapshot and a connection of its own. Few run at a time: the others w
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -26,13 +27,11 @@ class Scans:
         self._path = path
         self._health = health
         self._idle: list[Connection] = []
-        self._room = asyncio.Semaphore(MAX_SCANS)
-        self._closed = False
+        self._threads = ThreadPoolExecutor(MAX_SCANS, "chargeport-scan")
 
     async def run(self, scan: Callable[[Connection], T]) -> T:
         """Return the result of `scan` in a snapshot. Raises StoreError."""
-        async with self._room:
-            return await asyncio.to_thread(self._run, scan)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._run, scan)
 
     def _run(self, scan: Callable[[Connection], T]) -> T:
         try:
@@ -57,15 +56,12 @@ class Scans:
             return connection
 
     def _give_back(self, connection: Connection) -> None:
-        if self._closed:
-            connection.close()
-            return
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         self._idle.append(connection)
 
-    def close(self) -> None:
-        """Close the file; a scan in progress does so at its end."""
-        self._closed = True
+    async def close(self) -> None:
+        """Wait for the scans in progress, also those whose caller was cancelled, and close the file."""
+        await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
         while self._idle:
             self._idle.pop().close()

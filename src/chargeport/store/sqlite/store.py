@@ -94,5 +94,5 @@ class SqliteStore:
     async def close(self) -> None:
         """Finish what is queued and close the file."""
         await self._writer.close()
-        self._scans.close()
+        await self._scans.close()
         self._reader.close()
