@@ -35,7 +35,7 @@ def chosen(named: Sequence[str | None], names: Collection[str]) -> Chosen:
     if not any(_folded(name) in names for name in found):
         if len(found) > 1:
             listed = ", ".join(map(repr, found))
-            way_out = "chargeport vehicle edit VEHICLE --alias NAME tells which it is"
+            way_out = "name the vehicle as the list does, with chargeport vehicle edit VEHICLE --alias NAME"
             raise ChargeportError(f"These are sessions of {listed}: {way_out}.")
         return Chosen([True] * len(named), {})
     is_own = [name is not None and _folded(name) in names for name in named]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from chargeport.dialects.field_values import FLAGS, folded, number
+from chargeport.dialects.field_values import flag, folded, number
 
 LOADED_ABOVE_A: Final = 0.5
 """A smaller current of a phase is noise."""
@@ -41,7 +41,10 @@ def amount_beside(known: Mapping[str, Any], field: str) -> float | None:
 
 def flag_beside(known: Mapping[str, Any], field: str) -> bool | None:
     """Return the flag of a field beside the row's own; None where it has none: the issue comes from its own row."""
-    return FLAGS.get(folded_value(known[field])) if field in known else None
+    try:
+        return flag(bare(known[field])) if field in known else None
+    except ValueError:
+        return None
 
 
 def amounts(known: Mapping[str, Any], fields: Iterable[str]) -> list[float]:

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 from chargeport.signals.bodies import is_placeholder
@@ -16,6 +17,7 @@ FLAGS: Final = {"true": True, "yes": True, "on": True, "1": True, "false": False
 MEASURED: Final = ({"value"}, {"value", "unit"})
 """The members of an object that represents one value, with or without its unit."""
 
+_SIGNS: Final = ("+", "-", ".")
 _SEPARATOR: Final = re.compile(r"(?<=[^\W_])[\s_.\-]+(?=[^\W_])")
 
 
@@ -37,10 +39,10 @@ def folded(value: Any) -> str:
     (True, '1', '-1')
     """
     text = str(value).strip().casefold()
-    try:
-        return f"{number(text):.15g}"
-    except ValueError:
-        return _SEPARATOR.sub("", text)
+    if text[:1].isdecimal() or text.startswith(_SIGNS):  # a word is no number: to find that out takes as long as all the rest
+        with suppress(ValueError):
+            return f"{number(text):.15g}"
+    return _SEPARATOR.sub("", text)
 
 
 def by_folded(table: Mapping[str, T]) -> dict[str, T]:

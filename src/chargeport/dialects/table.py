@@ -1,5 +1,6 @@
 """Dialects and their rows, and how a row reads its fields: unit, words, scale, gate, floor."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from enum import Enum, StrEnum
@@ -87,7 +88,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     to `combine`, too, but do not cause a read. One field is read by `decode`, several by `combine`; without either, its number,
     text or flag is the value: in `unit`, times `scale`, looked up in `words` (whole, in any spelling), and no value below
     `floor`. In `words`, None ends the earlier value of the row, NOT_KNOWN does not. `keeps_last`: a value that the gate holds
-    back is stored as the last value, before the absence.
+    back is stored as the last value, before the absence. `place`: its index in the table.
     """
 
     signal: Signal
@@ -102,6 +103,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     beside: tuple[str, ...] = ()
     keeps_last: bool = False
     note: str = ""
+    place: int = 0
 
     def knows(self, value: Any) -> bool:
         """Return whether a text is one of `words` with a meaning: it is a value here, though others write it for "no value"."""
@@ -152,6 +154,8 @@ def _number(value: Any) -> Any:
         number = float(text.replace("_", "?"))  # 1_000 is a spelling of Python only
     except ValueError:
         raise Violation(Rule.WRONG_TYPE, "is no number", "value", given=f"{text[:40]!r}") from None
+    if not math.isfinite(number):
+        raise Violation(Rule.NOT_FINITE, "is no number to work with", "value", given=f"{text[:40]!r}")
     return int(number) if number.is_integer() else number
 
 
@@ -265,6 +269,7 @@ def dialect(
     `lasting` are fields read with live ones, such as their units, that hold longer than a session.
     """
     by_field: dict[str, tuple[Row, ...]] = {}
+    rows = tuple(msgspec.structs.replace(own_row, place=place) for place, own_row in enumerate(rows))
     for own_row in rows:
         for field in own_row.fields:
             by_field[field] = (*by_field.get(field, ()), own_row)

@@ -3,7 +3,7 @@
 delivery ── dialect.read ──▶ message ── rows, gates, memory ──▶ Reading, Absence ; Issue
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
@@ -16,8 +16,9 @@ from chargeport.ingest.entry_builder import EntryBuilder
 from chargeport.ingest.issues import issue_of
 from chargeport.ingest.liveness import LIVENESS, Liveness, liveness_messages
 from chargeport.ingest.memory import CarMemory
+from chargeport.ingest.record_lists import single_sessions, valid_session, without_member
 from chargeport.ingest.times import as_of
-from chargeport.ingest.words import as_written, without_member
+from chargeport.ingest.words import as_written
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE, CABLE_CONNECTED, IS_CHARGING
 from chargeport.signals.definition import Cadence, Kind, Value
@@ -179,7 +180,7 @@ class _Normaliser:
             and (row.signal.cadence is not Cadence.LIVE or row.signal is IS_CHARGING)
             and not valued.keys() & set(row.fields)
         ]
-        for row in self._in_order(rows):
+        for row in _in_order(rows):
             own = {field: valued[field] for field in row.fields if field in valued}
             if row.combine is None and is_nothing(own[row.fields[0]]) and not row.knows(own[row.fields[0]]):
                 self._read_emptied(row, valued)
@@ -195,20 +196,6 @@ class _Normaliser:
             if row.fields[0] in self.fields.keys() - valued.keys() or set(emptied) & set(row.fields):
                 self._read_emptied(row, valued)
 
-    def _in_order(self, rows: list[Row]) -> list[Row]:
-        """Return the rows as they are read, whatever the order of the fields: of several for one signal, the first counts.
-
-        The rows of charging and of the cable come first: the gates of the others depend on them.
-        """
-        of_signal: dict[int, list[Row]] = {}
-        for row in rows:
-            of_signal.setdefault(row.signal.key, []).append(row)
-        if len(of_signal) < len(rows):
-            places = {id(row): place for place, row in enumerate(self.dialect.rows)}
-            ordered = {key: iter(sorted(own, key=lambda row: places[id(row)])) for key, own in of_signal.items()}
-            rows = [next(ordered[row.signal.key]) for row in rows]
-        return sorted(rows, key=lambda row: (row.signal is not IS_CHARGING, row.signal is not CABLE_CONNECTED))
-
     def _decoded(self, row: Row, valued: Mapping[str, Any]) -> Decoded:
         """Return the result of a row. Raises what a Decoder raises."""
         if row.combine is None:
@@ -218,23 +205,28 @@ class _Normaliser:
         return row.combine(self.memory.known_fields(fields, reported, self.builder.at))
 
     def _read_one_by_one(self, row: Row, own: Mapping[str, Any]) -> bool:
-        """Read the sessions of an unreadable list one by one; return whether any is readable. The others are issues."""
+        """Read the sessions of an unreadable list one by one; return whether any is readable. The others are issues.
+
+        A member that a session can be without, such as its cost, is an issue and does not affect the session.
+        """
         field = row.fields[0]
-        singles = _single_sessions(own.get(field)) if row.signal is _RECORDS and row.combine is None else []
+        singles = single_sessions(own.get(field)) if row.signal is _RECORDS and row.combine is None else []
         sessions, wrong = list[Any](), list[tuple[Any, Exception]]()
         for single in singles:
             try:
                 content = row.read(single)
                 if isinstance(content, dict):
-                    bodies.parse(row.signal, as_written(row.signal, content))
-                    sessions += content["values"]
+                    readable, invalid = valid_session(as_written(row.signal, content))
+                    sessions += readable["values"]
+                    wrong += [(single, violation) for violation in invalid]
             except _UNREADABLE as error:
                 wrong.append((single, error))
         if not 0 < len(sessions) <= MAX_ENTRIES:
             return False
         for single, reason in wrong:
-            _, rule, detail = _explained(reason)
-            self._issue(field, rule, detail, {field: single})
+            path, rule, detail = _explained(reason)
+            _, _, member = path.partition("].")
+            self._issue(field, rule, f"{member} {detail}" if member else detail, {field: single})
         self._enter(row, {"values": sessions})
         return True
 
@@ -361,12 +353,18 @@ class _Normaliser:
         self.issues.append(issue_of(msgspec.structs.replace(self.message, fields=fields), subject, rule, detail))
 
 
-def _single_sessions(value: Any) -> list[Any]:
-    """Return a list of several sessions as lists of one session each; an empty list for anything else."""
-    sessions = value.get("values") if isinstance(value, dict) else value
-    if not isinstance(sessions, list) or len(sessions) < 2:  # noqa: PLR2004
-        return []
-    return [[session] if value is sessions else value | {"values": [session]} for session in sessions]
+def _in_order(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows as they are read: of several for one signal in the order of the table, as the first with a value counts.
+
+    The rows of charging and of the cable come first: the gates of the others depend on them.
+    """
+    first: dict[int, int] = {}
+    for row in rows:
+        first.setdefault(row.signal.key, len(first))
+    return sorted(
+        rows,
+        key=lambda row: (row.signal is not IS_CHARGING, row.signal is not CABLE_CONNECTED, first[row.signal.key], row.place),
+    )
 
 
 def _explained(error: Exception) -> tuple[str, Rule, str]:

@@ -1,16 +1,15 @@
 """Bodies as they are written here: words in their known spelling, and without members that are not known."""
 
-import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
 
-from chargeport.dialects.field_values import by_folded, folded, is_nothing
+from chargeport.dialects.field_values import by_folded, folded
+from chargeport.ingest.record_lists import without_empty_members
 from chargeport.signals.bodies import ALLOWED
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Kind, Signal
 
-_INDEX: Final = re.compile(r"\[\d*\]")
 _RECORDS: Final = BY_CODE["charge-chargerecords"]
 _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     path: by_folded({word: word for word in kind.__args__}) for path, kind in ALLOWED.items()
@@ -19,7 +18,7 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
 
 def as_written(signal: Signal, body: dict[str, Any]) -> dict[str, Any]:
     """Return the body with its known words as they are written here; of records without members that mean "not known"."""
-    return _in_known_words(signal, _without_empty_members(body) if signal is _RECORDS else body)
+    return _in_known_words(signal, without_empty_members(body) if signal is _RECORDS else body)
 
 
 def _in_known_words(signal: Signal, body: dict[str, Any]) -> dict[str, Any]:
@@ -44,36 +43,3 @@ def _member(member: Any, path: str) -> Any:
 def _known(code: str) -> Mapping[str, str]:
     """Return the known words of a signal by their folded form."""
     return by_folded({word: word for word in BY_CODE[code].known})
-
-
-def without_member(body: Any, path: str) -> Any:
-    """Return the body without the member at a path such as `body.values[].note`, in each item of a list."""
-    _, *parts = _INDEX.sub("", path).split(".")
-    return _without(body, parts)
-
-
-def _without(member: Any, parts: list[str]) -> Any:
-    if isinstance(member, list):
-        return [_without(each, parts) for each in member]
-    if not isinstance(member, Mapping) or not parts:
-        return member
-    first, rest = parts[0], parts[1:]
-    return {name: _without(each, rest) if name == first else each for name, each in member.items() if rest or name != first}
-
-
-def _without_empty_members(records: dict[str, Any]) -> dict[str, Any]:
-    """Return records without members that mean "not known", such as an empty id or an empty place."""
-    sessions = records.get("values")
-    if not isinstance(sessions, list) or not all(isinstance(session, dict) for session in sessions):
-        return records
-    return records | {"values": [_without_empty(session) for session in sessions]}
-
-
-def _without_empty(members: dict[str, Any]) -> dict[str, Any]:
-    """Return the members that have a value, at any depth."""
-    rest: dict[str, Any] = {}
-    for name, member in members.items():
-        inner = _without_empty(member) if isinstance(member, dict) and not is_nothing(member) else member
-        if not is_nothing(inner) and inner != {}:
-            rest[name] = inner
-    return rest
