@@ -4,9 +4,10 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any, Final, TypeVar
 
-from chargeport.signals.bodies import is_placeholder
+from chargeport.signals.bodies import MAX_WORD, MAX_WORDS, is_placeholder
 from chargeport.signals.violation import Rule, Violation
 
 T = TypeVar("T")
@@ -23,13 +24,17 @@ _SEPARATOR: Final = re.compile(r"(?<=[^\W_])[\s_.\-]+(?=[^\W_])")
 
 def is_nothing(value: Any) -> bool:
     """Return whether a value means "no value": null, NaN, an empty text, or a text like `unavailable`."""
+    kind = type(value)  # decoded JSON: exact types are by far the most frequent, and the cheapest to compare
+    if kind is int or kind is bool:
+        return False
     if value is None:
         return True
     if isinstance(value, str):
         return is_placeholder(value)
     if isinstance(value, float):
         return not math.isfinite(value)
-    return isinstance(value, Mapping) and value.keys() in MEASURED and is_nothing(value.get("value"))
+    is_object = kind is dict or isinstance(value, Mapping)
+    return is_object and value.keys() in MEASURED and is_nothing(value.get("value"))
 
 
 def folded(value: Any) -> str:
@@ -38,11 +43,19 @@ def folded(value: Any) -> str:
     >>> folded("ACSingleWireCAN") == folded("ac_single_wire_can"), folded("1.0"), folded("-1.0")
     (True, '1', '-1')
     """
-    text = str(value).strip().casefold()
+    text = str(value)
+    return _folded_word(text) if len(text) <= MAX_WORD else _folded(text)
+
+
+def _folded(text: str) -> str:
+    text = text.strip().casefold()
     if text[:1].isdecimal() or text.startswith(_SIGNS):  # a word is no number: to find that out takes as long as all the rest
         with suppress(ValueError):
             return f"{number(text):.15g}"
     return _SEPARATOR.sub("", text)
+
+
+_folded_word: Final = lru_cache(MAX_WORDS)(_folded)
 
 
 def by_folded(table: Mapping[str, T]) -> dict[str, T]:

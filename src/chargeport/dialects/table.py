@@ -12,7 +12,7 @@ import msgspec
 from chargeport.dialects.field_values import FLAGS, MEASURED, by_folded, folded, unknown_value
 from chargeport.dialects.topics import TopicPattern
 from chargeport.signals.catalogue import BY_CODE, IS_CHARGING
-from chargeport.signals.definition import Cadence, Kind, Signal
+from chargeport.signals.definition import COUNT, FLAG, LASTING, LIVE, QUANTITY, Signal
 from chargeport.signals.reading import AbsenceReason
 from chargeport.signals.violation import Rule, Violation
 from chargeport.sources.base import Delivery, RawMessage
@@ -59,6 +59,9 @@ class Known(dict[str, Any]):
         return next((field for field in known if newest - self.reported_at(field) <= FRESHER_MS), None)
 
 
+_NUMBERS: Final = (int, float)
+_FLAG_FORMS: Final = (str, int, float)
+
 Decoder = Callable[[Any], Decoded]
 """Read a field's value. Raises ValueError, TypeError or KeyError for an unreadable one."""
 
@@ -79,6 +82,9 @@ class Gate(StrEnum):
     ALWAYS = "always"
     LIVE = "live"  # nonzero only while charging: many sources keep reporting the last power
     CHARGING = "charging"  # only while charging, also zero: such as the remaining time
+
+
+ALWAYS: Final = Gate.ALWAYS  # by itself for the hot path, as in signals.definition
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,19 +126,19 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         """Return the result of the value of the main field. Raises Violation, or like a Decoder."""
         if self.decode is not None:
             return self.decode(value)
-        unit = self.unit
-        if isinstance(value, Mapping) and value.keys() in MEASURED:
+        unit, kind = self.unit, self.signal.kind
+        if (type(value) is dict or isinstance(value, Mapping)) and value.keys() in MEASURED:
             value, unit = value["value"], value.get("unit") or unit
         if self.words is not None:
             return _looked_up(self.words, value)
-        if self.signal.kind in (Kind.QUANTITY, Kind.COUNT):
+        if kind is QUANTITY or kind is COUNT:
             number = _number(value)
-            if isinstance(number, int | float) and not isinstance(number, bool):  # else the check of the body rejects it
+            if type(number) in _NUMBERS:  # else the check of the body rejects it
                 number = number if self.scale is None else number * self.scale
                 if self.floor is not None and number < self.floor:
                     return None
             return {"value": number} if unit is None else {"value": number, "unit": unit}
-        if self.signal.kind is Kind.FLAG and isinstance(value, str | int | float):
+        if kind is FLAG and isinstance(value, _FLAG_FORMS):
             return {"value": FLAGS.get(folded(value), value)}
         return {"value": value}
 
@@ -210,7 +216,7 @@ def row(
 ) -> Row:
     """Make a row for the signal of this code, from one field; a unit, scale or floor is for quantities. Raises ValueError."""
     signal = BY_CODE[code]
-    if signal.kind is not Kind.QUANTITY and decode is None and (unit, scale, floor) != (None, None, None):
+    if signal.kind is not QUANTITY and decode is None and (unit, scale, floor) != (None, None, None):
         raise ValueError(f"{field}: {code} has no unit to convert")
     if words is not None:
         _check_words(signal, words)
@@ -303,14 +309,14 @@ def dialect(
 
 
 def _ends_with_the_plug(row: Row) -> bool:
-    return row.signal.cadence is not Cadence.LASTING and row.signal is not IS_CHARGING
+    return row.signal.cadence is not LASTING and row.signal is not IS_CHARGING
 
 
 def _ends_with_the_charge(field: str, rows: tuple[Row, ...]) -> bool:
     """Return whether a field is used for live values only."""
     own_rows = [row for row in rows if row.fields[0] == field]
-    is_live = [row.signal.cadence is Cadence.LIVE for row in rows]
-    return any(is_live) and all(map(_ends_with_the_plug, rows)) and all(row.signal.cadence is Cadence.LIVE for row in own_rows)
+    is_live = [row.signal.cadence is LIVE for row in rows]
+    return any(is_live) and all(map(_ends_with_the_plug, rows)) and all(row.signal.cadence is LIVE for row in own_rows)
 
 
 def value(content: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import msgspec
 
 from chargeport.dialects.field_values import is_nothing
 from chargeport.dialects.forms import checked_sizes
-from chargeport.dialects.table import NOT_KNOWN, Decoded, Dialect, Gate, Row
+from chargeport.dialects.table import ALWAYS, NOT_KNOWN, Decoded, Dialect, Gate, Row
 from chargeport.ingest.entry_builder import EntryBuilder
 from chargeport.ingest.issues import issue_of
 from chargeport.ingest.liveness import LIVENESS, Liveness, liveness_messages
@@ -21,7 +21,7 @@ from chargeport.ingest.times import as_of
 from chargeport.ingest.words import as_written
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE, CABLE_CONNECTED, IS_CHARGING
-from chargeport.signals.definition import Cadence, Kind, Value
+from chargeport.signals.definition import DOCUMENT, FLAG, LASTING, LIVE, PLUGGED, QUANTITY, TEXT, Value
 from chargeport.signals.documents import MAX_ENTRIES
 from chargeport.signals.freshness import Freshness
 from chargeport.signals.reading import AbsenceReason, Entry, Issue, Reading, reason_below_zero
@@ -79,6 +79,7 @@ class _Normaliser:
         self.issues: list[Issue] = []
         self._reported: set[tuple[str, Rule]] = set()  # the fields that have an issue, with the rule that they break
         self.fields: Mapping[str, Any] = {}  # the current fields, with those that have no value
+        self._empty: set[str] = set()  # those whose value means "no value", except in the words of a row
 
     def result(self) -> Normalised:
         message, memory, dialect = self.message, self.memory, self.dialect
@@ -131,20 +132,21 @@ class _Normaliser:
         """Return whether a field is used for lasting signals only, so that its age does little harm."""
         rows = self.dialect.by_field.get(field, ())
         own = [row for row in rows if row.fields[0] == field]
-        return not rows or (bool(own) and all(row.signal.cadence is Cadence.LASTING and len(row.fields) == 1 for row in own))
+        return not rows or (bool(own) and all(row.signal.cadence is LASTING and len(row.fields) == 1 for row in own))
 
     def _has_value(self, field: str, value: Any) -> bool:
         """Return whether a field has a value; handle fields about capability or the whole car, and unknown ones."""
         dialect = self.dialect
+        if (rows := dialect.by_field.get(field)) is not None:
+            if not is_nothing(value):
+                return True
+            self._empty.add(field)
+            return any(row.knows(value) for row in rows)
         if field == dialect.not_capable:
             self._not_capable(field, value)
-            return False
-        if field == dialect.whole_car:
+        elif field == dialect.whole_car:
             self._whole_car(field, value)
-            return False
-        if field in dialect.by_field:
-            return not is_nothing(value) or any(row.knows(value) for row in dialect.by_field[field])
-        if not dialect.ignores(field):
+        elif not dialect.ignores(field):
             self._issue(field, Rule.UNKNOWN_MEMBER, "is not known: neither mapped nor ignored", {field: value})
         return False
 
@@ -177,12 +179,11 @@ class _Normaliser:
             row
             for row in self._rows(emptied)
             if row.combine is not None
-            and (row.signal.cadence is not Cadence.LIVE or row.signal is IS_CHARGING)
+            and (row.signal.cadence is not LIVE or row.signal is IS_CHARGING)
             and not valued.keys() & set(row.fields)
         ]
         for row in _in_order(rows):
-            own = {field: valued[field] for field in row.fields if field in valued}
-            if row.combine is None and is_nothing(own[row.fields[0]]) and not row.knows(own[row.fields[0]]):
+            if row.combine is None and row.fields[0] in self._empty and not row.knows(valued[row.fields[0]]):
                 self._read_emptied(row, valued)
                 continue
             try:
@@ -190,10 +191,12 @@ class _Normaliser:
                 if not (isinstance(content, dict) and self.builder.has_reading(row.signal)):
                     self._enter(row, content)
             except _UNREADABLE as error:
+                own = {field: valued[field] for field in row.fields if field in valued}
                 if not self._read_one_by_one(row, own):
                     self._report_unreadable(row, own, *_explained(error))
-        for row in self._rows(field for field in self.fields if field not in valued):
-            if row.fields[0] in self.fields.keys() - valued.keys() or set(emptied) & set(row.fields):
+        missing = self.fields.keys() - valued.keys()
+        for row in self._rows(field for field in self.fields if field in missing):
+            if row.fields[0] in missing or set(emptied) & set(row.fields):
                 self._read_emptied(row, valued)
 
     def _decoded(self, row: Row, valued: Mapping[str, Any]) -> Decoded:
@@ -243,10 +246,9 @@ class _Normaliser:
         flags = (IS_CHARGING, CABLE_CONNECTED)
         if not any(isinstance(entry, Reading) and entry.signal in flags and entry.value for entry in self.builder.entries):
             return
-        own, latest = self.builder.signals, self.builder.at
-        for held_at, (row, content) in self.memory.take_held(latest):
-            if row.signal in own:
-                continue
+        latest = self.builder.at
+        held = self.memory.take_held(latest)
+        for held_at, (row, content) in [each for each in held if not self.builder.has_entry(each[1][0].signal)]:
             self.builder.at = max(latest, held_at)
             try:
                 self._enter(row, content)
@@ -261,7 +263,7 @@ class _Normaliser:
         if isinstance(content, AbsenceReason):
             self.builder.add_absence(row.signal, content)
             return
-        if content is None or (row.signal.kind is not Kind.DOCUMENT and is_nothing(content.get("value", content))):
+        if content is None or (row.signal.kind is not DOCUMENT and is_nothing(content.get("value", content))):
             self._withdraw(row)
             return
         if self._holds_back(row, content):
@@ -290,14 +292,15 @@ class _Normaliser:
     def _holds_back(self, row: Row, content: dict[str, Any]) -> bool:
         """Return whether a body does not count now, because the car does not charge or is not plugged in."""
         is_nonzero = bool(content.get("value", True))
-        if row.signal.cadence is Cadence.PLUGGED and is_nonzero and self.memory.plugged.at(self.builder.at) is False:
+        if row.signal.cadence is PLUGGED and is_nonzero and self.memory.plugged.at(self.builder.at) is False:
             return True
-        gated = row.gate is Gate.CHARGING or (row.gate is Gate.LIVE and is_nonzero)
-        return gated and self.memory.charging.at(self.builder.at) is False
+        if row.gate is ALWAYS:
+            return False
+        return (is_nonzero or row.gate is Gate.CHARGING) and self.memory.charging.at(self.builder.at) is False
 
     def _hold_back(self, row: Row, content: dict[str, Any]) -> None:
         self.memory.hold(row.fields[0], row.signal, self.builder.at, (row, content))
-        if row.signal.cadence is Cadence.PLUGGED:
+        if row.signal.cadence is PLUGGED:
             self.builder.add_unplugged(row.signal)
             return
         last = self.memory.last_report(row.signal)
@@ -309,7 +312,7 @@ class _Normaliser:
         """Add an absence where the row had a value before; not for a late message."""
         last = self.memory.last_report(row.signal)
         if last is not None and last.value is not None and last.field in ("", row.fields[0]) and last.at <= self.builder.at:
-            lasts = row.signal.cadence is Cadence.LASTING or row.signal is IS_CHARGING
+            lasts = row.signal.cadence is LASTING or row.signal is IS_CHARGING
             is_over = not lasts and self.memory.charging.at(self.builder.at) is False
             self.builder.add_absence(row.signal, AbsenceReason.NOT_CHARGING if is_over else AbsenceReason.UNREADABLE)
 
@@ -322,7 +325,7 @@ class _Normaliser:
         if own and (subject in own or not self.memory.has_field(subject)):
             subject = subject if subject in own else next(iter(own))
             self._report_once(subject, rule, detail, own)
-        if not row.only_checks and (row.signal.cadence is not Cadence.LASTING or row.signal.kind in (Kind.TEXT, Kind.FLAG)):
+        if not row.only_checks and (row.signal.cadence is not LASTING or row.signal.kind in (TEXT, FLAG)):
             self._withdraw(row)
 
     def _read_emptied(self, row: Row, valued: Mapping[str, Any]) -> None:
@@ -331,9 +334,9 @@ class _Normaliser:
         Without a result the earlier value no longer holds.
         """
         last = self.memory.last_report(row.signal)
-        is_live = row.signal.cadence is Cadence.LIVE and row.signal.kind is Kind.QUANTITY
-        is_live = is_live or (row.signal.cadence is Cadence.PLUGGED and row.signal.kind is not Kind.FLAG)
-        if not is_live or last is None or not last.value or row.signal in self.builder.signals:
+        is_live = row.signal.cadence is LIVE and row.signal.kind is QUANTITY
+        is_live = is_live or (row.signal.cadence is PLUGGED and row.signal.kind is not FLAG)
+        if not is_live or last is None or not last.value or self.builder.has_entry(row.signal):
             return
         content: Decoded = None
         with suppress(*_UNREADABLE):  # the issue comes from the message that reported the field
@@ -358,13 +361,14 @@ def _in_order(rows: Sequence[Row]) -> list[Row]:
 
     The rows of charging and of the cable come first: the gates of the others depend on them.
     """
-    first: dict[int, int] = {}
+    by_signal: dict[int, list[Row]] = {IS_CHARGING.key: [], CABLE_CONNECTED.key: []}
     for row in rows:
-        first.setdefault(row.signal.key, len(first))
-    return sorted(
-        rows,
-        key=lambda row: (row.signal is not IS_CHARGING, row.signal is not CABLE_CONNECTED, first[row.signal.key], row.place),
-    )
+        by_signal.setdefault(row.signal.key, []).append(row)
+    return [row for own in by_signal.values() for row in (own if len(own) == 1 else sorted(own, key=_place))]
+
+
+def _place(row: Row) -> int:
+    return row.place
 
 
 def _explained(error: Exception) -> tuple[str, Rule, str]:

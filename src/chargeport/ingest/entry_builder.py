@@ -11,14 +11,14 @@ from chargeport.dialects.table import Dialect
 from chargeport.ingest.memory import HELD_MS, CarMemory, LastReport
 from chargeport.ingest.times import UNSURE_MS
 from chargeport.signals.catalogue import BY_CODE, CABLE_CONNECTED, CATALOGUE, IS_CHARGING
-from chargeport.signals.definition import Cadence, Kind, Signal, Value
+from chargeport.signals.definition import FLAG, LIVE, PLUGGED, Signal, Value
 from chargeport.signals.freshness import Freshness
 from chargeport.signals.reading import Absence, AbsenceReason, Entry, Reading
 from chargeport.sources.base import RawMessage
 
 _CONFIRMED_PARTS: Final = 8  # of the time for which a value holds: it is confirmed once one of these parts is over
-_LIVE: Final = tuple(signal for signal in CATALOGUE if signal.cadence is Cadence.LIVE)
-_PLUGGED: Final = tuple(signal for signal in CATALOGUE if signal.cadence is Cadence.PLUGGED)
+_LIVE_SIGNALS: Final = tuple(signal for signal in CATALOGUE if signal.cadence is LIVE)
+_PLUGGED_SIGNALS: Final = tuple(signal for signal in CATALOGUE if signal.cadence is PLUGGED)
 _STATUS: Final = BY_CODE["charge-detailedchargingstatus"]
 _PLACE: Final = BY_CODE["location-preciselocation"]
 _CONFIRM_PLACE_MS: Final = 5 * 60_000  # a session takes a place that was reported or confirmed shortly before its plug-in
@@ -33,6 +33,7 @@ class EntryBuilder:
 
     def __init__(self, message: RawMessage, dialect: Dialect, memory: CarMemory, freshness: Freshness) -> None:
         self.entries: list[Entry] = []
+        self._reported: dict[int, bool] = {}  # the signals that have an entry, by key: whether one is a value
         self.at = message.received_at
         self.is_stamped = False  # whether `at` is the source's own time
         self.is_ahead = False  # whether the source has one, but ahead of our clock
@@ -43,14 +44,13 @@ class EntryBuilder:
         self._has_ended = False  # whether charging ended by this message
         self._has_begun = False  # or began
 
-    @property
-    def signals(self) -> set[Signal]:
-        """The signals that have an entry."""
-        return {entry.signal for entry in self.entries}
-
     def has_reading(self, signal: Signal) -> bool:
         """Return whether the signal has a value by this message."""
-        return any(entry.signal is signal and isinstance(entry, Reading) for entry in self.entries)
+        return self._reported.get(signal.key, False)
+
+    def has_entry(self, signal: Signal) -> bool:
+        """Return whether the signal has a value or an absence by this message."""
+        return signal.key in self._reported
 
     def add_reading(self, signal: Signal, value: Value, field: str, at: int | None = None) -> None:
         """Add a value from this field ("": it follows from another signal); `at` is its instant if not the message's."""
@@ -64,12 +64,14 @@ class EntryBuilder:
             memory.forget(dialect.ends_with_plug, at - HELD_MS if value else at)
             memory.plugged.add(at, bool(value))
         memory.set_last_report(signal, LastReport(at, value, field, self.is_ahead))
+        self._reported[signal.key] = True
         self.entries.append(Reading(message.vehicle, signal, value, at, message.received_at, message.source))
 
     def add_absence(self, signal: Signal, reason: AbsenceReason) -> None:
         """Add an absence."""
         at = self._entry_at(signal, None)
         self._memory.set_last_report(signal, LastReport(at, None, "", self.is_ahead))
+        self._reported.setdefault(signal.key, False)
         self.entries.append(Absence(self._message.vehicle, signal, reason, at, self._message.received_at, self._message.source))
 
     def _entry_at(self, signal: Signal, value: Value | None) -> int:
@@ -89,41 +91,39 @@ class EntryBuilder:
 
     def add_unplugged(self, signal: Signal) -> None:
         """Add the value of a signal while no cable is connected."""
-        if signal.kind is Kind.FLAG:
+        if signal.kind is FLAG:
             self.add_reading(signal, False, "")
         else:
             self.add_absence(signal, AbsenceReason.NOT_CHARGING)
 
     def add_plug_effects(self) -> None:
         """Add what follows from a disconnected cable: the car does not charge, and values of the plug end."""
-        if not any(
+        if not self.has_entry(CABLE_CONNECTED) or not any(
             entry.signal is CABLE_CONNECTED and isinstance(entry, Reading) and not entry.value for entry in self.entries
         ):
             return
-        own = self.signals
-        if IS_CHARGING not in own:
+        if not self.has_entry(IS_CHARGING):
             if self._memory.charging.at(self.at):
                 self.add_reading(IS_CHARGING, False, "")
             self._has_ended = True  # also for a source that never reports whether the car charges
-        status = self._memory.last_report(_STATUS)
-        if status is not None and status.value in _NEEDS_A_CABLE and _STATUS not in own:
+        status = self._other_report(_STATUS)
+        if status is not None and status.value in _NEEDS_A_CABLE:
             self.add_reading(_STATUS, "DISCONNECTED", "")
-        for signal in _PLUGGED:
-            last = self._memory.last_report(signal)
-            if signal not in own and last is not None and last.value and last.at <= self.at:
+        for signal in _PLUGGED_SIGNALS:
+            last = self._other_report(signal)
+            if last is not None and last.value and last.at <= self.at:
                 self.add_unplugged(signal)
 
     def add_charge_effects(self) -> None:
         """Add what follows from the begin of charging, which needs a cable, and from its end, which ends live values."""
-        plug = self._memory.last_report(CABLE_CONNECTED)
-        if self._has_begun and CABLE_CONNECTED not in self.signals and plug is not None and plug.value is False:
+        plug = self._other_report(CABLE_CONNECTED)
+        if self._has_begun and plug is not None and plug.value is False:
             self.add_reading(CABLE_CONNECTED, True, "")
         if not self._has_ended:
             return
-        own = self.signals
-        for signal in _LIVE:
-            last = self._memory.last_report(signal)
-            if signal is not IS_CHARGING and signal not in own and last is not None and last.value and last.at <= self.at:
+        for signal in _LIVE_SIGNALS:
+            last = self._other_report(signal)
+            if signal is not IS_CHARGING and last is not None and last.value and last.at <= self.at:
                 self.add_absence(signal, AbsenceReason.NOT_CHARGING)
 
     def confirm(self) -> None:
@@ -133,18 +133,22 @@ class EntryBuilder:
         """
         if not self._dialect.topics or self._message.retained:
             return
-        own, charges = self.signals, self._charges()
-        for signal in _LIVE:
-            last = self._memory.last_report(signal)
-            if last is None or last.value is None or not last.field or signal in own:
+        charges = self._charges()
+        for signal in _LIVE_SIGNALS:
+            last = self._other_report(signal)
+            if last is None or last.value is None or not last.field:
                 continue
             is_over = charges is False and last.value and signal is not IS_CHARGING
             live_for_ms = self._freshness.of(self._message.source, signal)
             if not is_over and live_for_ms // _CONFIRMED_PARTS <= self.at - last.at < live_for_ms:
                 self.add_reading(signal, last.value, last.field)
-        place = self._memory.last_report(_PLACE)
-        if place is not None and place.value and place.field and _PLACE not in own and self.at - place.at >= _CONFIRM_PLACE_MS:
+        place = self._other_report(_PLACE)
+        if place is not None and place.value and place.field and self.at - place.at >= _CONFIRM_PLACE_MS:
             self.add_reading(_PLACE, place.value, place.field)
+
+    def _other_report(self, signal: Signal) -> LastReport | None:
+        """Return the last report of a signal that has no entry by this message; None for any other."""
+        return None if signal.key in self._reported else self._memory.last_report(signal)
 
     def _charges(self) -> bool | None:
         """Return whether the source reports that the car charges, directly or by the status; None where it does neither."""

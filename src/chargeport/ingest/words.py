@@ -8,7 +8,7 @@ from chargeport.dialects.field_values import by_folded, folded
 from chargeport.ingest.record_lists import without_empty_members
 from chargeport.signals.bodies import ALLOWED
 from chargeport.signals.catalogue import BY_CODE
-from chargeport.signals.definition import Kind, Signal
+from chargeport.signals.definition import DOCUMENT, TEXT, Signal
 
 _RECORDS: Final = BY_CODE["charge-chargerecords"]
 _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
@@ -23,10 +23,10 @@ def as_written(signal: Signal, body: dict[str, Any]) -> dict[str, Any]:
 
 def _in_known_words(signal: Signal, body: dict[str, Any]) -> dict[str, Any]:
     """Return the body with the known words of the signal, or of a document's members, as they are written here."""
-    if signal.kind is Kind.DOCUMENT:
+    if signal.kind is DOCUMENT:
         return {name: _member(member, f".{name}") for name, member in body.items()}
     word = body.get("value")
-    if signal.kind is not Kind.TEXT or not signal.known or not isinstance(word, str):
+    if signal.kind is not TEXT or not signal.known or not isinstance(word, str):
         return body
     return body | {"value": _known(signal.code).get(folded(word), word)}
 

@@ -2,13 +2,14 @@
 
 import math
 import re
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
 
 from chargeport.signals import wire
 from chargeport.signals.battery import CapacitySource, RangeType
-from chargeport.signals.definition import Kind, Signal, Value
+from chargeport.signals.definition import COUNT, DOCUMENT, FLAG, QUANTITY, TEXT, Kind, Signal, Value
 from chargeport.signals.documents import ChargingType, ConditionType, Document, Number, Weekday
 from chargeport.signals.timers import ScheduleType
 from chargeport.signals.units import convert, spellings
@@ -16,6 +17,8 @@ from chargeport.signals.violation import Rule, Violation
 
 MAX_ECHO: Final = 200  # characters of the input in an error message
 MAX_TEXT: Final = 64  # of a text signal: the longest known is 20
+MAX_WORD: Final = 64  # characters of a text whose reading is cached: sources repeat the same words
+MAX_WORDS: Final = 2_048  # texts that are cached
 
 PLACEHOLDERS: Final = frozenset(
     {
@@ -68,10 +71,10 @@ class FlagBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 _BODY_TYPES: Final[dict[Kind, type[msgspec.Struct]]] = {
-    Kind.QUANTITY: QuantityBody,
-    Kind.COUNT: CountBody,
-    Kind.TEXT: TextBody,
-    Kind.FLAG: FlagBody,
+    QUANTITY: QuantityBody,
+    COUNT: CountBody,
+    TEXT: TextBody,
+    FLAG: FlagBody,
 }
 
 
@@ -81,13 +84,20 @@ def is_placeholder(text: str) -> bool:
     >>> [is_placeholder(text) for text in ("Unknown", "<nil>", "#N/A", "NOT_AVAILABLE", "--", "", "Blue", "0", "%")]
     [True, True, True, True, True, True, False, False, False]
     """
+    return _is_placeholder_word(text) if len(text) <= MAX_WORD else _is_placeholder(text)
+
+
+def _is_placeholder(text: str) -> bool:
     plain = text.strip().casefold()
     return plain.translate(_MARKS) in PLACEHOLDERS or not plain.strip(_BLANKS)
 
 
+_is_placeholder_word: Final = lru_cache(MAX_WORDS)(_is_placeholder)
+
+
 def body_type(signal: Signal) -> type[msgspec.Struct]:
     """Return the struct into which a body of this signal is decoded."""
-    if signal.kind is Kind.DOCUMENT:
+    if signal.kind is DOCUMENT:
         assert signal.document is not None, f"{signal.code} is a document without a type"  # noqa: S101
         return signal.document
     return _BODY_TYPES[signal.kind]

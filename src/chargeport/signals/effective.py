@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from chargeport.signals.catalogue import CABLE_CONNECTED, IS_CHARGING
-from chargeport.signals.definition import Cadence, Dimension, Signal
+from chargeport.signals.definition import LASTING, LIVE, Cadence, Dimension, Signal
 from chargeport.signals.flags import LAG_MS, UNKNOWN, Flag, denied_at, flag, has_value, within
 from chargeport.signals.ranks import DERIVED, DERIVED_FIRST, Ranks, is_derived
 from chargeport.signals.reading import AbsenceReason
@@ -41,7 +41,6 @@ _FLOW: Final = frozenset({Dimension.CURRENT, Dimension.VOLTAGE, Dimension.POWER,
 _FLAGS: Final = (IS_CHARGING, CABLE_CONNECTED)
 FLAG_KEYS: Final = tuple(signal.key for signal in _FLAGS)
 _NEVER: Final = 1 << 62  # later than any instant
-_LASTING, _LIVE = Cadence.LASTING, Cadence.LIVE  # looked up once
 
 FlagReporter = tuple[str | int | None, int]
 """The only source of the flags (its name or key; None where there is none), and since when both flags have their values."""
@@ -177,10 +176,10 @@ def is_undisputed(  # noqa: PLR0917  (called for each signal of a read: keywords
     """
     if observed_at is None or (absence_at is not None and absence_at > observed_at):
         return False
-    if cadence is _LASTING:
+    if cadence is LASTING:
         return True
     reporter, since = flags_of
-    is_fresh = cadence is not _LIVE or now < observed_at + live_for_ms
+    is_fresh = cadence is not LIVE or now < observed_at + live_for_ms
     return is_fresh and observed_at >= since and (reporter is None or reporter == source)
 
 
@@ -229,9 +228,9 @@ _TIMELESS: Final = _Session(UNKNOWN, {}, False, {})
 
 
 def _session_of(cadence: Cadence, series: Series, ranks: Ranks, now: int) -> _Session:
-    if cadence is Cadence.LASTING:
+    if cadence is LASTING:
         return _TIMELESS
-    flag_signal = IS_CHARGING if cadence is Cadence.LIVE else CABLE_CONNECTED
+    flag_signal = IS_CHARGING if cadence is LIVE else CABLE_CONNECTED
     valued = (state for state in series.get(flag_signal.key, ()) if state.observed_at is not None)
     own = {state.source: state for state in valued if not is_derived(state.source)}
     current = flag(flag_signal, series, ranks, now)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from chargeport.signals.catalogue import BY_CODE, CABLE_CONNECTED, IS_CHARGING
-from chargeport.signals.definition import Cadence, Signal
+from chargeport.signals.definition import LIVE, Signal
 from chargeport.signals.state import Series, State
 
 DERIVED: Final = "derived"
@@ -101,6 +101,6 @@ class Ranks:
         """Return for how many ms after its last report a series is preferred to newer ones of lower sources; None: forever."""
         if state.source == SETTINGS:
             return None
-        if state.signal.cadence is not Cadence.LIVE and (state.signal in self._order or state.signal in _SETTINGS_OF_CAR):
+        if state.signal.cadence is not LIVE and (state.signal in self._order or state.signal in _SETTINGS_OF_CAR):
             return SETTING_OF_CAR_MS
         return state.live_for_ms

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from chargeport.signals.definition import Cadence, Dimension, Kind, Signal, Value
+from chargeport.signals.definition import LIVE, QUANTITY, Dimension, Signal, Value
 from chargeport.signals.violation import Rule
 
 
@@ -45,7 +45,7 @@ def reason_below_zero(signal: Signal, value: object) -> AbsenceReason | None:
 
     Nothing is delivered to the car then, so the previous value no longer holds.
     """
-    if signal.cadence is not Cadence.LIVE or signal.kind is not Kind.QUANTITY:
+    if signal.cadence is not LIVE or signal.kind is not QUANTITY:
         return None
     if not isinstance(value, int | float) or isinstance(value, bool) or value >= 0:
         return None

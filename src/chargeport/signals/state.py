@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from chargeport.signals.definition import Cadence, Signal, Value
+from chargeport.signals.definition import LIVE, Signal, Value
 from chargeport.signals.reading import AbsenceReason
 
 LIVE_FOR_MS = 30 * 60_000
@@ -43,6 +43,6 @@ Series = Mapping[int, Sequence[State]]
 
 def stale_at(state: State) -> int | None:
     """Return when the value stops being fresh; None where there is no value, or its signal is not live."""
-    if state.signal.cadence is not Cadence.LIVE or state.observed_at is None:
+    if state.signal.cadence is not LIVE or state.observed_at is None:
         return None
     return state.observed_at + state.live_for_ms
