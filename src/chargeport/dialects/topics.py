@@ -1,9 +1,13 @@
 """Patterns of topics: in `teslamate/cars/{vehicle}/{field}` one level is the car and one the field."""
 
 import re
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import msgspec
+
+TOPICS: Final = 32_768  # whose addresses are cached
+MAX_CACHED: Final = 256  # characters of such a topic
 
 _PART: Final = re.compile(r"\{(\w*)(\.\.\.)?\}")
 
@@ -52,8 +56,15 @@ class TopicPattern(msgspec.Struct, frozen=True):
 
     def match(self, topic: str) -> Address | None:
         """Return the car and the field of a topic; None when the pattern does not match."""
-        match = re.fullmatch(self.regex, topic)  # re caches the compiled pattern
-        if match is None:
-            return None
-        groups = match.groupdict()
-        return Address(groups.get("vehicle"), groups.get("field", ""))
+        return _cached_match(self.regex, topic) if len(topic) <= MAX_CACHED else _match(self.regex, topic)
+
+
+def _match(regex: str, topic: str) -> Address | None:
+    match = re.fullmatch(regex, topic)  # re caches the compiled pattern
+    if match is None:
+        return None
+    groups = match.groupdict()
+    return Address(groups.get("vehicle"), groups.get("field", ""))
+
+
+_cached_match: Final = lru_cache(TOPICS)(_match)  # a source reports on the same topics again and again
