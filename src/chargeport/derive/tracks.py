@@ -2,7 +2,8 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from operator import itemgetter
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -35,6 +36,10 @@ class Sample(NamedTuple):
     source: str
 
 
+AT: Final = itemgetter(0)
+"""The instant of a sample, or of another tuple that begins with one. In bisections a function takes twice as long."""
+
+
 class Track(msgspec.Struct, frozen=True):
     """The pieces of one signal, of all its sources: those that begin in a range, and those that held at its start."""
 
@@ -46,20 +51,23 @@ class Track(msgspec.Struct, frozen=True):
 
         Of two values of one source at one instant the greater one counts, as in the store (ADR 0003).
         """
-        found: dict[tuple[int, str], Sample] = {}
-        for piece in self.pieces:
-            if piece.value is None:
-                continue
-            for at in piece.instants():
-                sample = Sample(at, piece.value, piece.source)
-                key = (at, piece.source)
-                if key not in found or _is_greater(sample, found[key]):
-                    found[key] = sample
-        ordered = [found[key] for key in sorted(found)]
-        start = 0 if from_at is None else bisect_left(ordered, from_at, key=lambda sample: sample.at)
-        end = len(ordered) if to_at is None else bisect_right(ordered, to_at, key=lambda sample: sample.at)
+        every = [
+            Sample(at, piece.value, piece.source) for piece in self.pieces if piece.value is not None for at in piece.instants()
+        ]
+        every.sort(key=_AT_AND_SOURCE)
+        ordered = every[:1]
+        for sample in every[1:]:
+            last = ordered[-1]
+            if sample.at != last.at or sample.source != last.source:
+                ordered.append(sample)
+            elif _is_greater(sample, last):
+                ordered[-1] = sample
+        start = 0 if from_at is None else bisect_left(ordered, from_at, key=AT)
+        end = len(ordered) if to_at is None else bisect_right(ordered, to_at, key=AT)
         return ordered[start:end]
 
+
+_AT_AND_SOURCE: Final = itemgetter(0, 2)  # of a sample
 
 Tracks = Mapping[Signal, Track]
 
@@ -78,8 +86,8 @@ def samples(tracks: Tracks, signal: Signal) -> list[Sample]:
 
 def between(found: Sequence[Sample], from_at: int, to_at: int) -> Sequence[Sample]:
     """Return those of the samples, ordered by time, from `from_at` to `to_at`, both included."""
-    start = bisect_left(found, from_at, key=lambda sample: sample.at)
-    return found[start : bisect_right(found, to_at, start, key=lambda sample: sample.at)]
+    start = bisect_left(found, from_at, key=AT)
+    return found[start : bisect_right(found, to_at, start, key=AT)]
 
 
 def by_source(found: Sequence[Sample]) -> dict[str, list[Sample]]:
@@ -92,5 +100,5 @@ def by_source(found: Sequence[Sample]) -> dict[str, list[Sample]]:
 
 def number(sample: Sample) -> float:
     """Return the value of a sample of a quantity."""
-    assert isinstance(sample.value, int | float), f"{sample.value!r} is not a number"  # noqa: S101
+    assert isinstance(sample.value, (int, float)), f"{sample.value!r} is not a number"  # noqa: S101
     return sample.value

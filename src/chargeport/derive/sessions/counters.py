@@ -18,7 +18,7 @@ from chargeport.derive.series import HOUR_MS, MINUTE_MS
 from chargeport.derive.sessions.rules import Rules
 from chargeport.derive.sessions.soc import Rise
 from chargeport.derive.sessions.supply import NEAR_MS, RATE_SHARE, SLACK_KWH, PowerSupply
-from chargeport.derive.tracks import Sample, by_source, number
+from chargeport.derive.tracks import AT, Sample, by_source, number
 
 EnergyMethod = Literal["counter", "lifetime", "integral", "state_of_charge", "reported"]
 
@@ -91,7 +91,7 @@ def _is_recovered(before: Sequence[Sample], segment: Sequence[Sample], sample: S
     rise, jump = number(sample) - number(last), number(sample) - number(segment[-1])
     if sample.at - last.at > RECOVERY_MS or rise < 0 or jump <= rise:
         return False
-    newest = before[bisect_left(before, last.at - RECOVERY_MS, key=lambda each: each.at) :]
+    newest = before[bisect_left(before, last.at - RECOVERY_MS, key=AT) :]
     usual_rate = _usual_rate([newest, segment]) or 0.0
     fastest_rate = max([usual_rate, *_rates([segment])])
     is_jump = jump > RATE_SHARE * fastest_rate * (sample.at - segment[-1].at) + SLACK_KWH

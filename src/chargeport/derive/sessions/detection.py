@@ -34,7 +34,7 @@ from chargeport.derive.sessions.rules import Rules, reported_capacities
 from chargeport.derive.sessions.session import Evidence, Fact, Session
 from chargeport.derive.sessions.soc import LOOK_BACK_MS, ROUNDING_PERCENT, SOC, after_drive, rise_between
 from chargeport.derive.sessions.stretches import Stretch
-from chargeport.derive.tracks import Sample, Tracks, between, number, samples
+from chargeport.derive.tracks import AT, Sample, Tracks, between, number, samples
 from chargeport.signals.catalogue import BY_CODE, IS_CHARGING
 from chargeport.signals.definition import Signal
 from chargeport.signals.documents import ChargingType
@@ -193,7 +193,7 @@ def _with_cable_times(session: Session, charging: _Charging, now: int, rules: Ru
     """Return a session with when the cable was connected and disconnected, and whether it may continue."""
     period, previous_end, next_start = charging.period, charging.previous_end, charging.next_start
     plugged = period.plugged
-    first = bisect_left(plugged, max(previous_end, period.start), key=lambda report: report.at)
+    first = bisect_left(plugged, max(previous_end, period.start), key=AT)
     plugged_at = None
     is_recent = previous_end >= session.started_at - rules.reach_ms
     if is_recent and first < len(plugged) and plugged[first].at <= session.started_at:
@@ -243,7 +243,7 @@ def _energy_inputs(
     period, start, end = charging.period, charging.start, charging.end
     # The last report of a counter may come a little after the cable was disconnected.
     next_start = charging.next_start + CLOCK_TOLERANCE_MS if charging.next_start == period.end else charging.next_start
-    later = period.charging[bisect_right(period.charging, end, key=lambda report: report.at) :][:1]
+    later = period.charging[bisect_right(period.charging, end, key=AT) :][:1]
     until = min([next_start, end + rules.reach_ms, *(report.at - 1 for report in later)])
     since = max(charging.previous_end, start - rules.reach_ms)
     # A register counts while the cable is disconnected, too.

@@ -36,7 +36,7 @@ from chargeport.derive.sessions.rules import Rules
 from chargeport.derive.sessions.soc import SOC, Rise
 from chargeport.derive.sessions.stretches import Stretch
 from chargeport.derive.sessions.supply import PowerSupply
-from chargeport.derive.tracks import Sample, Tracks, between, by_source, number, samples
+from chargeport.derive.tracks import AT, Sample, Tracks, between, by_source, number, samples
 from chargeport.signals.catalogue import IS_CHARGING
 
 FOREVER: Final = 1 << 62
@@ -221,8 +221,8 @@ def _is_same_session(period: CablePeriod, before: Stretch, after: Stretch, rules
 
 def stays_plugged(plugged: Sequence[Report], from_at: int, to_at: int, rules: Rules) -> bool:
     """Return whether reports show a connected cable at every instant from `from_at` to `to_at`."""
-    first = bisect_right(plugged, from_at, key=lambda report: report.at)
-    known = plugged[max(0, first - 1) : bisect_right(plugged, to_at, key=lambda report: report.at)]
+    first = bisect_right(plugged, from_at, key=AT)
+    known = plugged[max(0, first - 1) : bisect_right(plugged, to_at, key=AT)]
     if not known or known[0].at > from_at:
         return False
     instants = [*(report.at for report in known), to_at]

@@ -19,7 +19,7 @@ from chargeport.derive import status
 from chargeport.derive.series import HOUR_MS, MINUTE_MS
 from chargeport.derive.sessions.rules import Rules
 from chargeport.derive.sessions.soc import rise_between
-from chargeport.derive.tracks import Sample, number
+from chargeport.derive.tracks import AT, Sample, number
 from chargeport.signals.catalogue import BY_CODE, IS_CHARGING
 
 CABLE: Final = BY_CODE["charge-ischargingcableconnected"]
@@ -70,8 +70,8 @@ class SourceReports(msgspec.Struct, frozen=True):
 
     def charges_throughout(self, start: int, end: int) -> bool:
         """Return whether reports show charging from one instant to another, none of them long after the one before."""
-        first = max(0, bisect_right(self.charging, start, key=lambda report: report.at) - 1)
-        known = self.charging[first : bisect_left(self.charging, end, key=lambda report: report.at) + 1]
+        first = max(0, bisect_right(self.charging, start, key=AT) - 1)
+        known = self.charging[first : bisect_left(self.charging, end, key=AT) + 1]
         if not known or known[0].at > start or known[-1].at < end:
             return False
         return all(after.at - before.at <= CONTINUOUS_MS for before, after in pairwise(known))
@@ -129,7 +129,9 @@ class Reports(msgspec.Struct, frozen=True):
     def is_idle(self, source: str, at: int, rules: Rules) -> bool:
         """Return whether the cable of a source was disconnected for long around an instant, so that it measured no charging."""
         reports = self.by_source.get(source)
-        if reports is None or reports.cable_at(at + 1, rules) is not False:
+        if reports is None or not instants_between(reports.unplugged, at + 1 - rules.state_holds_ms, at):
+            return False  # the usual case, by the cheapest test
+        if reports.cable_at(at + 1, rules) is not False:
             return False
         since, until = at - rules.state_holds_ms, at + rules.soc_proof_ms
         return not any(since <= _last_before(each, until) for each in (reports.charging, reports.plugged))
@@ -172,7 +174,7 @@ class _Statements(NamedTuple):
     unplugged: list[int]
 
     def last(self, at: int) -> _Statement | None:
-        index = bisect_right(self.charging, at, key=lambda statement: statement.at) - 1
+        index = bisect_right(self.charging, at, key=AT) - 1
         return self.charging[index] if index >= 0 else None
 
     def unplugged_between(self, since: int, at: int) -> bool:
@@ -311,8 +313,8 @@ def _returned_kwh(power: Sequence[Sample], index: int, rules: Rules) -> float:
 
     A controller that follows solar power switches every minute; a handshake that fails is repeated, but moves no energy.
     """
-    first = bisect_left(power, power[index].at - rules.pause_ms, key=lambda sample: sample.at)
-    last = bisect_right(power, power[index].at + rules.pause_ms, key=lambda sample: sample.at)
+    first = bisect_left(power, power[index].at - rules.pause_ms, key=AT)
+    last = bisect_right(power, power[index].at + rules.pause_ms, key=AT)
     near = [(before, after) for before, after in pairwise(power[first:last]) if number(before) > rules.power_from_w]
     if len(near) < MIN_RETURNS:
         return 0.0
@@ -365,14 +367,14 @@ def _is_within(instants: Sequence[int], at: int, max_interval_ms: int) -> bool:
 
 def _last_before(reports: Sequence[Report], at: int) -> int:
     """Return the instant of the last report before `at`; -1 where there is none."""
-    index = bisect_left(reports, at, key=lambda report: report.at) - 1
+    index = bisect_left(reports, at, key=AT) - 1
     return reports[index].at if index >= 0 else -1
 
 
 def reports_between(reports: Sequence[Report], start: int, end: int) -> Sequence[Report]:
     """Return those of the reports, ordered by time, from `start` to `end`, both included."""
-    first = bisect_left(reports, start, key=lambda report: report.at)
-    return reports[first : bisect_right(reports, end, first, key=lambda report: report.at)]
+    first = bisect_left(reports, start, key=AT)
+    return reports[first : bisect_right(reports, end, first, key=AT)]
 
 
 def instants_between(instants: Sequence[int], start: int, end: int) -> Sequence[int]:

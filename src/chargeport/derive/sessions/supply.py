@@ -13,7 +13,7 @@ import msgspec
 
 from chargeport.derive.series import HOUR_MS, MINUTE_MS
 from chargeport.derive.sessions.reports import SourceReports, instants_between
-from chargeport.derive.tracks import Sample, number
+from chargeport.derive.tracks import AT, Sample, number
 
 SLACK_KWH: Final = 0.5
 """Added to every upper bound: the step of a counter, and the difference of two clocks."""
@@ -52,7 +52,8 @@ class PowerSupply(msgspec.Struct, frozen=True):
     def flowing_since(self, at: int) -> int:
         """Return since when power was measured without a break until `at`; `at` itself where it was not."""
         since = at
-        for sample in reversed(self.power[: bisect_right(self.power, at, key=lambda each: each.at)]):
+        for index in range(bisect_right(self.power, at, key=AT) - 1, -1, -1):
+            sample = self.power[index]
             if since - sample.at > NEAR_MS or number(sample) <= self.from_w:
                 break
             since = sample.at
@@ -63,8 +64,8 @@ class PowerSupply(msgspec.Struct, frozen=True):
 
         The samples are those of the time, the last one before it and the first one after.
         """
-        first = bisect_right(self.power, start, key=lambda each: each.at) - 1
-        last = bisect_left(self.power, end, key=lambda each: each.at)
+        first = bisect_right(self.power, start, key=AT) - 1
+        last = bisect_left(self.power, end, key=AT)
         if first < 0 or last >= len(self.power):
             return None
         near = self.power[first : last + 1]
