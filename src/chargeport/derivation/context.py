@@ -1,6 +1,5 @@
 """The input of the rules of live values, read from the store."""
 
-import asyncio
 from typing import Final
 
 from chargeport.derivation import histories
@@ -8,16 +7,18 @@ from chargeport.derivation.samples import CURRENT, POWER, SAMPLED, SOC, VOLTAGE,
 from chargeport.derivation.vehicles import FactsReader
 from chargeport.derive.live.inputs import Context, Observed, OpenSession, Sample
 from chargeport.derive.live.rules import RULES
-from chargeport.derive.tracks import Tracks, samples
+from chargeport.derive.tracks import Tracks, samples, sightings
 from chargeport.signals.catalogue import BY_KEY, IS_CHARGING
 from chargeport.signals.definition import Signal
 from chargeport.signals.effective import Ranks, effective, effective_of
 from chargeport.signals.ranks import is_derived
 from chargeport.store.protocols import Store
 from chargeport.store.records import VehicleSeries
+from chargeport.tasks import in_thread_if
 
 DERIVABLE: Final = frozenset(rule.signal for rule in RULES)
 LONGEST_MS: Final = 3 * 24 * 3_600_000  # of a session that is used as context
+SHORT_SAMPLES: Final = 1_000  # of a session, which are read within a millisecond
 MAX_SESSIONS: Final = 2_000  # in memory, of some 30 kB each; if more cars charge, sessions are read more often
 
 
@@ -69,7 +70,8 @@ class ContextReader:
         if session is not None and session.is_current(began_at, now):
             return session
         known = await histories.tracks(self._store.history, found, SAMPLED, began_at, now + 1)
-        session = SessionSamples(began_at, now, await asyncio.to_thread(_samples, known, began_at))
+        is_long = sightings(known) > SHORT_SAMPLES
+        session = SessionSamples(began_at, now, await in_thread_if(is_long, _samples, known, began_at))
         self._sampled.pop(vehicle_id, None)
         self._sampled[vehicle_id] = session
         if len(self._sampled) > MAX_SESSIONS:

@@ -7,12 +7,15 @@ import msgspec
 from chargeport.derivation import histories
 from chargeport.derive.records.reported import RECORDS, Listed, Reported, identified, lists
 from chargeport.derive.sessions.session import Evidence, Session
+from chargeport.signals.effective import DERIVED
 from chargeport.store.protocols import Store
 from chargeport.store.records import ReportedSession, VehicleSeries
 
 
 async def take(store: Store, vehicle: VehicleSeries, from_at: int, to_at: int) -> bool:
     """Store the sessions of lists that were observed between two instants; return whether any is new or changed."""
+    if all((state.observed_at or 0) < from_at for state in vehicle.series.get(RECORDS.key, ()) if state.source != DERIVED):
+        return False  # no list is so new: history need not be read
     listed = lists(await histories.track(store.history, vehicle, RECORDS, from_at, to_at, every=False))
     return await keep(store, vehicle.vehicle.id, listed)
 

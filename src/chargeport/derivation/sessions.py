@@ -1,6 +1,5 @@
 """Charge records: sessions from history, joined with reported ones, with places, costs and people's edits."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -25,13 +24,14 @@ from chargeport.derive.sessions.detection import SIGNALS
 from chargeport.derive.sessions.rules import reported_capacities
 from chargeport.derive.sessions.session import Session
 from chargeport.derive.sessions.window import FIRST_READ_MS, Recomputed, Window, first_read, recompute
-from chargeport.derive.tracks import Track
+from chargeport.derive.tracks import Track, sightings
 from chargeport.settings import Settings
 from chargeport.signals.ranks import derived_of, reported_of
 from chargeport.signals.reading import Entry
 from chargeport.store.protocols import Store
 from chargeport.store.records import StoredEdit, StoredSession, VehicleSeries
 from chargeport.store.retention_policy import DAY_MS, HOUR_MS
+from chargeport.tasks import in_thread_if
 
 RELEVANT: Final = frozenset({*SIGNALS, RECORDS, CAPACITY, LOCATION})
 """The signals whose changes may change records."""
@@ -40,6 +40,8 @@ LONGEST_MS: Final = 30 * DAY_MS  # of an open session
 MAX_SETTLED: Final = 50_000  # cars
 REMEMBER_READ_MS: Final = 15 * 60_000  # for which the history that a vehicle needed is read at once
 MIN_UNSETTLED: Final = 3  # the newest records, which are computed again while a session is open
+SHORT_SIGHTINGS: Final = 200  # of the tracks of a window, which are recomputed within 2 ms
+SHORT_RECORDS: Final = 5  # which are joined within a millisecond
 MIN_GAP_MS: Final = 2 * HOUR_MS
 
 
@@ -128,14 +130,16 @@ class SessionDeriver:
             capacities = reported_capacities(await self._capacity_track(found))
             checked = with_plausible_energy(reported, await self._facts.rules(found), capacities)
             reported = [session for session in checked if session.started_at >= from_at]
-        return await asyncio.to_thread(self._records_of, vehicle_id, own, reported, in_force(edits))
+        is_long = len(own) + len(reported) > SHORT_RECORDS
+        return await in_thread_if(is_long, self._records_of, vehicle_id, own, reported, in_force(edits))
 
     async def _published(self, found: VehicleSeries) -> list[Entry]:
         """Return the records of a car and its total, where they changed and no source reports the same."""
         every = await self.records(found)
         closed = [record for record in every if not record.session.is_open]
         now = self._clock.now()
-        entries = total_entries(found, every, 0.0, now) + await asyncio.to_thread(records_entries, found, closed, now)
+        listed = await in_thread_if(len(closed) > SHORT_RECORDS, records_entries, found, closed, now)
+        entries = total_entries(found, every, 0.0, now) + listed
         self._settle(found.vehicle.id, every, await self._store.sessions.edits(found.vehicle.id))
         return entries
 
@@ -174,7 +178,8 @@ class SessionDeriver:
         while True:
             tracks = await histories.tracks(self._store.history, found, SIGNALS, *to_read)
             tracks = {**tracks, CAPACITY: capacity}
-            result = await asyncio.to_thread(recompute, tracks, to_read, (target.from_at, target.to_at), now, rules)
+            is_long = sightings(tracks) > SHORT_SIGHTINGS
+            result = await in_thread_if(is_long, recompute, tracks, to_read, (target.from_at, target.to_at), now, rules)
             if isinstance(result, Recomputed):
                 return result
             to_read = result

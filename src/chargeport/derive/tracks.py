@@ -78,6 +78,11 @@ def _is_greater(sample: Sample, than: Sample) -> bool:
     return sample.value > than.value
 
 
+def sightings(tracks: Tracks) -> int:
+    """Return the number of reports in these tracks."""
+    return sum(max(1, len(piece.sightings)) for track in tracks.values() for piece in track.pieces)
+
+
 def samples(tracks: Tracks, signal: Signal) -> list[Sample]:
     """Return the samples of a signal; none where it has no track."""
     track = tracks.get(signal)
