@@ -8,7 +8,7 @@ and its head is one template. It is the most frequent request by far: a microsec
 
 import re
 from collections.abc import Coroutine, Sequence
-from typing import Any, Final, NamedTuple, Self, TypeVar
+from typing import Any, Final, NamedTuple, Self
 
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
@@ -21,6 +21,7 @@ from chargeport.api.reads import ReadRequest, Reads, etag
 from chargeport.api.response import Header, Response, answer
 from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Signal
+from chargeport.tasks import without_waiting
 
 ONE: Final = "/vehicles/{vehicle_id}/signals/{code}"
 ALL: Final = "/vehicles/{vehicle_id}/signals"
@@ -29,8 +30,6 @@ _ONE: Final = (ONE, 200)
 _ALL: Final = (ALL, 200)
 _LINE: Final = b": ".join  # name and value of a header
 _MARK: Final = b"\0"  # occurs in no header
-
-T = TypeVar("T")
 
 _REPEATED_LINE: Final = re.compile(rb"GET (/[!-\"$&->@-~]*) HTTP/1\.1")  # a path without percent-encoding and query
 _HEAD_END: Final = b"\r\n\r\n"
@@ -87,7 +86,7 @@ class FastPath:
                     self._defaults, self._template = defaults, _template(defaults)
                 return self._template % (len(body), request_id.encode(), etag(body), body)
         read = ReadRequest(vehicle_id, code, head.base, request_id, head.authorization, head.user_id, head.if_none_match)
-        given = _without_waiting(self._guarded(read, head))
+        given = without_waiting(self._guarded(read, head))
         return None if given is None else written(given, defaults)
 
     async def later(self, scope: Scope) -> Response | None:
@@ -150,16 +149,6 @@ def _template(defaults: Sequence[Header]) -> bytes:
     mark = _MARK.decode()
     whole = written(answer(200, b"", mark, (b"etag", _MARK)), defaults).replace(b"%", b"%%")
     return whole.replace(b"content-length: 0", b"content-length: %d").replace(_MARK, b"%b") + b"%b"
-
-
-def _without_waiting(work: Coroutine[Any, Any, T]) -> T | None:
-    """Return the result of a coroutine that does not have to wait; None if it does."""
-    try:
-        work.send(None)
-    except StopIteration as done:
-        return done.value  # type: ignore[no-any-return]
-    work.close()
-    return None
 
 
 class RepeatedHead:
