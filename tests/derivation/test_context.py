@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chargeport.derivation import histories
-from chargeport.derivation.context import ContextReader
+from chargeport.derivation.context import ContextReader, every_effective
 from chargeport.derivation.samples import POINTS, thinned
 from chargeport.derivation.vehicles import FactsReader
 from chargeport.derive.live.inputs import Sample
@@ -80,7 +80,7 @@ async def test_a_session_that_goes_on_is_read_seldom_and_known_to_its_newest_rep
         await house.store.readings.write([said(CHARGING, True, at), said(WATTAGE, 7000 + second % 7, at)])
         found = await house.store.readings.signals(CAR.id)
         assert found is not None
-        context = await contexts.of(found, house.clock.now())
+        context = await contexts.of(found, every_effective(found, house.store.readings.ranks, at), house.clock.now())
         assert context is not None
         assert context.session is not None
         assert context.session.started_at == T0
@@ -96,7 +96,7 @@ async def test_a_new_session_has_nothing_of_the_one_before(house: House) -> None
         house.clock.move((at - house.clock.now()) / 1000)
         found = await house.store.readings.signals(CAR.id)
         assert found is not None
-        context = await contexts.of(found, at)
+        context = await contexts.of(found, every_effective(found, house.store.readings.ranks, at), at)
         assert context is not None
         return None if context.session is None else [sample.value for sample in context.session.power]
 

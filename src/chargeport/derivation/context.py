@@ -1,5 +1,6 @@
 """The input of the rules of live values, read from the store."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from chargeport.derivation import histories
@@ -10,11 +11,14 @@ from chargeport.derive.live.rules import RULES
 from chargeport.derive.tracks import Tracks, samples, sightings
 from chargeport.signals.catalogue import BY_KEY, IS_CHARGING
 from chargeport.signals.definition import Signal
-from chargeport.signals.effective import Ranks, effective, effective_of
+from chargeport.signals.effective import Effective, Ranks, effective_of
 from chargeport.signals.ranks import is_derived
 from chargeport.store.protocols import Store
 from chargeport.store.records import VehicleSeries
 from chargeport.tasks import in_thread_if
+
+EffectiveStates = Mapping[Signal, Effective]
+"""The effective states of a vehicle, by signal."""
 
 DERIVABLE: Final = frozenset(rule.signal for rule in RULES)
 LONGEST_MS: Final = 3 * 24 * 3_600_000  # of a session that is used as context
@@ -22,10 +26,15 @@ SHORT_SAMPLES: Final = 1_000  # of a session, which are read within a millisecon
 MAX_SESSIONS: Final = 2_000  # in memory, of some 30 kB each; if more cars charge, sessions are read more often
 
 
-def reported(found: VehicleSeries, ranks: Ranks, now: int) -> dict[Signal, Observed]:
-    """Return the effective values at `now` that were reported, not derived."""
+def every_effective(found: VehicleSeries, ranks: Ranks, now: int) -> EffectiveStates:
+    """Return the effective states of all signals of a vehicle at `now`."""
     counts = effective_of(map(BY_KEY.__getitem__, found.series), found.series, ranks, now)
-    states = [counted.state for counted in counts if counted.unavailability is None]
+    return {counted.state.signal: counted for counted in counts}
+
+
+def reported(counts: EffectiveStates) -> dict[Signal, Observed]:
+    """Return the effective values that are available and were reported, not derived."""
+    states = [counted.state for counted in counts.values() if counted.unavailability is None]
     return {
         state.signal: Observed(state.value, state.observed_at, state.source or "")
         for state in states
@@ -41,18 +50,22 @@ class ContextReader:
         self._facts = facts
         self._sampled: dict[str, SessionSamples] = {}
 
-    async def of(self, found: VehicleSeries, now: int) -> Context | None:
-        """Return the context of a car; None where nothing was reported, or every signal that could be derived."""
-        ranks = self._store.readings.ranks
-        values = reported(found, ranks, now)
+    async def of(self, found: VehicleSeries, counts: EffectiveStates, now: int) -> Context | None:
+        """Return the context of a car; None where nothing was reported, or every signal that could be derived.
+
+        `counts` are the effective states of the car at `now`.
+        """
+        values = reported(counts)
         if not values or values.keys() >= DERIVABLE:
             return None
-        session = await self._session(found, values, now)
+        session = await self._session(found, counts.get(IS_CHARGING), values, now)
         return Context(values, session, await self._facts.facts(found, has_session=session is not None))
 
-    async def _session(self, found: VehicleSeries, values: dict[Signal, Observed], now: int) -> OpenSession | None:
+    async def _session(
+        self, found: VehicleSeries, charging: Effective | None, values: dict[Signal, Observed], now: int
+    ) -> OpenSession | None:
         """Return the samples since charging began; None if the car does not charge, or if that is unknown."""
-        began_at = await self._began_at(found, now)
+        began_at = await self._began_at(found, charging, now)
         if began_at is None:
             self._sampled.pop(found.vehicle.id, None)
             return None
@@ -78,10 +91,9 @@ class ContextReader:
             del self._sampled[next(iter(self._sampled))]
         return session
 
-    async def _began_at(self, found: VehicleSeries, now: int) -> int | None:
+    async def _began_at(self, found: VehicleSeries, charging: Effective | None, now: int) -> int | None:
         """Return when the open session began: by the stored sessions, else when charging became true."""
-        counts = effective(IS_CHARGING, found.series, self._store.readings.ranks, now)
-        is_charging = None if counts is None else counts.state
+        is_charging = None if charging is None else charging.state
         if is_charging is not None and is_charging.value is False:
             return None
         sessions = await self._store.sessions.sessions(found.vehicle.id, now - LONGEST_MS, now + 1)

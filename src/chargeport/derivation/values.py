@@ -5,12 +5,12 @@ from typing import Final
 
 import msgspec
 
-from chargeport.derivation.context import DERIVABLE, ContextReader, reported
+from chargeport.derivation.context import DERIVABLE, ContextReader, EffectiveStates, every_effective, reported
 from chargeport.derive.live.rule import Derived
 from chargeport.derive.live.rules import derive
 from chargeport.derive.live.view import ENERGY_ADDED
 from chargeport.signals.definition import Signal
-from chargeport.signals.effective import DERIVED, Ranks, effective
+from chargeport.signals.effective import DERIVED
 from chargeport.signals.ranks import derived_of
 from chargeport.signals.reading import Absence, AbsenceReason, Entry, Reading
 from chargeport.signals.state import State, stale_at
@@ -41,14 +41,14 @@ class ValueDeriver:
         found = await self._store.readings.signals(vehicle_id)
         if found is None:
             return Values()
-        ranks = self._store.readings.ranks
-        context = await self._contexts.of(found, now)
-        is_complete = context is None and reported(found, ranks, now).keys() >= DERIVABLE
+        counts = every_effective(found, self._store.readings.ranks, now)
+        context = await self._contexts.of(found, counts, now)
+        is_complete = context is None and reported(counts).keys() >= DERIVABLE
         if context is None and not any(state.source == DERIVED for states in found.series.values() for state in states):
             return Values(is_complete=is_complete)
         derived = [] if context is None else derive(context, now)
         entries: list[Entry] = [reading for value in derived if (reading := _new_reading(found, value, now)) is not None]
-        entries += _withdrawals(found, {value.signal for value in derived}, ranks, now)
+        entries += _withdrawals(found, {value.signal for value in derived}, counts, now)
         return Values(entries, _next_silence(found, now) if derived else None, is_complete)
 
 
@@ -70,15 +70,15 @@ def _new_reading(found: VehicleSeries, derived: Derived, now: int) -> Reading | 
     return Reading(found.vehicle.id, derived.signal, derived.value, at, now, DERIVED, rule)
 
 
-def _withdrawals(found: VehicleSeries, derived: set[Signal], ranks: Ranks, now: int) -> Iterator[Absence]:
+def _withdrawals(found: VehicleSeries, derived: set[Signal], counts: EffectiveStates, now: int) -> Iterator[Absence]:
     """Yield an absence for each effective derived value that no longer follows from reports."""
     newest_at = max((state.observed_at or 0 for state in _reported(found)), default=0)
     for signal in DERIVABLE - derived - _KEPT_AFTER_SESSION:
         known = derived_of(found.series, signal)
         if known is None or known.observed_at is None:
             continue
-        counts = effective(signal, found.series, ranks, now)
-        if counts is None or counts.state is not known or counts.unavailability is not None:
+        counted = counts.get(signal)
+        if counted is None or counted.state is not known or counted.unavailability is not None:
             continue
         at = max(known.observed_at + 1, min(newest_at, now) if newest_at > known.observed_at else _silent_since(found, now))
         reason = AbsenceReason.UNREACHABLE
