@@ -21,7 +21,7 @@ _CODES: Final = {code.partition("-")[2]: code for code in BY_CODE} | {code: code
 
 def code_of(name: str) -> str:
     """Return the code of a signal's name, which may lack the group; any other name unchanged."""
-    return _CODES.get(name.strip().lower(), name)
+    return _CODES.get(name) or _CODES.get(name.strip().lower(), name)
 
 
 def read(dialect: Dialect, delivery: Delivery) -> list[RawMessage]:

@@ -1,7 +1,7 @@
 """The batch: entries that are written at once, and their outcomes."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, Self
 
 import msgspec
@@ -77,6 +77,11 @@ class Batch:
         """Add an entry of this part."""
         self.entries.append(entry)
         self.indices.append(index)
+
+    def add_all(self, index: int, entries: Sequence[Entry]) -> None:
+        """Add the entries of this part."""
+        self.entries += entries
+        self.indices += [index] * len(entries)
 
     def reject(self, index: int, violation: Violation, signal: str | None = None) -> None:
         """Add the rejection of a part, or of one signal of it."""

@@ -92,13 +92,16 @@ class _Normaliser:
         if liveness == Liveness.OFFLINE:
             return Normalised([], [])
         fields = self.fields = self._current_fields()
-        builder, own = self.builder, fields.keys() & dialect.by_field.keys()
+        builder, remembered = self.builder, dialect.remembered & fields.keys()
         builder.is_stamped = at is not None
         builder.is_ahead = at is None and message.observed_at is not None
-        builder.at = memory.in_order({field: fields[field] for field in own}, message.received_at) if at is None else at
+        if at is None:
+            own = {field: value for field, value in fields.items() if field in dialect.by_field}
+            at = memory.in_order(own, message.received_at)
+        builder.at = at
         valued = {field: value for field, value in fields.items() if self._has_value(field, value)}
-        emptied = [field for field in dialect.remembered & fields.keys() if field not in valued and memory.has_field(field)]
-        for field in dialect.remembered & fields.keys():
+        emptied = [field for field in remembered if field not in valued and memory.has_field(field)]
+        for field in remembered:
             memory.set_field(field, valued.get(field), builder.at)
         memory.discard_held(fields)
         self._read(valued, emptied)

@@ -174,8 +174,7 @@ class Pipeline:
             batch.add_issues(index, unreadable_issue(message, error))
             return
         batch.add_issues(index, *result.issues)
-        for entry in result.entries:
-            batch.add(index, entry)
+        batch.add_all(index, result.entries)
 
     def _check(self, message: RawMessage) -> None:
         """Refuse a source name that can't be encoded, and a receipt in the future, which would outrank later ones."""
