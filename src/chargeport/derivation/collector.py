@@ -60,11 +60,11 @@ class ChangeCollector:
 
     def note(self, entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> None:
         """Collect the writes of this process that are not in the feed; record whether any is: every accepted entry is."""
-        written, has_changes = self._written, False
+        written, has_changes, accepted = self._written, False, Outcome.ACCEPTED  # looked up once
         for entry, outcome in zip(entries, outcomes, strict=True):
             if entry.source == DERIVED:
                 continue
-            if outcome is Outcome.ACCEPTED:
+            if outcome is accepted:
                 has_changes = True
                 continue
             changed = written.get(entry.vehicle)
