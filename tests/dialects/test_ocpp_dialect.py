@@ -332,6 +332,37 @@ def test_power_shows_that_a_car_charges_which_is_only_said_to_be_plugged_in() ->
     assert charging(*told, call("TransactionEvent", at(19, **state))) == (False, "CONNECTED"), "the newer word counts"
 
 
+@pytest.mark.parametrize(
+    ("samples", "charges"),
+    [
+        ([sample("Power.Active.Import", 1_400)], True),
+        ([sample("Power.Active.Import", 450), sample("Current.Import", 6)], False),
+        ([sample("Current.Import", 6.1, phase="L1")], True),
+        ([sample("Current.Import", 0.9, phase=phase) for phase in ("L1", "L2", "L3")], False),
+    ],
+)
+def test_a_station_that_leaves_it_at_suspended_is_charging_while_power_flows(
+    samples: list[dict[str, Any]], charges: bool
+) -> None:
+    def status(word: str, second: int) -> Delivery:
+        at = f"2026-05-01T09:50:{second:02}Z"
+        return call("StatusNotification", {"connectorId": 1, "status": word, "timestamp": at}, station="A1", ocpp="1.6")
+
+    def metered_at(second: int, since: int) -> Delivery:
+        value = {"timestamp": f"2026-05-01T09:50:{second:02}Z", "sampledValue": samples}
+        since_at = str(NOW - 598_000 + since * 1_000)
+        of_station = {"station": "A1", "ocpp": "1.6", "transaction": "1", "suspended_at": since_at}
+        return call("MeterValues", {"connectorId": 1, "meterValue": [value]}, **of_station)
+
+    def charging(*deliveries: Delivery) -> object:
+        return values(run(OCPP, list(deliveries)))["ischarging"]
+
+    told = [status("SuspendedEVSE", 1), metered_at(40, 1)]
+    assert charging(*told) is charges
+    assert charging(status("SuspendedEVSE", 31), metered_at(40, 31)) is False, "it may be of before"
+    assert charging(*told, status("SuspendedEV", 50)) is False, "the newer report counts"
+
+
 @pytest.mark.parametrize("state", [None, "EVConnected", "Charging"])
 def test_the_last_sample_of_a_transaction_shows_no_charging_after_it(state: str | None) -> None:
     def occupied(second: int) -> Delivery:

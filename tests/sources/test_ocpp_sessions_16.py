@@ -548,6 +548,19 @@ async def test_an_end_without_a_meter_keeps_the_last_reading() -> None:
     assert heard[2].headers["record"]["energyWh"] == 500
 
 
+async def test_an_end_before_its_begin_is_of_its_receipt_and_has_its_energy() -> None:
+    clock = ManualClock(NOW)
+    async with central(clock=clock) as system, system.station() as station:
+        await booted(station, BOOT)
+        await station.call(start(60, wh=1_000))
+        clock.move(60)
+        await station.call(stop(1, -300, wh=8_000))
+        heard = await system.is_told(3)
+    headers = heard[1].headers
+    assert (headers["record"]["startTime"], headers["record"]["endTime"]) == ("2026-05-01T10:00:58.000Z", iso(NOW + 60_000))
+    assert (headers["record"]["energyWh"], headers["own_at"]) == (7_000, str(NOW + 60_000))
+
+
 async def test_a_station_that_tells_intervals_only_has_their_sum_as_the_session_s_energy() -> None:
     def intervals(second: int) -> call.MeterValues:
         phases = [
@@ -845,6 +858,19 @@ async def test_what_a_new_connection_reports_counts_after_what_was_confirmed_in_
             await station.call(status("Finishing", 200))
             heard = await system.is_told(4)
     assert [one.headers["status"] for one in heard if one.topic == "Heartbeat"] == ["Charging", "Finishing"]
+
+
+async def test_a_sample_while_charging_is_suspended_names_the_time_since_which_it_is() -> None:
+    async with central() as system, system.station() as station:
+        await booted(station, BOOT)
+        await station.call(start(2))
+        await station.call(status("SuspendedEVSE", 3))
+        await station.call(status("SuspendedEVSE", 20))
+        await station.call(meter(30, 1))
+        await station.call(status("Charging", 40))
+        await station.call(meter(50, 1))
+        heard = [one for one in await system.is_told(6) if one.topic == "MeterValues"]
+    assert [one.headers.get("suspended_at") for one in heard] == [str(T0 // 1000 * 1000 + 3_000), None]
 
 
 async def test_a_clock_that_is_off_is_estimated_shown_and_remembered() -> None:

@@ -209,6 +209,26 @@ async def test_what_is_not_about_cars_is_answered_politely(request_: Any) -> Non
         assert system.told == []
 
 
+async def test_a_connector_s_status_may_come_as_an_event_of_its_component() -> None:
+    def told(second: int, value: str, component: str = "Connector", variable: str = "AvailabilityState") -> dict[str, Any]:
+        place = {"name": component, "evse": {"id": 1, "connectorId": 2} if component == "Connector" else {"id": 1}}
+        more = {"eventId": second, "trigger": "Delta", "eventNotificationType": "HardWiredNotification"}
+        return {**more, "timestamp": time(second), "actualValue": value, "component": place, "variable": {"name": variable}}
+
+    async with central() as system, system.station(Station201) as station:
+        await booted(station, BOOT)
+        events = [told(2, "Occupied"), told(3, "7000", variable="Power"), told(4, "true", variable="Available")]
+        await station.call(call.NotifyEvent(generated_at=time(4), seq_no=0, event_data=events))
+        await station.call(call.NotifyEvent(generated_at=time(9), seq_no=1, event_data=[told(9, "Available", "EVSE")]))
+        heard = await system.is_told(2)
+        payloads = [json.loads(one.payload) for one in system.heard.deliveries]
+    assert [(one.topic, one.vehicle, one.observed_at) for one in heard] == [
+        ("StatusNotification", "box/1", at(2)),
+        ("StatusNotification", "box/1", at(9)),
+    ]
+    assert [(one["connectorStatus"], one["connectorId"]) for one in payloads] == [("Occupied", 2), ("Available", 2)]
+
+
 def bare(second: int, value: float, **more: Any) -> dict[str, Any]:
     return {"timestamp": time(second), "sampledValue": [{"value": value, **more}]}
 

@@ -182,6 +182,7 @@ class Ocpp16:
                 transaction=transaction,
                 energy=energy,
                 earlier=whole.earlier,
+                more=station.suspension_headers(connector),
             )
         )
         return {}
@@ -210,6 +211,8 @@ class Ocpp16:
         at = await station.event_time(instant(message.timestamp), may_wait=True)
         found = decoded(message.transaction_data)
         known = self._ended(message)
+        known = None if known is None else station.begun_by(known, at)
+        stated_at, at = at, station.end_time(known, at)
         ended, energy = self._with_end(message, known, found, at)
         connector = ended.connector or station.only_connector()
         current = None if connector is None else self._memory.open_at(connector)
@@ -231,6 +234,7 @@ class Ocpp16:
                     "record": whole,
                     "is_current": "yes" if is_current else None,
                     "error": _UNPROVEN if is_unproven else None,
+                    "own_at": None if at == stated_at else str(at),
                 },
             )
         )
@@ -247,7 +251,7 @@ class Ocpp16:
             name = id_of(message.transaction_id) or "0"
             known_or_new = Transaction(id=name, id_tag=message.id_tag, car=station.car_of(message.id_tag))
         else:
-            known_or_new = station.begun_by(known, at)
+            known_or_new = known
         ended, energy = station.with_readings(
             known_or_new, CompleteReadings(found, known_or_new.meter), is_named=True, may_begin=len(found) > 1
         )

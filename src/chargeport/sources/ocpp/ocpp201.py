@@ -20,8 +20,10 @@ from chargeport.sources.ocpp.messages201 import (
     MeterValues,
     StatusNotification,
     TransactionEvent,
+    statuses_of,
 )
-from chargeport.sources.ocpp.samples import REGISTER, Reading, decoded, instant, last_at
+from chargeport.sources.ocpp.sampled_values import REGISTER
+from chargeport.sources.ocpp.samples import Reading, decoded, instant, last_at
 from chargeport.sources.ocpp.schema import is_action
 from chargeport.sources.ocpp.station import Station, StationMessage
 from chargeport.sources.ocpp.station_connection import StationConnection
@@ -42,7 +44,6 @@ _ACKNOWLEDGED: Final[Mapping[str, Payload]] = {
     "NotifyCustomerInformation": {},
     "NotifyDisplayMessages": {},
     "NotifyEVChargingSchedule": {"status": "Accepted"},
-    "NotifyEvent": {},
     "NotifyMonitoringReport": {},
     "NotifyReport": {},
     "PublishFirmwareStatusNotification": {},
@@ -77,6 +78,7 @@ class Ocpp201:
             "Heartbeat": self._heartbeat,
             "MeterValues": self._meter_values,
             "NotifyEVChargingNeeds": self._charging_needs,
+            "NotifyEvent": self._notify_event,
             "StatusNotification": self._status,
             "TransactionEvent": self._event,
         }
@@ -152,6 +154,13 @@ class Ocpp201:
             await self._memory.set_plug(message.evse_id, Plug(plug.car, message.connector_id))
         return {}
 
+    async def _notify_event(self, payload: bytes) -> Payload:
+        for status in statuses_of(payload):
+            plug = self._memory.plug(status.evse_id)
+            told = msgspec.structs.replace(status, connector_id=status.connector_id or plug.connector or 1)
+            await self._status(msgspec.json.encode(told))
+        return {}
+
     async def _of_evse(
         self,
         action: str,
@@ -183,6 +192,7 @@ class Ocpp201:
                 transaction=transaction,
                 energy=energy,
                 earlier=whole.earlier if whole else (),
+                more=self._station.suspension_headers(evse),
             )
         )
 
@@ -192,6 +202,7 @@ class Ocpp201:
         at = await station.event_time(instant(message.timestamp), is_queued=bool(message.offline))
         before, is_end = self._before(message, at), message.event_type == "Ended"
         now = self._with(before, message, at, None if knew_clock else station.now())
+        stated_at, at = at, station.end_time(now, at) if is_end else at
         now = station.without_time_limit(now, instant(message.timestamp), at) if is_end else now
         found = decoded(message.meter_value)
         # The first reading is that of the start, if the start was reported; a single one at the end is not.
@@ -203,7 +214,9 @@ class Ocpp201:
         is_over = is_end or now.has_ended
         if not is_over:
             await self._note(before, now, message.evse.connector_id if message.evse else None)
-        more: dict[str, str | None] = {}
+        more = {} if is_end else station.suspension_headers(now.connector)
+        if at != stated_at:
+            more["own_at"], energy = str(at), [(at, wh) for _, wh in energy[-1:]]
         if is_end:
             now = with_end(station.with_start_time(now), at)
             if now.started_at is None and len(found) > 1 and energy and energy[0][0] < at:

@@ -159,15 +159,25 @@ class Station:
             meter = msgspec.structs.replace(meter, read_at=at - _UNKNOWN_START_MS)
         return msgspec.structs.replace(transaction, started_at=at, meter=meter)
 
+    def end_time(self, transaction: Transaction | None, at: int) -> int:
+        """Return the instant of an end; the time of receipt if it is before the start: then the clock was set in between."""
+        started_at = None if transaction is None else transaction.started_at
+        if started_at is None or at >= started_at:
+            return at
+        self.clock.floor_at = max(self.now(), started_at)
+        return self.clock.floor_at
+
     def without_time_limit(self, transaction: Transaction, stamp: int | None, at: int) -> Transaction:
-        """Return a transaction that ends with its energy unlimited by time, if it waited as a whole and has no usable times."""
+        """Return a transaction that ends with its energy unlimited by time, if its times are unusable.
+
+        It waited as a whole and has no usable times, or it ended before it began.
+        """
         started_at, received_at = transaction.started_at, self.now()
-        stamps = (stamp, instant(transaction.started))
-        if (
-            started_at is None
-            or at - started_at > _TOGETHER_MS
-            or any(self.clock.is_usable(each, received_at) for each in stamps)
-        ):
+        if started_at is None:
+            return transaction
+        is_usable = any(self.clock.is_usable(each, received_at) for each in (stamp, instant(transaction.started)))
+        is_reversed = stamp is not None and self.clock.at(stamp, received_at) < started_at
+        if not is_reversed and (at - started_at > _TOGETHER_MS or is_usable):
             return transaction
         meter = msgspec.structs.replace(transaction.meter, read_at=at - _UNKNOWN_START_MS, other_wh=None)
         return msgspec.structs.replace(transaction, meter=meter)
@@ -261,6 +271,11 @@ class Station:
     def condition(self, connector: int) -> Condition:
         """Return the condition of a connector that was reported in this connection."""
         return self._conditions.at(connector)
+
+    def suspension_headers(self, connector: int | None) -> dict[str, str | None]:
+        """Return the header with the instant since which the station reports charging at a connector as suspended."""
+        at = None if connector is None else self._conditions.suspended_at(connector)
+        return {"suspended_at": None if at is None else str(at)}
 
     def set_condition(self, connector: int | None, condition: Condition, *, begins: bool = False) -> None:
         """Set the condition of a connector; an older one than the known changes nothing.
