@@ -363,6 +363,15 @@ def test_a_station_that_leaves_it_at_suspended_is_charging_while_power_flows(
     assert charging(*told, status("SuspendedEV", 50)) is False, "the newer report counts"
 
 
+def test_power_shows_that_a_car_charges_in_a_transaction_of_which_no_status_is_reported() -> None:
+    def told(watts: int, **headers: str) -> dict[str, object]:
+        return values(metered(sample("Power.Active.Import", watts), station="A1", ocpp="1.6", transaction="1", **headers))
+
+    assert told(3_600, unreported="yes")["detailedchargingstatus"] == "CHARGING"
+    assert "ischarging" not in told(90, unreported="yes")
+    assert "ischarging" not in told(3_600)
+
+
 @pytest.mark.parametrize("state", [None, "EVConnected", "Charging"])
 def test_the_last_sample_of_a_transaction_shows_no_charging_after_it(state: str | None) -> None:
     def occupied(second: int) -> Delivery:

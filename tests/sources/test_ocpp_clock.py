@@ -258,6 +258,15 @@ def test_a_single_timestamp_of_the_future_shows_no_offset_once_the_next_one_is_r
     assert clock.at(at + 900, at + 1_000) == at + 900
 
 
+def test_a_single_timestamp_of_the_future_shows_no_offset_once_a_status_comes_that_can_not_have_waited() -> None:
+    clock = StationClock()
+    clock.take(T0 + 2 * HOUR, T0)
+    clock.take(T0 - 300_000, T0 + 100, may_wait=True)
+    assert clock.offset_ms == 2 * HOUR, "a message of a transaction may have waited in a queue"
+    clock.take(T0 - 290_000, T0 + 200, is_status=True)
+    assert clock.offset_ms is None
+
+
 @pytest.mark.parametrize(
     ("set_back_ms", "is_followed"), [(HOUR, True), (HOUR // 2, True), (50 * 60_000, False), (2 * HOUR, False)]
 )

@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 import pytest
-from ocpp.v16 import call
-from ocpp_peers import NOW, PASSWORD, SAMPLED, SETTINGS, Delivered, answer_to, booted, central, closed_with
+from ocpp.routing import after, on
+from ocpp.v16 import call, call_result
+from ocpp_peers import NOW, PASSWORD, SAMPLED, SETTINGS, Delivered, Station16, answer_to, booted, central, closed_with
 from source_world import T0, Heard, KeptMemory, Listener
 
 from chargeport.clock import ManualClock
@@ -871,6 +872,60 @@ async def test_a_sample_while_charging_is_suspended_names_the_time_since_which_i
         await station.call(meter(50, 1))
         heard = [one for one in await system.is_told(6) if one.topic == "MeterValues"]
     assert [one.headers.get("suspended_at") for one in heard] == [str(T0 // 1000 * 1000 + 3_000), None]
+
+
+async def test_a_sample_of_a_transaction_without_a_status_says_so() -> None:
+    async with central() as system, system.station() as station:
+        await booted(station, BOOT)
+        await station.call(meter(1))
+        await station.call(start(2))
+        await station.call(meter(30, 1))
+        await station.call(status("Charging", 40))
+        await station.call(meter(50, 1))
+        heard = [one for one in await system.is_told(5) if one.topic == "MeterValues"]
+    assert [one.headers.get("unreported") for one in heard] == [None, "yes", None]
+
+
+class StationOfConnectors(Station16):
+    """A station that sends what it is asked for a named connector only, and knows no measurand but one."""
+
+    @on("TriggerMessage")
+    def on_trigger_message(self, requested_message: str, connector_id: int | None = None) -> Any:
+        self.asked.append((requested_message, str(connector_id)))
+        return call_result.TriggerMessage(status="Rejected" if connector_id is None else "Accepted")
+
+    @after("TriggerMessage")
+    def after_trigger_message(self, requested_message: str, connector_id: int | None = None) -> None:
+        if requested_message == "MeterValues" and connector_id is not None:
+            self.is_asked.set()
+
+    @on("ChangeConfiguration")
+    def on_change_configuration(self, key: str, value: str) -> Any:
+        is_taken = key != SAMPLED or value == "Current.Import"
+        self.asked.append((value, "taken" if is_taken else "refused"))
+        return call_result.ChangeConfiguration(status="Accepted" if is_taken else "NotSupported")
+
+
+async def test_what_a_station_sends_for_a_named_connector_only_is_asked_for_by_its_number() -> None:
+    async with central() as system, system.station(StationOfConnectors) as station:
+        await booted(station, BOOT)
+        asked = [one for one in station.asked if one[1] in ("None", "1", "2")]
+    assert asked == [(message, connector) for message in ("StatusNotification", "MeterValues") for connector in ("None", "1")]
+
+
+async def test_a_list_of_a_setting_that_the_station_shows_is_tried_value_by_value_whatever_it_replies() -> None:
+    async with central() as system, system.station(StationOfConnectors) as station:
+        await booted(station, BOOT)
+        taken = [value for value, outcome in station.asked if outcome == "taken"]
+    assert taken == ["15", "Current.Import"]
+
+
+async def test_a_card_is_known_in_any_case_and_with_spaces_around_it() -> None:
+    async with central() as system, system.station() as station:
+        await booted(station, BOOT)
+        started = await station.call(start(2, tag=" card-a "))
+        assert started.id_tag_info == {"status": "Accepted"}
+        assert (await system.is_told(1))[0].vehicle == "car-a"
 
 
 async def test_a_clock_that_is_off_is_estimated_shown_and_remembered() -> None:

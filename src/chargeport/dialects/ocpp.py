@@ -53,11 +53,14 @@ def _state(known: Mapping[str, Any]) -> str | None:
     """Return the transaction's state; the connector's where there is no transaction or the connector is out of order.
 
     A car that feeds power back does not charge, whatever the transaction's state is. Of a car that is only said to be plugged
-    in, by a transaction's state or by a status without one, the power shows whether it charges; and of one that is said to be
-    suspended, for some stations leave it at that.
+    in, by a transaction's state or by a status without one, the power shows whether it charges. So it does where a station
+    leaves it at suspended, or reports no status.
     """
     connector = _STATUS.get(folded_value(known.get("status")))
     going_on = _STATE.get(folded_value(known.get("chargingState")))
+    is_reported = any(folded_value(known.get(field)) for field in ("status", "chargingState"))
+    if not is_reported and known.get(FLOW) == CHARGES:
+        return "CHARGING"
     if going_on == "STOPPED" and connector == "DISCONNECTED":
         return connector  # the plug was free before the transaction ended
     found = connector if connector == "ERROR" or going_on is None else going_on

@@ -48,7 +48,7 @@ VOLTAGE: Final = "voltage"
 FLOW: Final = "flow"
 IN: Final = "in"
 CHARGES: Final = "charges"
-"""So much power flows into the car that it charges, although the station has reported for a while that it is suspended."""
+"""So much power flows into the car that it charges, though the station reports a suspended transaction, or no status at all."""
 OUT: Final = "out"
 
 _KINDS: Final = {
@@ -166,7 +166,8 @@ class _Call:
         """Return how much flows into the car: nothing that counts after the end of its transaction."""
         if self._is_over:
             return None
-        if self._suspended_at is None or at is None or at - self._suspended_at < _SUSPENDED_MS:
+        is_suspended = self._suspended_at is not None and at is not None and at - self._suspended_at >= _SUSPENDED_MS
+        if not is_suspended and "unreported" not in self.headers:
             return IN
         power_w, amps = (_sum(samples, f"{name}.Import") for name in ("Power.Active", "Current"))
         charges = power_w >= _CHARGES_W if power_w is not None else (amps or 0) >= _CHARGES_A

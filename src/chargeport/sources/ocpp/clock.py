@@ -69,7 +69,10 @@ class StationClock:
         """
         if stamp is None:
             return
-        ahead, known = stamp - received_at, self.offset_ms or 0
+        ahead = stamp - received_at
+        if self._is_of_one and is_status and ahead < (self.offset_ms or 0) - STEADY_MS:
+            self.offset_ms = None  # a status does not wait, so the message before had a wrong timestamp
+        known = self.offset_ms or 0
         local_ms = None if is_queued else self._local_time(ahead, received_at, is_status=is_status)
         if ahead > known or ahead < known - UNSET_MS or self._stands_still(stamp, received_at):
             # A clock that was behind and is less so was set; how right it is now is not known if the message may be old.

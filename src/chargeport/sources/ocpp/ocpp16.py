@@ -77,8 +77,12 @@ class Ocpp16:
             DesiredSetting("MeterValuesSampledData", settings.measurands),
         ]
         await apply_settings(connection, self, desired, self._memory, self._station.now())
+        connectors = {int(number) for number in self._station.connectors} | self._station.known_connectors()
         for message in ("StatusNotification", "MeterValues"):
-            await connection.call("TriggerMessage", {"requestedMessage": message})
+            reply = await connection.call("TriggerMessage", {"requestedMessage": message})
+            # Some stations send it for a named connector only.
+            for connector in sorted(connectors or {1}) if reply is not None and reply.get("status") == "Rejected" else ():
+                await connection.call("TriggerMessage", {"requestedMessage": message, "connectorId": connector})
 
     async def values(self, connection: StationConnection, names: Sequence[str]) -> Mapping[str, str] | None:
         """Return the settings, as far as the station reports them; None where it does not reply."""
@@ -182,7 +186,7 @@ class Ocpp16:
                 transaction=transaction,
                 energy=energy,
                 earlier=whole.earlier,
-                more=station.suspension_headers(connector),
+                more=station.condition_headers(connector),
             )
         )
         return {}

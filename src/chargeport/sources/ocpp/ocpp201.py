@@ -192,7 +192,7 @@ class Ocpp201:
                 transaction=transaction,
                 energy=energy,
                 earlier=whole.earlier if whole else (),
-                more=self._station.suspension_headers(evse),
+                more=self._station.condition_headers(evse),
             )
         )
 
@@ -214,7 +214,7 @@ class Ocpp201:
         is_over = is_end or now.has_ended
         if not is_over:
             await self._note(before, now, message.evse.connector_id if message.evse else None)
-        more = {} if is_end else station.suspension_headers(now.connector)
+        more = {} if is_end else station.condition_headers(now.connector)
         if at != stated_at:
             more["own_at"], energy = str(at), [(at, wh) for _, wh in energy[-1:]]
         if is_end:

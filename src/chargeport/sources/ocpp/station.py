@@ -67,7 +67,7 @@ class Station:
         self.connection: StationConnection | None = None
         self.turn = asyncio.Lock()
         """Held while a message is processed, so that messages of a new connection wait for those of the old one."""
-        self._tags = {tag.casefold(): car for tag, car in (settings.id_tags | own.id_tags).items()}
+        self._tags = {_folded(tag): car for tag, car in (settings.id_tags | own.id_tags).items()}
         self._cards = [*(settings.id_tags | own.id_tags).items()]
         self._context = context
         self._emit = emit
@@ -236,8 +236,8 @@ class Station:
         await self.emit(message)
 
     def car_of(self, id_tag: str | None) -> str | None:
-        """Return the car of a card; case is ignored, as in all versions of OCPP."""
-        return None if id_tag is None else self._tags.get(id_tag.casefold())
+        """Return the car of a card."""
+        return None if id_tag is None else self._tags.get(_folded(id_tag))
 
     def card_of(self, names: frozenset[str]) -> str | None:
         """Return a card of the car that has one of these names; None without one."""
@@ -249,7 +249,7 @@ class Station:
 
     def accepts(self, id_tag: str) -> bool:
         """Return whether this card may charge."""
-        if self.settings.accept_unknown_tags or id_tag.casefold() in self._tags:
+        if self.settings.accept_unknown_tags or _folded(id_tag) in self._tags:
             return True
         _log.info("station %s: a card that ends in %s is not in id_tags", self.name, id_tag[-_TAG_SHOWN:])
         return False
@@ -272,10 +272,17 @@ class Station:
         """Return the condition of a connector that was reported in this connection."""
         return self._conditions.at(connector)
 
-    def suspension_headers(self, connector: int | None) -> dict[str, str | None]:
-        """Return the header with the instant since which the station reports charging at a connector as suspended."""
-        at = None if connector is None else self._conditions.suspended_at(connector)
-        return {"suspended_at": None if at is None else str(at)}
+    def condition_headers(self, connector: int | None) -> dict[str, str | None]:
+        """Return headers for samples of a connector.
+
+        They name the instant since which the station reports charging as suspended, or that it reports nothing of a connector
+        with a transaction.
+        """
+        if connector is None:
+            return {}
+        at = self._conditions.suspended_at(connector)
+        is_unreported = self._conditions.at(connector)[:2] == (None, None) and self.memory.open_at(connector) is not None
+        return {"suspended_at": None if at is None else str(at), "unreported": "yes" if is_unreported else None}
 
     def set_condition(self, connector: int | None, condition: Condition, *, begins: bool = False) -> None:
         """Set the condition of a connector; an older one than the known changes nothing.
@@ -383,6 +390,11 @@ class Station:
             counts = counted + 1 if at % _SECOND_MS == 0 and at <= counted < at + _SECOND_MS else at
         self._sent[vehicle] = (at, counts, payload)
         return counts
+
+
+def _folded(id_tag: str) -> str:
+    """Return a card as it is compared: case is ignored, as in all versions of OCPP, and so are spaces around it."""
+    return id_tag.strip().casefold()
 
 
 def _transaction_headers(transaction: Transaction | None) -> dict[str, str | None]:
