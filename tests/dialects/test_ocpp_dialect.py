@@ -244,6 +244,12 @@ def test_samples_of_the_begin_count_at_the_begin_and_never_later() -> None:
          {"voltage": 230.94, "amperage": 16, "chargerphases": 2}),
         ([("Voltage", 230, "L1-L2"), ("Current.Import", 16, "L1"), ("Current.Import", 16, "L2"), ("Current.Import", 16, "L3")],
          {"voltage": 132.791, "amperage": 16, "chargerphases": 3}),
+        ([*(("Voltage", 231, pair) for pair in ("L1-L2", "L2-L3", "L3-L1")), ("Current.Import", 20, "L1"),
+          ("Current.Import", 0.1, "L2"), ("Current.Import", 20.1, "L3")],
+         {"voltage": 231, "amperage": 20.1, "chargerphases": 1}),
+        ([*(("Voltage", 230, pair) for pair in ("L1-L2", "L2-L3", "L3-L1")),
+          *(("Current.Import", 20, line) for line in ("L1", "L2", "L3"))],
+         {"voltage": 132.791, "amperage": 20, "chargerphases": 3}),
         ([("Current.Offered", 32, "L1")], {"amperagemax": 32}),
     ],
 )  # fmt: skip

@@ -175,9 +175,17 @@ class _Call:
 
 
 def _as_circuit(samples: dict[str, Sample]) -> dict[str, Sample]:
-    """Return the samples with a circuit between two lines as one, as in North America: 240 V, and a current on both."""
+    """Return the samples with a circuit between two lines as one: a current on both, and 208 to 240 V between them.
+
+    So cars charge in North America, and in networks without a neutral, where all pairs of lines have 230 V.
+    """
     pairs = [pair for pair in PAIRS if f"Voltage.{pair}" in samples]
-    if len(pairs) != 1 or samples[f"Voltage.{pairs[0]}"].value >= _SPLIT_BELOW_V:
+    if any(samples[f"Voltage.{pair}"].value >= _SPLIT_BELOW_V for pair in pairs):
+        return samples
+    if len(pairs) > 1:
+        loaded = {line for line in PHASES if (amps := samples.get(f"Current.Import.{line}")) and amps.value > _NOISE_A}
+        pairs = [pair for pair in pairs if set(pair.split("-")) == loaded]
+    if len(pairs) != 1:
         return samples
     to_neutral = [samples[field] for phase in PHASES if (field := f"Voltage.{phase}-N") in samples]
     lines = pairs[0].split("-")

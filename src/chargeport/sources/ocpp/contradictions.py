@@ -13,6 +13,9 @@ _NO_VOLTAGE_V: Final = 230  # where none was sampled: only the order of magnitud
 _UNIT_FACTOR: Final = 300  # units differ by 1000; voltages and numbers of phases by less than 3
 _MIN_APPARENT_W: Final = 500  # below, the reactive current of an idle car may flow without power
 _ONE_KILOWATT_W: Final = 1_050  # with the difference between two meters
+_TRUNCATED_A: Final = 2  # below, the reactive current of an idle car may flow on three phases
+_MAX_V: Final = 1_500  # no station has more: it stands for none
+_MAX_A: Final = 3_000
 _FLOWING_A: Final = 0.5
 _FLOWING_W: Final = 100
 _OFFERED: Final = ("Current.Offered", "Current.Import.Offered")
@@ -66,7 +69,7 @@ def has_wrong_power(samples: Mapping[str, Sample]) -> bool:
 def is_truncated_power(samples: Mapping[str, Sample]) -> bool:
     """Return whether a power of 0 kW is less than 1 kW, truncated by the station, while a current flows."""
     is_in_kw = any((sample.unit or "").casefold() == "kw" for field, sample in samples.items() if _measurand(field) == POWER)
-    return is_in_kw and _watts(samples) == 0 and _amps(samples) > _FLOWING_A and _apparent_w(samples) < _ONE_KILOWATT_W
+    return is_in_kw and _watts(samples) == 0 and _amps(samples) >= _TRUNCATED_A and _apparent_w(samples) < _ONE_KILOWATT_W
 
 
 def without_power(samples: dict[str, Sample]) -> dict[str, Sample]:
@@ -87,7 +90,7 @@ def _fields(samples: Mapping[str, Sample], measurand: str) -> list[Sample]:
 
 
 def _amps(samples: Mapping[str, Sample]) -> float:
-    return sum(abs(sample.value) for sample in _fields(samples, CURRENT))
+    return sum(abs(sample.value) for sample in _fields(samples, CURRENT) if abs(sample.value) <= _MAX_A)
 
 
 def _watts(samples: Mapping[str, Sample]) -> float | None:
@@ -96,5 +99,5 @@ def _watts(samples: Mapping[str, Sample]) -> float | None:
 
 
 def _apparent_w(samples: Mapping[str, Sample]) -> float:
-    volts = [sample.value for field, sample in samples.items() if _measurand(field) == "Voltage"]
+    volts = [each.value for field, each in samples.items() if _measurand(field) == "Voltage" and each.value <= _MAX_V]
     return _amps(samples) * (max(volts, default=0) or _NO_VOLTAGE_V)

@@ -133,10 +133,12 @@ def _unit(sample: Mapping[str, object]) -> tuple[str | None, int]:
     """Return the unit and the power of ten next to it. Raises ValueError."""
     measure = sample.get("unitOfMeasure")
     if not isinstance(measure, dict):
-        unit = measure or sample.get("unit")  # some stations write the unit alone
-        return None if not unit else str(unit), 0
-    unit = measure.get("unit") or sample.get("unit")
-    return None if not unit else str(unit), _multiplier(measure.get("multiplier"))
+        return _unit_name(measure or sample.get("unit")), 0  # some stations write the unit alone
+    return _unit_name(measure.get("unit") or sample.get("unit")), _multiplier(measure.get("multiplier"))
+
+
+def _unit_name(unit: object) -> str | None:
+    return (str(unit).strip() or None) if unit else None
 
 
 def _multiplier(content: object) -> int:
