@@ -644,13 +644,29 @@ async def test_a_session_whose_end_is_lost_is_told_when_the_next_one_begins(
         if is_unplugged:
             await station.call(status("Available", 100))
         await station.call(start(110, "CARD-B", wh=next_wh))
-        heard = await system.is_told(5 if is_unplugged else 4)
+        heard = await system.is_told(6 if is_unplugged else 4)  # the free plug has told the end, too
     lost, begun = heard[-2:]
     record = lost.headers["record"]
     assert (lost.vehicle, record["startTime"], record["endTime"]) == ("car-a", iso(T0), iso(ended_at))
     assert (record["energyWh"], lost.headers["energy"]) == (energy_wh, [[ended_at, energy_wh]])
     assert lost.headers["recorded_at"] == f"{T0 + 90_000}", "no later than any end that may follow"
     assert (begun.vehicle, begun.headers["energy"]) == ("car-b", [[T0 + 110_000, 0]])
+
+
+async def test_a_plug_that_is_free_ends_its_session_until_the_end_is_told() -> None:
+    async with central() as system, system.station() as station:
+        await booted(station, BOOT)
+        await station.call(start(0, wh=1_000))
+        await station.call(meter(30, 1))
+        await station.call(status("Available", 20))
+        await station.call(status("Available", 40))
+        await station.call(stop(1, 38, wh=1_600))
+        records = [one for one in await system.is_told(6) if "record" in one.headers]
+    assert [(one.headers["record"]["energyWh"], one.headers["record"]["endTime"]) for one in records] == [
+        (500, "2026-05-01T10:00:28.000Z"),
+        (600, "2026-05-01T10:00:36.000Z"),
+    ], "a reading after the first free plug shows that it was none"
+    assert records[0].headers["record"]["id"] == records[1].headers["record"]["id"]
 
 
 async def test_an_end_without_an_id_that_comes_after_the_next_begin_is_the_lost_one() -> None:

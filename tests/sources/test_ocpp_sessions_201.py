@@ -389,6 +389,17 @@ async def test_a_session_whose_end_is_lost_is_told_when_the_next_one_begins() ->
     assert begun.headers["energy"] == [[at(90), 0]]
 
 
+async def test_a_plug_that_is_free_ends_its_session_until_the_end_is_told() -> None:
+    async with central() as system, system.station(Station201) as station:
+        await booted(station, BOOT)
+        await station.call(event("Started", 2, 0, evse={"id": 1, "connectorId": 1}, meter_value=[bare(2, 700)]))
+        await station.call(event("Updated", 20, 1, meter_value=[bare(20, 900)]))
+        await station.call(status("Available", 25))
+        await station.call(event("Ended", 24, 2, "Idle", meter_value=[bare(24, 950)]))
+        records = [one.headers["record"] for one in await system.is_told(5) if "record" in one.headers]
+    assert [(one["energyWh"], one["endTime"]) for one in records] == [(200, iso(at(20))), (250, iso(at(24)))]
+
+
 async def test_what_is_written_in_another_type_or_as_null_is_read_all_the_same() -> None:
     async with central() as system, system.connect(protocols=("ocpp2.0.1",)) as connection:
         for number, (kind, second) in enumerate((("Started", 2), ("Ended", 40))):

@@ -24,6 +24,7 @@ from chargeport.sources.ocpp.schema import is_action
 from chargeport.sources.ocpp.split_readings import CompleteReadings
 from chargeport.sources.ocpp.station import Station, StationMessage
 from chargeport.sources.ocpp.station_connection import StationConnection
+from chargeport.sources.ocpp.transaction_ends import end_replaced, end_time, end_unplugged, without_time_limit
 from chargeport.sources.ocpp.transactions import Numbering, Plug, Transaction, record, with_end
 
 VERSION: Final = "1.6"
@@ -150,7 +151,7 @@ class Ocpp16:
         is_stamp_usable = station.clock.is_usable(instant(begun.started), station.now())
         known = self._memory.same_start(begun, is_stamp_usable=is_stamp_usable)
         if known is None:
-            await station.end_replaced(begun)
+            await end_replaced(station, begun)
             known = msgspec.structs.replace(begun, id=await self._numbering.next_id())
             await self._memory.begin(known, Plug(known.car))
         return known
@@ -207,6 +208,7 @@ class Ocpp16:
                     )
                 )
             if is_free(message.status):
+                await end_unplugged(station, message.connector_id, at)
                 await self._memory.clear_plug(message.connector_id)
         return {}
 
@@ -216,7 +218,7 @@ class Ocpp16:
         found = decoded(message.transaction_data)
         known = self._ended(message)
         known = None if known is None else station.begun_by(known, at)
-        stated_at, at = at, station.end_time(known, at)
+        stated_at, at = at, end_time(station, known, at)
         ended, energy = self._with_end(message, known, found, at)
         connector = ended.connector or station.only_connector()
         current = None if connector is None else self._memory.open_at(connector)
@@ -261,7 +263,7 @@ class Ocpp16:
         )
         if known is None and energy and energy[0][0] < at:
             ended = msgspec.structs.replace(ended, started_at=energy[0][0])
-        ended = station.without_time_limit(ended, instant(message.timestamp), at)
+        ended = without_time_limit(station, ended, instant(message.timestamp), at)
         if message.register_wh is not None:
             meter, energy_wh = ended.meter.with_reading([message.register_wh], at, is_named=True)
             ended = msgspec.structs.replace(ended, meter=meter)

@@ -18,7 +18,7 @@ from chargeport.sources.ocpp.samples import Reading, instant, iso
 from chargeport.sources.ocpp.schema import violation
 from chargeport.sources.ocpp.settings import OcppSettings, StationSettings
 from chargeport.sources.ocpp.split_readings import CompleteReadings, SplitReadings
-from chargeport.sources.ocpp.transactions import LOOP_BOOTS, LOOP_MS, StationMemory, Transaction, record, with_end
+from chargeport.sources.ocpp.transactions import LOOP_BOOTS, LOOP_MS, StationMemory, Transaction
 
 if TYPE_CHECKING:
     from chargeport.sources.ocpp.station_connection import StationConnection
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _TAG_SHOWN: Final = 4  # digits of a card's number in the log: enough to distinguish cards, too few to copy one
 _SECOND_MS: Final = 1_000
-_TOGETHER_MS: Final = 60_000  # a transaction that was received within this time had waited in a queue
-_UNKNOWN_START_MS: Final = 3_600_000  # a start without a usable time may have been so long before the first report
+UNKNOWN_START_MS: Final = 3_600_000
+"""A start without a usable time may have been so long before the first report."""
 
 _log = logging.getLogger("chargeport.sources.ocpp")
 
@@ -156,31 +156,8 @@ class Station:
         if started_at is None or at >= started_at or self.clock.is_usable(instant(transaction.started), started_at):
             return transaction
         if not meter.is_read:  # the time does not limit what flowed before the report
-            meter = msgspec.structs.replace(meter, read_at=at - _UNKNOWN_START_MS)
+            meter = msgspec.structs.replace(meter, read_at=at - UNKNOWN_START_MS)
         return msgspec.structs.replace(transaction, started_at=at, meter=meter)
-
-    def end_time(self, transaction: Transaction | None, at: int) -> int:
-        """Return the instant of an end; the time of receipt if it is before the start: then the clock was set in between."""
-        started_at = None if transaction is None else transaction.started_at
-        if started_at is None or at >= started_at:
-            return at
-        self.clock.floor_at = max(self.now(), started_at)
-        return self.clock.floor_at
-
-    def without_time_limit(self, transaction: Transaction, stamp: int | None, at: int) -> Transaction:
-        """Return a transaction that ends with its energy unlimited by time, if its times are unusable.
-
-        It waited as a whole and has no usable times, or it ended before it began.
-        """
-        started_at, received_at = transaction.started_at, self.now()
-        if started_at is None:
-            return transaction
-        is_usable = any(self.clock.is_usable(each, received_at) for each in (stamp, instant(transaction.started)))
-        is_reversed = stamp is not None and self.clock.at(stamp, received_at) < started_at
-        if not is_reversed and (at - started_at > _TOGETHER_MS or is_usable):
-            return transaction
-        meter = msgspec.structs.replace(transaction.meter, read_at=at - _UNKNOWN_START_MS, other_wh=None)
-        return msgspec.structs.replace(transaction, meter=meter)
 
     def complete_readings(
         self, connector: int | None, raw: msgspec.Raw, found: list[Reading], transaction: Transaction | None
@@ -205,35 +182,6 @@ class Station:
             meter, energies = meter.with_samples(reading, at, is_named=is_named, may_begin=may_begin)
             energy += [(at, wh) for wh in energies]
         return msgspec.structs.replace(transaction, meter=meter), energy
-
-    async def end_replaced(self, begun: Transaction) -> None:
-        """End the transaction that a new one replaces at its connector, and emit it: its own end was lost.
-
-        It ended at its last reading; just before the new start, if its power explains the register at that start.
-        """
-        before, start_wh, at = self.memory.open_at(begun.connector), begun.meter.start_wh, begun.started_at
-        if before is None or at is None or (before.started_at or 0) >= at:
-            return
-        meter, ended_at = before.meter, before.meter.last_at
-        if start_wh is not None and before.connector in self.memory.connectors:  # else it was unplugged meanwhile
-            last, _ = meter.with_reading([start_wh], at - 1, is_named=True, may_count_from_begin=False)
-            added_wh = (last.total_wh or 0) - (meter.total_wh or 0)
-            if 0 < added_wh <= (meter.max_power_w or 0) * (at - (ended_at or at)) / 3_600_000:
-                meter, ended_at = last, at - 1
-        if not meter.total_wh or ended_at is None:
-            return
-        ended = with_end(msgspec.structs.replace(self.with_start_time(before), meter=meter), ended_at)
-        # Observed at the last reading: an end that is reported after all is later, and so takes its place.
-        more = {"record": record(self.name, ended), "recorded_at": str(before.meter.last_at)}
-        message = StationMessage(
-            action="Heartbeat",
-            payload=b"{}",
-            vehicle=self.vehicle(before.connector, before.car),
-            transaction=ended,
-            energy=[(ended_at, meter.total_wh)],
-            more=more,
-        )
-        await self.emit(message)
 
     def car_of(self, id_tag: str | None) -> str | None:
         """Return the car of a card."""
