@@ -321,12 +321,13 @@ def test_a_register_that_began_anew_does_not_count_from_the_begin_once_it_has_pa
     assert metered(50_000, [*before, 0, *[None] * 14, 1_750, *[None] * 15, 3_600, *[None] * 14, 5_350], 7_000).total_wh == 8_850
 
 
-@pytest.mark.parametrize("wrap_wh", [100_000, 1_000_000, 100_000_000])
+@pytest.mark.parametrize("wrap_wh", [1_000_000, 10_000_000, 1_000_000_000])
 def test_a_register_that_has_no_more_digits_goes_on_at_0(wrap_wh: int) -> None:
     registers = [(wrap_wh - 400 + 117 * minute) % wrap_wh for minute in range(1, 31)]
     assert metered(wrap_wh - 400, registers, 7_020).total_wh == 3_510
 
 
 def test_a_register_that_falls_far_from_its_last_digit_has_not_passed_it() -> None:
-    assert after(91_000, [91_100, 30, 91_200], 7_000) == [100, 100, 200]
-    assert after(99_900, [99_950, 40, 99_990], None) == [50, 50, 90], "without a power nothing shows that it did"
+    assert after(991_000, [991_100, 30, 991_200], 7_000) == [100, 100, 200]
+    assert after(999_900, [999_950, 40, 999_990], None) == [50, 50, 90], "without a power nothing shows that it did"
+    assert after(999_900, [110, 230, 1_000_240], 7_000) == [110, 230, 340], "it counts from the begin"

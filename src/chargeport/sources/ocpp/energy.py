@@ -29,8 +29,8 @@ RESET_AFTER: Final = 3
 
 FLOWED_SHARE: Final = 0.9
 """A register that counts from the start of the transaction shows at least this share of what flowed by the sampled power."""
-WRAPS_WH: Final = tuple(10**digits for digits in range(5, 10))
-"""Where registers begin at 0 again: after a whole number of digits, of 100 kWh or more."""
+WRAPS_WH: Final = tuple(10**digits for digits in range(6, 10))
+"""Where registers begin at 0 again: after a whole number of digits, of 1 MWh or more."""
 OTHER_UNIT_FACTOR: Final = 50
 """A register that rises by less than this part of what flowed, by the sampled power, is not in the unit that it names."""
 SAMPLED_MS: Final = 3_600_000
@@ -239,10 +239,14 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
         return (known, None) if is_late or not candidates else known.without_reading(candidates[0], at, is_named=is_named)
 
     def _wrap_wh(self, register_wh: float, at: int) -> int | None:
-        """Return the number of Wh after which the register began at 0 again, if the sampled power shows that it did."""
+        """Return the number of Wh after which the register began at 0 again, if the sampled power shows that it did.
+
+        The first reading of a transaction shows none: it may count from the start.
+        """
         last_wh = (self.start_wh or 0) + (self.energy_wh or 0) - self.base_wh
         wrap_wh = next((each for each in WRAPS_WH if each > last_wh), None)
-        if self.is_from_begin or self.max_power_w is None or wrap_wh is None or register_wh >= last_wh:
+        is_counted = self.is_read and not self.is_from_begin
+        if not is_counted or self.max_power_w is None or wrap_wh is None or register_wh >= last_wh:
             return None
         flowed_wh = POWER_MARGIN * self.max_power_w * (at - (self.read_at or at)) / 3_600_000
         return wrap_wh if wrap_wh + register_wh - last_wh <= flowed_wh else None
