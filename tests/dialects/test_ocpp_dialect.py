@@ -244,6 +244,12 @@ def test_samples_of_the_begin_count_at_the_begin_and_never_later() -> None:
          {"voltage": 230.94, "amperage": 16, "chargerphases": 2}),
         ([("Voltage", 230, "L1-L2"), ("Current.Import", 16, "L1"), ("Current.Import", 16, "L2"), ("Current.Import", 16, "L3")],
          {"voltage": 132.791, "amperage": 16, "chargerphases": 3}),
+        ([*(("Voltage", 231, pair) for pair in ("L1-L2", "L2-L3", "L3-L1")), ("Current.Import", 20, "L1"),
+          ("Current.Import", 0.1, "L2"), ("Current.Import", 20.1, "L3")],
+         {"voltage": 231, "amperage": 20.1, "chargerphases": 1}),
+        ([*(("Voltage", 230, pair) for pair in ("L1-L2", "L2-L3", "L3-L1")),
+          *(("Current.Import", 20, line) for line in ("L1", "L2", "L3"))],
+         {"voltage": 132.791, "amperage": 20, "chargerphases": 3}),
         ([("Current.Offered", 32, "L1")], {"amperagemax": 32}),
     ],
 )  # fmt: skip
@@ -330,6 +336,46 @@ def test_power_shows_that_a_car_charges_which_is_only_said_to_be_plugged_in() ->
     told = [call("TransactionEvent", at(1, **state)), metered_at(9, 7_000)]
     assert charging(*told) == (True, "CHARGING")
     assert charging(*told, call("TransactionEvent", at(19, **state))) == (False, "CONNECTED"), "the newer word counts"
+
+
+@pytest.mark.parametrize(
+    ("samples", "charges"),
+    [
+        ([sample("Power.Active.Import", 1_400)], True),
+        ([sample("Power.Active.Import", 450), sample("Current.Import", 6)], False),
+        ([sample("Current.Import", 6.1, phase="L1")], True),
+        ([sample("Current.Import", 0.9, phase=phase) for phase in ("L1", "L2", "L3")], False),
+    ],
+)
+def test_a_station_that_leaves_it_at_suspended_is_charging_while_power_flows(
+    samples: list[dict[str, Any]], charges: bool
+) -> None:
+    def status(word: str, second: int) -> Delivery:
+        at = f"2026-05-01T09:50:{second:02}Z"
+        return call("StatusNotification", {"connectorId": 1, "status": word, "timestamp": at}, station="A1", ocpp="1.6")
+
+    def metered_at(second: int, since: int) -> Delivery:
+        value = {"timestamp": f"2026-05-01T09:50:{second:02}Z", "sampledValue": samples}
+        since_at = str(NOW - 598_000 + since * 1_000)
+        of_station = {"station": "A1", "ocpp": "1.6", "transaction": "1", "suspended_at": since_at}
+        return call("MeterValues", {"connectorId": 1, "meterValue": [value]}, **of_station)
+
+    def charging(*deliveries: Delivery) -> object:
+        return values(run(OCPP, list(deliveries)))["ischarging"]
+
+    told = [status("SuspendedEVSE", 1), metered_at(40, 1)]
+    assert charging(*told) is charges
+    assert charging(status("SuspendedEVSE", 31), metered_at(40, 31)) is False, "it may be of before"
+    assert charging(*told, status("SuspendedEV", 50)) is False, "the newer report counts"
+
+
+def test_power_shows_that_a_car_charges_in_a_transaction_of_which_no_status_is_reported() -> None:
+    def told(watts: int, **headers: str) -> dict[str, object]:
+        return values(metered(sample("Power.Active.Import", watts), station="A1", ocpp="1.6", transaction="1", **headers))
+
+    assert told(3_600, unreported="yes")["detailedchargingstatus"] == "CHARGING"
+    assert "ischarging" not in told(90, unreported="yes")
+    assert "ischarging" not in told(3_600)
 
 
 @pytest.mark.parametrize("state", [None, "EVConnected", "Charging"])

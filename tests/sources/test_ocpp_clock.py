@@ -245,3 +245,34 @@ def test_a_status_that_looks_like_local_time_by_chance_is_found_out_by_the_next_
     assert booted(clock, (1, 7_200), (3, 7_200)) == -2 * HOUR
     live(clock, 0, 2, since_s=10)
     assert clock.offset_ms == 0
+
+
+def test_a_single_timestamp_of_the_future_shows_no_offset_once_the_next_one_is_right() -> None:
+    clock = StationClock()
+    live(clock, 0, 3)
+    at = T0 + 62_000
+    clock.take(at + DAY, at, may_wait=True)
+    assert clock.at(at + DAY, at) == at
+    clock.take(at + 900, at + 1_000, may_wait=True)
+    assert clock.offset_ms == 0
+    assert clock.at(at + 900, at + 1_000) == at + 900
+
+
+def test_a_single_timestamp_of_the_future_shows_no_offset_once_a_status_comes_that_can_not_have_waited() -> None:
+    clock = StationClock()
+    clock.take(T0 + 2 * HOUR, T0)
+    clock.take(T0 - 300_000, T0 + 100, may_wait=True)
+    assert clock.offset_ms == 2 * HOUR, "a message of a transaction may have waited in a queue"
+    clock.take(T0 - 290_000, T0 + 200, is_status=True)
+    assert clock.offset_ms is None
+
+
+@pytest.mark.parametrize(
+    ("set_back_ms", "is_followed"), [(HOUR, True), (HOUR // 2, True), (50 * 60_000, False), (2 * HOUR, False)]
+)
+def test_the_end_of_summer_time_is_followed_at_the_next_message_of_a_session(set_back_ms: int, is_followed: bool) -> None:
+    clock = StationClock()
+    at = live(clock, 2 * HOUR, 3)
+    stamp = at + 1_000 + 2 * HOUR - set_back_ms
+    clock.take(stamp, at + 1_000, may_wait=True)
+    assert (clock.at(stamp, at + 1_000) >= at) is is_followed

@@ -410,11 +410,13 @@ async def test_what_2_1_sends_without_waiting_gets_no_reply() -> None:
         assert (await answer_to(connection, '[2,"p","NotifyPriorityCharging",{}]'))[2] == "NotImplemented"
 
 
-async def test_a_message_that_is_too_long_ends_the_connection() -> None:
+async def test_a_message_that_is_too_long_ends_the_connection_and_is_an_issue_with_the_way_out() -> None:
     async with central(msgspec.structs.replace(SETTINGS, max_message_bytes=4096)) as system, system.connect() as connection:
         await connection.send('[2,"a","Heartbeat",{"x":"' + "y" * 4096 + '"}]')
         assert await closed_with(connection) == 1009
-        assert system.told == []
+        (heard,) = system.told
+    assert heard.vehicle is None
+    assert "longer than max_message_bytes = 4096" in heard.headers["error"]
 
 
 async def test_who_says_too_much_has_to_wait_and_loses_nothing() -> None:

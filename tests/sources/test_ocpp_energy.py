@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from source_world import T0
 
 from chargeport.sources.ocpp.energy import SessionMeter
-from chargeport.sources.ocpp.samples import Reading, Sample
+from chargeport.sources.ocpp.sampled_values import Sample
+from chargeport.sources.ocpp.samples import Reading
 
 STEP = 60_000
 
@@ -72,12 +73,12 @@ def test_a_register_that_does_not_move_while_power_flows_is_none() -> None:
     assert (energy_wh, added.total_wh) == (300, 300)
 
 
-def metered(start_wh: float, values: Iterable[float], power_w: float) -> SessionMeter:
-    """The meter after these readings, one a minute, each with a sample of the power."""
+def metered(start_wh: float, values: Iterable[float | None], power_w: float) -> SessionMeter:
+    """The meter after these readings, one a minute, each with a sample of the power; None: without a register."""
     meter = SessionMeter().started(start_wh, T0)
     for number, value in enumerate(values, 1):
         at = T0 + number * STEP
-        meter, _ = meter.with_power(power_w, at).with_reading([value], at, is_named=True)
+        meter, _ = meter.with_power(power_w, at).with_reading([] if value is None else [value], at, is_named=True)
     return meter
 
 
@@ -313,3 +314,20 @@ def test_the_energy_never_falls_and_never_grows_faster_than_power_can_flow(
         assert known <= meter.energy_wh
         known = meter.energy_wh
     assert known <= 400_000 / 60 * len(readings) + 500 * len(readings)
+
+
+def test_a_register_that_began_anew_does_not_count_from_the_begin_once_it_has_passed_the_energy_before() -> None:
+    before = [50_000 + 3_500 * minute / 30 for minute in range(1, 31)]
+    assert metered(50_000, [*before, 0, *[None] * 14, 1_750, *[None] * 15, 3_600, *[None] * 14, 5_350], 7_000).total_wh == 8_850
+
+
+@pytest.mark.parametrize("wrap_wh", [1_000_000, 10_000_000, 1_000_000_000])
+def test_a_register_that_has_no_more_digits_goes_on_at_0(wrap_wh: int) -> None:
+    registers = [(wrap_wh - 400 + 117 * minute) % wrap_wh for minute in range(1, 31)]
+    assert metered(wrap_wh - 400, registers, 7_020).total_wh == 3_510
+
+
+def test_a_register_that_falls_far_from_its_last_digit_has_not_passed_it() -> None:
+    assert after(991_000, [991_100, 30, 991_200], 7_000) == [100, 100, 200]
+    assert after(999_900, [999_950, 40, 999_990], None) == [50, 50, 90], "without a power nothing shows that it did"
+    assert after(999_900, [110, 230, 1_000_240], 7_000) == [110, 230, 340], "it counts from the begin"

@@ -144,7 +144,13 @@ def values(*samples: dict[str, Any], at: str = "2026-05-01T10:00:00Z") -> list[d
         ({"value": "1.5", "unit": "kWh"}, [1500]),
         ({"value": 12.5, "unitOfMeasure": {"unit": "kWh", "multiplier": -1}}, [1250]),
         ({"value": 7, "unitOfMeasure": {}}, [7]),
+        ({"value": 7, "unitOfMeasure": {"unit": "Wh", "multiplier": "3"}}, [7_000]),
+        ({"value": 7, "unitOfMeasure": {"unit": "kWh", "multiplier": 0.0}}, [7_000]),
+        ({"value": 7, "unitOfMeasure": {"multiplier": 0.5}}, []),
+        ({"value": "7", "measurand": "energy.active.import.register "}, [7]),
         ({"value": 7, "unitOfMeasure": "kWh"}, [7_000]),
+        ({"value": "7", "unit": " kWh "}, [7_000]),
+        ({"value": "7", "unit": " "}, [7]),
         ({"value": "0"}, [0]),
         ({"value": "7", "phase": "L2-N"}, [7]),
         ({"value": "7", "phase": "N"}, [7]),
@@ -213,6 +219,85 @@ def test_a_sample_of_an_interruption_displaces_none_of_now() -> None:
     for samples in ([now, then], [then, now]):
         assert readings(values(*samples))[0].register_wh() == [5]
     assert readings(values(then))[0].register_wh() == [1]
+
+
+def test_names_are_known_in_any_case_of_letters() -> None:
+    begin = {"value": "1", "context": "transaction.begin"}
+    amps = {"value": "6", "measurand": "CURRENT.IMPORT", "phase": "l2-n"}
+    volts = {"value": "230", "measurand": "voltage", "phase": " L2 "}
+    (reading,) = readings(values(begin, amps, volts))
+    assert list(reading.current) == ["Current.Import.L2", "Voltage.L2-N"]
+    assert reading.register_wh(at_begin=True) == [1]
+
+
+def test_samples_of_a_measurand_are_of_one_place() -> None:
+    amps = [{"value": f"{7 + n}", "measurand": "Current.Import", "phase": f"L{n}", "location": "Inlet"} for n in (1, 2, 3)]
+    volts = {"value": "231", "measurand": "Voltage", "phase": "L1-N", "location": "Inlet"}
+    out = {"value": "12", "measurand": "Current.Import", "location": "Outlet"}
+    (reading,) = readings(values(*amps, volts, out))
+    assert list(reading.current) == ["Voltage.L1-N", "Current.Import"], "the inlet's voltage is the only one"
+    (reading,) = readings(values(*amps, {"value": "12", "measurand": "Current.Import"}))
+    assert len(reading.current) == 4, "a sample without a place may be of any"
+    charge = [{"value": value, "measurand": "SoC", "location": place} for value, place in (("0", "Outlet"), ("41", "EV"))]
+    for samples in (charge, charge[::-1]):
+        assert readings(values(*samples))[0].current["SoC"].value == 41, "only the car knows its battery"
+
+
+def test_a_zero_beside_what_contradicts_it_was_not_measured() -> None:
+    def fields(total: float, *phases: float) -> list[str]:
+        by_phase = [{"value": each, "measurand": "Power.Active.Import", "phase": f"L{n}"} for n, each in enumerate(phases, 1)]
+        return list(readings(values({"value": total, "measurand": "Power.Active.Import"}, *by_phase))[0].current)
+
+    assert fields(0, 1_400, 1_380) == ["Power.Active.Import.L1", "Power.Active.Import.L2"]
+    assert fields(2_780, 0, 0) == ["Power.Active.Import"]
+    assert len(fields(0, 0, 0)) == len(fields(1_400, 1_400, 0)) == 3
+    offered = {"value": "0", "measurand": "Current.Offered"}
+    assert list(readings(values(offered, {"value": "9", "measurand": "Current.Import"}))[0].current) == ["Current.Import"]
+    assert "Current.Offered" in readings(values(offered, {"value": "0", "measurand": "Current.Import"}))[0].current
+
+
+@pytest.mark.parametrize(
+    ("power", "amps", "volts", "is_wrong"),
+    [
+        ((5.5, "W"), 24, 229, True),
+        ((5500, "kW"), 24, 229, True),
+        ((5500, "kW"), 24, None, True),
+        ((5.5, "kW"), 24, 229, False),
+        ((5500, None), 8, 229, False),
+        ((40, "kW"), 52, 770, False),
+        ((3, "W"), 0.6, 231, False),
+        ((0, "W"), 24, 229, False),
+        ((11_000, "W"), 48, 65_535, False),
+        ((3_700, "W"), 65_535, 229, False),
+    ],
+)
+def test_a_power_in_another_unit_than_it_names_is_none(
+    power: tuple[float, str | None], amps: float, volts: float | None, is_wrong: bool
+) -> None:
+    samples: list[dict[str, Any]] = [
+        {"value": power[0], "unit": power[1], "measurand": "Power.Active.Import"},
+        {"value": amps, "measurand": "Current.Import", "phase": "L1"},
+        *([] if volts is None else [{"value": volts, "measurand": "Voltage", "phase": "L1-N"}]),
+    ]
+    (reading,) = readings(values(*samples))
+    assert (reading.power_w() is None) is is_wrong
+    assert reading.unreadable == (["Power.Active.Import: is in another unit than it names"] if is_wrong else [])
+
+
+@pytest.mark.parametrize(("unit", "amps", "power_w"), [("kW", 3.5, None), ("W", 3.5, 0), ("kW", 1.5, 0), ("kW", 16, 0)])
+def test_a_power_of_0_kw_while_a_small_current_flows_is_truncated(unit: str, amps: float, power_w: float | None) -> None:
+    power, current = (
+        {"value": "0", "unit": unit, "measurand": "Power.Active.Import"},
+        {"value": amps, "measurand": "Current.Import"},
+    )
+    (reading,) = readings(values(power, current))
+    assert (reading.power_w(), reading.unreadable) == (power_w, [])
+
+
+def test_meter_values_without_samples_are_named() -> None:
+    (reading,) = readings([{"timestamp": "2026-05-01T10:00:00Z", "value": [{"value": "7"}]}])
+    assert reading.unreadable == ["sampledValue: is missing"]
+    assert readings([{"timestamp": "2026-05-01T10:00:00Z", "sampledValue": []}])[0].unreadable == []
 
 
 def test_a_sample_that_cannot_be_read_is_named_and_costs_no_other() -> None:

@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 import pytest
-from ocpp.v16 import call
-from ocpp_peers import NOW, PASSWORD, SAMPLED, SETTINGS, Delivered, answer_to, booted, central, closed_with
+from ocpp.routing import after, on
+from ocpp.v16 import call, call_result
+from ocpp_peers import NOW, PASSWORD, SAMPLED, SETTINGS, Delivered, Station16, answer_to, booted, central, closed_with
 from source_world import T0, Heard, KeptMemory, Listener
 
 from chargeport.clock import ManualClock
@@ -548,6 +549,19 @@ async def test_an_end_without_a_meter_keeps_the_last_reading() -> None:
     assert heard[2].headers["record"]["energyWh"] == 500
 
 
+async def test_an_end_before_its_begin_is_of_its_receipt_and_has_its_energy() -> None:
+    clock = ManualClock(NOW)
+    async with central(clock=clock) as system, system.station() as station:
+        await booted(station, BOOT)
+        await station.call(start(60, wh=1_000))
+        clock.move(60)
+        await station.call(stop(1, -300, wh=8_000))
+        heard = await system.is_told(3)
+    headers = heard[1].headers
+    assert (headers["record"]["startTime"], headers["record"]["endTime"]) == ("2026-05-01T10:00:58.000Z", iso(NOW + 60_000))
+    assert (headers["record"]["energyWh"], headers["own_at"]) == (7_000, str(NOW + 60_000))
+
+
 async def test_a_station_that_tells_intervals_only_has_their_sum_as_the_session_s_energy() -> None:
     def intervals(second: int) -> call.MeterValues:
         phases = [
@@ -630,13 +644,29 @@ async def test_a_session_whose_end_is_lost_is_told_when_the_next_one_begins(
         if is_unplugged:
             await station.call(status("Available", 100))
         await station.call(start(110, "CARD-B", wh=next_wh))
-        heard = await system.is_told(5 if is_unplugged else 4)
+        heard = await system.is_told(6 if is_unplugged else 4)  # the free plug has told the end, too
     lost, begun = heard[-2:]
     record = lost.headers["record"]
     assert (lost.vehicle, record["startTime"], record["endTime"]) == ("car-a", iso(T0), iso(ended_at))
     assert (record["energyWh"], lost.headers["energy"]) == (energy_wh, [[ended_at, energy_wh]])
     assert lost.headers["recorded_at"] == f"{T0 + 90_000}", "no later than any end that may follow"
     assert (begun.vehicle, begun.headers["energy"]) == ("car-b", [[T0 + 110_000, 0]])
+
+
+async def test_a_plug_that_is_free_ends_its_session_until_the_end_is_told() -> None:
+    async with central() as system, system.station() as station:
+        await booted(station, BOOT)
+        await station.call(start(0, wh=1_000))
+        await station.call(meter(30, 1))
+        await station.call(status("Available", 20))
+        await station.call(status("Available", 40))
+        await station.call(stop(1, 38, wh=1_600))
+        records = [one for one in await system.is_told(6) if "record" in one.headers]
+    assert [(one.headers["record"]["energyWh"], one.headers["record"]["endTime"]) for one in records] == [
+        (500, "2026-05-01T10:00:28.000Z"),
+        (600, "2026-05-01T10:00:36.000Z"),
+    ], "a reading after the first free plug shows that it was none"
+    assert records[0].headers["record"]["id"] == records[1].headers["record"]["id"]
 
 
 async def test_an_end_without_an_id_that_comes_after_the_next_begin_is_the_lost_one() -> None:
@@ -845,6 +875,73 @@ async def test_what_a_new_connection_reports_counts_after_what_was_confirmed_in_
             await station.call(status("Finishing", 200))
             heard = await system.is_told(4)
     assert [one.headers["status"] for one in heard if one.topic == "Heartbeat"] == ["Charging", "Finishing"]
+
+
+async def test_a_sample_while_charging_is_suspended_names_the_time_since_which_it_is() -> None:
+    async with central() as system, system.station() as station:
+        await booted(station, BOOT)
+        await station.call(start(2))
+        await station.call(status("SuspendedEVSE", 3))
+        await station.call(status("SuspendedEVSE", 20))
+        await station.call(meter(30, 1))
+        await station.call(status("Charging", 40))
+        await station.call(meter(50, 1))
+        heard = [one for one in await system.is_told(6) if one.topic == "MeterValues"]
+    assert [one.headers.get("suspended_at") for one in heard] == [str(T0 // 1000 * 1000 + 3_000), None]
+
+
+async def test_a_sample_of_a_transaction_without_a_status_says_so() -> None:
+    async with central() as system, system.station() as station:
+        await booted(station, BOOT)
+        await station.call(meter(1))
+        await station.call(start(2))
+        await station.call(meter(30, 1))
+        await station.call(status("Charging", 40))
+        await station.call(meter(50, 1))
+        heard = [one for one in await system.is_told(5) if one.topic == "MeterValues"]
+    assert [one.headers.get("unreported") for one in heard] == [None, "yes", None]
+
+
+class StationOfConnectors(Station16):
+    """A station that sends what it is asked for a named connector only, and knows no measurand but one."""
+
+    @on("TriggerMessage")
+    def on_trigger_message(self, requested_message: str, connector_id: int | None = None) -> Any:
+        self.asked.append((requested_message, str(connector_id)))
+        return call_result.TriggerMessage(status="Rejected" if connector_id is None else "Accepted")
+
+    @after("TriggerMessage")
+    def after_trigger_message(self, requested_message: str, connector_id: int | None = None) -> None:
+        if requested_message == "MeterValues" and connector_id is not None:
+            self.is_asked.set()
+
+    @on("ChangeConfiguration")
+    def on_change_configuration(self, key: str, value: str) -> Any:
+        is_taken = key != SAMPLED or value == "Current.Import"
+        self.asked.append((value, "taken" if is_taken else "refused"))
+        return call_result.ChangeConfiguration(status="Accepted" if is_taken else "NotSupported")
+
+
+async def test_what_a_station_sends_for_a_named_connector_only_is_asked_for_by_its_number() -> None:
+    async with central() as system, system.station(StationOfConnectors) as station:
+        await booted(station, BOOT)
+        asked = [one for one in station.asked if one[1] in ("None", "1", "2")]
+    assert asked == [(message, connector) for message in ("StatusNotification", "MeterValues") for connector in ("None", "1")]
+
+
+async def test_a_list_of_a_setting_that_the_station_shows_is_tried_value_by_value_whatever_it_replies() -> None:
+    async with central() as system, system.station(StationOfConnectors) as station:
+        await booted(station, BOOT)
+        taken = [value for value, outcome in station.asked if outcome == "taken"]
+    assert taken == ["15", "Current.Import"]
+
+
+async def test_a_card_is_known_in_any_case_and_with_spaces_around_it() -> None:
+    async with central() as system, system.station() as station:
+        await booted(station, BOOT)
+        started = await station.call(start(2, tag=" card-a "))
+        assert started.id_tag_info == {"status": "Accepted"}
+        assert (await system.is_told(1))[0].vehicle == "car-a"
 
 
 async def test_a_clock_that_is_off_is_estimated_shown_and_remembered() -> None:

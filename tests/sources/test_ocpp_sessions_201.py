@@ -209,6 +209,26 @@ async def test_what_is_not_about_cars_is_answered_politely(request_: Any) -> Non
         assert system.told == []
 
 
+async def test_a_connector_s_status_may_come_as_an_event_of_its_component() -> None:
+    def told(second: int, value: str, component: str = "Connector", variable: str = "AvailabilityState") -> dict[str, Any]:
+        place = {"name": component, "evse": {"id": 1, "connectorId": 2} if component == "Connector" else {"id": 1}}
+        more = {"eventId": second, "trigger": "Delta", "eventNotificationType": "HardWiredNotification"}
+        return {**more, "timestamp": time(second), "actualValue": value, "component": place, "variable": {"name": variable}}
+
+    async with central() as system, system.station(Station201) as station:
+        await booted(station, BOOT)
+        events = [told(2, "Occupied"), told(3, "7000", variable="Power"), told(4, "true", variable="Available")]
+        await station.call(call.NotifyEvent(generated_at=time(4), seq_no=0, event_data=events))
+        await station.call(call.NotifyEvent(generated_at=time(9), seq_no=1, event_data=[told(9, "Available", "EVSE")]))
+        heard = await system.is_told(2)
+        payloads = [json.loads(one.payload) for one in system.heard.deliveries]
+    assert [(one.topic, one.vehicle, one.observed_at) for one in heard] == [
+        ("StatusNotification", "box/1", at(2)),
+        ("StatusNotification", "box/1", at(9)),
+    ]
+    assert [(one["connectorStatus"], one["connectorId"]) for one in payloads] == [("Occupied", 2), ("Available", 2)]
+
+
 def bare(second: int, value: float, **more: Any) -> dict[str, Any]:
     return {"timestamp": time(second), "sampledValue": [{"value": value, **more}]}
 
@@ -367,6 +387,17 @@ async def test_a_session_whose_end_is_lost_is_told_when_the_next_one_begins() ->
     record = lost.headers["record"]
     assert (lost.vehicle, record["endTime"], record["energyWh"]) == ("car-a", iso(at(60)), 300)
     assert begun.headers["energy"] == [[at(90), 0]]
+
+
+async def test_a_plug_that_is_free_ends_its_session_until_the_end_is_told() -> None:
+    async with central() as system, system.station(Station201) as station:
+        await booted(station, BOOT)
+        await station.call(event("Started", 2, 0, evse={"id": 1, "connectorId": 1}, meter_value=[bare(2, 700)]))
+        await station.call(event("Updated", 20, 1, meter_value=[bare(20, 900)]))
+        await station.call(status("Available", 25))
+        await station.call(event("Ended", 24, 2, "Idle", meter_value=[bare(24, 950)]))
+        records = [one.headers["record"] for one in await system.is_told(5) if "record" in one.headers]
+    assert [(one["energyWh"], one["endTime"]) for one in records] == [(200, iso(at(20))), (250, iso(at(24)))]
 
 
 async def test_what_is_written_in_another_type_or_as_null_is_read_all_the_same() -> None:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from chargeport.dialects.amounts import LOADED_ABOVE_A, amount, amounts, connected_mean, folded_value, loaded_phases, unit_of
 from chargeport.dialects.ocpp_form import (
+    CHARGES,
     CURRENT,
     ENERGY,
     FLOW,
@@ -29,7 +30,7 @@ from chargeport.dialects.table import DC_ABOVE_W, NOT_KNOWN, Decoded, Gate, comb
 from chargeport.signals.definition import Dimension
 from chargeport.signals.reading import AbsenceReason
 from chargeport.signals.units import convert
-from chargeport.sources.ocpp.samples import PAIRS, PHASES, REGISTER
+from chargeport.sources.ocpp.sampled_values import PAIRS, PHASES, REGISTER
 
 _TO_NEUTRAL: Final = tuple(f"Voltage.{phase}-N" for phase in PHASES)
 _BETWEEN: Final = tuple(f"Voltage.{pair}" for pair in PAIRS)
@@ -52,14 +53,18 @@ def _state(known: Mapping[str, Any]) -> str | None:
     """Return the transaction's state; the connector's where there is no transaction or the connector is out of order.
 
     A car that feeds power back does not charge, whatever the transaction's state is. Of a car that is only said to be plugged
-    in, by a transaction's state or by a status without one, the power shows whether it charges.
+    in, by a transaction's state or by a status without one, the power shows whether it charges. So it does where a station
+    leaves it at suspended, or reports no status.
     """
     connector = _STATUS.get(folded_value(known.get("status")))
     going_on = _STATE.get(folded_value(known.get("chargingState")))
+    is_reported = any(folded_value(known.get(field)) for field in ("status", "chargingState"))
+    if not is_reported and known.get(FLOW) == CHARGES:
+        return "CHARGING"
     if going_on == "STOPPED" and connector == "DISCONNECTED":
         return connector  # the plug was free before the transaction ended
     found = connector if connector == "ERROR" or going_on is None else going_on
-    if found == "CONNECTED" and known.get(FLOW) == IN:
+    if (found == "CONNECTED" and known.get(FLOW) == IN) or (found in _FLOWING and known.get(FLOW) == CHARGES):
         return "CHARGING"
     return "DISCHARGING" if found in _FLOWING and known.get(FLOW) == OUT else found
 

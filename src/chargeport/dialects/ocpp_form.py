@@ -15,7 +15,8 @@ from chargeport.dialects.instants import by_instant
 from chargeport.dialects.table import Decoded, Dialect, Unreadable
 from chargeport.sources.base import Delivery, RawMessage
 from chargeport.sources.ocpp.clock import StationClock
-from chargeport.sources.ocpp.samples import EXPORT, PAIRS, PHASES, REGISTER, Reading, Sample, entries, instant, readings
+from chargeport.sources.ocpp.sampled_values import EXPORT, PAIRS, PHASES, REGISTER, Sample
+from chargeport.sources.ocpp.samples import Reading, entries, instant, readings
 
 METER_START: Final = "meterStart"
 ENERGY: Final = "energy"
@@ -46,6 +47,8 @@ POWER: Final = "power"
 VOLTAGE: Final = "voltage"
 FLOW: Final = "flow"
 IN: Final = "in"
+CHARGES: Final = "charges"
+"""So much power flows into the car that it charges, though the station reports a suspended transaction, or no status at all."""
 OUT: Final = "out"
 
 _KINDS: Final = {
@@ -60,6 +63,10 @@ _HALF_BELOW_V: Final = 150  # from line to neutral, where cars are connected bet
 _ONE_LINE: Final = 1.5  # a power above this multiple of a line's flows on several lines: two meters differ by less
 _NOISE_W: Final = 100  # below, no power flows: a station's own consumption and rounding of its meter
 _NOISE_A: Final = 0.5
+_CHARGES_W: Final = 600  # no car charges with less than 6 A at 120 V
+_CHARGES_A: Final = 4
+_SUSPENDED_MS: Final = 10_000  # a sample that follows sooner may be an average, or of before
+_SUSPENDED: Final = ("suspendedev", "suspendedevse")
 
 _FieldAt = tuple[int | None, str, Any]
 
@@ -105,6 +112,7 @@ class _Call:
         self._is_over = self.is_of_station and headers.get("ocpp") == "1.6" and "transaction" not in headers
         """Whether there is no transaction: the last sample of one may come after its end."""
         self._clock = StationClock(int(headers.get("clock_offset_ms", 0)), int(headers.get("clock_floor_at", 0)))
+        self._suspended_at = int(headers["suspended_at"]) if "suspended_at" in headers else None
         self._started_at = int(headers["started_at"]) if "started_at" in headers else None
 
     def at(self, stamp: object) -> int | None:
@@ -114,6 +122,8 @@ class _Call:
 
     def own_at(self, stamp: object) -> int | None:
         """Return the instant of the call itself: as counted by the transport, after earlier calls of the same second."""
+        if "own_at" in self.headers:  # its timestamp can't be right
+            return int(self.headers["own_at"])
         at, counts_at = self.at(stamp), self.delivery.observed_at
         return counts_at if at is not None and counts_at is not None and at < counts_at < at + _SECOND_MS else at
 
@@ -145,18 +155,37 @@ class _Call:
                 fields[name] = _content(sample)
         if CURRENT in fields or POWER in fields or (self.is_of_station and any(each.startswith(EXPORT) for each in samples)):
             flow = _flow(samples, gives="gives" in self.headers)
-            fields[FLOW] = None if flow == IN and self._is_over else flow
+            fields[FLOW] = self._inflow(samples, at) if flow == IN else flow
         if not self.is_of_station and REGISTER not in fields and (register_wh := reading.register_wh()):
             fields[REGISTER] = _wh(register_wh[0])
         if reading.unreadable:
             fields[UNREADABLE] = "; ".join(reading.unreadable)
         return fields
 
+    def _inflow(self, samples: Mapping[str, Sample], at: int | None) -> str | None:
+        """Return how much flows into the car: nothing that counts after the end of its transaction."""
+        if self._is_over:
+            return None
+        is_suspended = self._suspended_at is not None and at is not None and at - self._suspended_at >= _SUSPENDED_MS
+        if not is_suspended and "unreported" not in self.headers:
+            return IN
+        power_w, amps = (_sum(samples, f"{name}.Import") for name in ("Power.Active", "Current"))
+        charges = power_w >= _CHARGES_W if power_w is not None else (amps or 0) >= _CHARGES_A
+        return CHARGES if charges else IN
+
 
 def _as_circuit(samples: dict[str, Sample]) -> dict[str, Sample]:
-    """Return the samples with a circuit between two lines as one, as in North America: 240 V, and a current on both."""
+    """Return the samples with a circuit between two lines as one: a current on both, and 208 to 240 V between them.
+
+    So cars charge in North America, and in networks without a neutral, where all pairs of lines have 230 V.
+    """
     pairs = [pair for pair in PAIRS if f"Voltage.{pair}" in samples]
-    if len(pairs) != 1 or samples[f"Voltage.{pairs[0]}"].value >= _SPLIT_BELOW_V:
+    if any(samples[f"Voltage.{pair}"].value >= _SPLIT_BELOW_V for pair in pairs):
+        return samples
+    if len(pairs) > 1:
+        loaded = {line for line in PHASES if (amps := samples.get(f"Current.Import.{line}")) and amps.value > _NOISE_A}
+        pairs = [pair for pair in pairs if set(pair.split("-")) == loaded]
+    if len(pairs) != 1:
         return samples
     to_neutral = [samples[field] for phase in PHASES if (field := f"Voltage.{phase}-N") in samples]
     lines = pairs[0].split("-")
@@ -203,8 +232,7 @@ def _sum(samples: Mapping[str, Sample], measurand: str) -> float | None:
     """Return a quantity in W or A: as it is given, else the sum of its lines; None where it was not sampled."""
     names = [measurand] if measurand in samples else [f"{measurand}.{line}" for line in _LINES]
     whole = [samples[name] for name in names if name in samples]
-    amounts = [each.value * (1_000 if (each.unit or "").casefold() == "kw" else 1) for each in whole]
-    return sum(amounts) if amounts else None
+    return sum(each.watts() for each in whole) if whole else None
 
 
 def _content(sample: Sample) -> dict[str, Any]:
@@ -249,7 +277,7 @@ def _status(content: Mapping[str, Any], call: _Call) -> Iterator[_FieldAt]:
     has_no_transaction = call.is_of_station and "transaction" not in call.headers
     if "connectorStatus" not in content or str(status).strip().casefold() in _FREE or has_no_transaction:
         yield at, "chargingState", None
-    if str(status).strip().casefold() in (*_FREE, _PLUGGED):  # what flowed before is over
+    if str(status).strip().casefold() in (*_FREE, _PLUGGED, *_SUSPENDED):  # what flowed before is over
         yield at, FLOW, None
 
 

@@ -29,6 +29,8 @@ QUARTER_MS: Final = 15 * 60_000
 WEST_MS: Final = 12 * 3_600_000
 LOCAL_MS: Final = 15_000
 """The clock may differ from local time by up to this."""
+CHANGE_MS: Final = 3_600_000
+"""Summer time ends by at most this step."""
 LOCAL_FOR_MS: Final = 1_000
 """The messages after a boot cover at least this time; those of a queue come at once."""
 
@@ -43,12 +45,14 @@ class StationClock:
         """When the last message of this connection was received whose timestamp was ahead of our clock or unusable."""
         self._last: tuple[int, int] | None = None  # of this connection: the last timestamp, and when it was received
         self._run: tuple[int, int, int] | None = None  # its first delay, when that was received, how many messages
+        self._is_of_one = False  # whether a single message of this connection shows the offset
         self._booted_at: int | None = None  # in this connection, while it may still show that it is in local time
         self._local: tuple[int, int, bool] | None = None  # since when, how far behind, whether any of it was a status
 
     def connected(self) -> None:
         """Begin a connection: its first messages may be of a queue."""
         self._last = self._run = self._booted_at = self._local = None
+        self._is_of_one = False
         self.floor_at = 0
 
     def booted(self, received_at: int) -> None:
@@ -65,11 +69,15 @@ class StationClock:
         """
         if stamp is None:
             return
-        ahead, known = stamp - received_at, self.offset_ms or 0
+        ahead = stamp - received_at
+        if self._is_of_one and is_status and ahead < (self.offset_ms or 0) - STEADY_MS:
+            self.offset_ms = None  # a status does not wait, so the message before had a wrong timestamp
+        known = self.offset_ms or 0
         local_ms = None if is_queued else self._local_time(ahead, received_at, is_status=is_status)
         if ahead > known or ahead < known - UNSET_MS or self._stands_still(stamp, received_at):
             # A clock that was behind and is less so was set; how right it is now is not known if the message may be old.
             was_set = -UNSET_MS < ahead <= 0 and ahead > known + STEADY_MS
+            self._is_of_one = ahead > known + STEADY_MS
             self.offset_ms = None if was_set else ahead
         elif local_ms is not None and self.offset_ms is None:
             self.offset_ms = local_ms
@@ -109,16 +117,24 @@ class StationClock:
         """Return whether a message came so soon after the last one that both may be of one queue."""
         return self._last is not None and received_at - self._last[1] < QUEUE_MS
 
+    def _was_live(self) -> bool:
+        """Return whether the last message was sent at once, by the known offset."""
+        return self._last is not None and abs(self._last[0] - self._last[1] - (self.offset_ms or 0)) <= STEADY_MS
+
     def _take_live(self, ahead: int, received_at: int, *, in_burst: bool) -> None:
         """Learn from a message that may have been sent at once."""
         is_off = self.offset_ms is not None and abs(self.offset_ms) > NEAR_MS
-        if abs(ahead) <= NEAR_MS and not (is_off and in_burst):  # of a queue, it would be as old as the clock is ahead
+        step_ms = ahead - (self.offset_ms or 0)
+        if abs(step_ms) <= STEADY_MS:
+            self._is_of_one = False
+        # Of a queue, it would be as old as the clock is ahead. A single wrong timestamp shows no offset.
+        if abs(ahead) <= NEAR_MS and not (is_off and in_burst and not self._is_of_one):
             if self.offset_ms is None or is_off:
                 self.offset_ms = max(ahead, 0)
             self._run = None
             return
-        step_ms = ahead - (self.offset_ms or 0)
-        if is_off and not in_burst and abs(step_ms - round(step_ms / QUARTER_MS) * QUARTER_MS) <= STEADY_MS < abs(step_ms):
+        is_quarters = abs(step_ms - round(step_ms / QUARTER_MS) * QUARTER_MS) <= STEADY_MS < abs(step_ms)
+        if is_off and is_quarters and (not in_burst or (self._was_live() and step_ms >= -CHANGE_MS - STEADY_MS)):
             self.offset_ms = ahead  # local time that is set back, such as at the end of summer time
         if self._run is None or abs(ahead - self._run[0]) > STEADY_MS:
             self._run = ahead, received_at, 1

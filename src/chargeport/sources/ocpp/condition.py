@@ -4,6 +4,7 @@ from typing import Final, NamedTuple
 
 CONFIRM_EVERY_MS: Final = 1_000
 """The last reports of a station are confirmed at most this often."""
+_SUSPENDED: Final = ("suspendedev", "suspendedevse")
 _FREE: Final = ("available", "reserved")
 _IN_USE: Final = frozenset(
     {"preparing", "charging", "suspendedev", "suspendedevse", "finishing", "occupied", "evconnected"}
@@ -35,6 +36,7 @@ class Conditions:
 
     def __init__(self, connected_at: int = 0, confirmed_at: int = 0) -> None:
         self.known: dict[int, Condition] = {}
+        self._since: dict[int, int] = {}
         self._confirmed: dict[int, int] = {}
         self._before_at = confirmed_at
         self._confirmed_at = connected_at
@@ -48,11 +50,19 @@ class Conditions:
         known = self.at(connector)
         if condition.at < known.at:
             return False
+        if condition[:2] != known[:2]:
+            self._since[connector] = condition.at
         self.known[connector] = condition
         is_late = condition.charging_state != known.charging_state and condition.state_at < condition.at
         if is_late or (condition[:2] != known[:2] and condition.at <= self._confirmed.get(connector, self._before_at)):
             self._confirmed_at = 0  # the earlier report was confirmed for too long: confirm this one at once
         return True
+
+    def suspended_at(self, connector: int) -> int | None:
+        """Return since when charging is suspended by the last reports of a connector; None if it is not."""
+        known = self.at(connector)
+        word = known.status if known.charging_state is None else known.charging_state
+        return self._since.get(connector) if (word or "").strip().casefold() in _SUSPENDED else None
 
     def is_due(self, now: int) -> bool:
         """Return whether the conditions must be confirmed now."""

@@ -51,8 +51,9 @@ async def apply_settings(
         return
     present = await settings.values(connection, [setting.name for setting in desired]) or {}
     for setting in desired:
-        if not _is_right(setting, present.get(setting.name), memory.written.get(setting.name), now):
-            taken = await _write(connection, settings, setting)
+        shown = present.get(setting.name)
+        if not _is_right(setting, shown, memory.written.get(setting.name), now):
+            taken = await _write(connection, settings, setting, is_known=shown is not None)
             if taken is None:
                 return  # it does not reply
             await memory.store_setting(setting.name, Written(",".join(setting.wanted), taken, now))
@@ -68,14 +69,20 @@ def _is_right(setting: DesiredSetting, shown: str | None, written: Written | Non
     return not is_lost or now - written.at < AGAIN_AFTER_MS
 
 
-async def _write(connection: StationConnection, settings: Configurable, setting: DesiredSetting) -> str | None:
-    """Write a setting and return what the station accepted; None without a reply. A refused list is tried value by value."""
+async def _write(
+    connection: StationConnection, settings: Configurable, setting: DesiredSetting, *, is_known: bool
+) -> str | None:  # fmt: skip
+    """Write a setting and return what the station accepted; None without a reply. A refused list is tried value by value.
+
+    `is_known`: the station has shown the setting, so that it refuses the value, whatever it replies.
+    """
     value = ",".join(setting.wanted)
     outcome = await settings.change(connection, setting.name, value)
     if outcome is None or outcome is Outcome.TAKEN:
         return value if outcome else None
     taken: list[str] = []
-    for each in setting.wanted if outcome is Outcome.REFUSED and len(setting.wanted) > 1 else ():
+    is_refused = is_known or outcome is Outcome.REFUSED
+    for each in setting.wanted if is_refused and len(setting.wanted) > 1 else ():
         # After a refusal the last accepted list stays valid.
         outcome = await settings.change(connection, setting.name, ",".join([*taken, each]))
         if outcome is None:

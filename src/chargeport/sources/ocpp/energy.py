@@ -27,6 +27,10 @@ OTHER_FACTOR: Final = 4
 RESET_AFTER: Final = 3
 """This many rising readings in a row below the last one show that the register was reset."""
 
+FLOWED_SHARE: Final = 0.9
+"""A register that counts from the start of the transaction shows at least this share of what flowed by the sampled power."""
+WRAPS_WH: Final = tuple(10**digits for digits in range(6, 10))
+"""Where registers begin at 0 again: after a whole number of digits, of 1 MWh or more."""
 OTHER_UNIT_FACTOR: Final = 50
 """A register that rises by less than this part of what flowed, by the sampled power, is not in the unit that it names."""
 SAMPLED_MS: Final = 3_600_000
@@ -214,9 +218,12 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
         if self.other_wh is not None:
             candidates = [value for value in candidates if value < self.other_wh]
         is_late, allowed_wh = at < (self.read_at or at), self._allowed_wh(at)
+        if not is_late and (wrap_wh := next((wrap for each in candidates if (wrap := self._wrap_wh(each, at))), None)):
+            known = msgspec.structs.replace(known, base_wh=known.base_wh + wrap_wh)
+            return known.with_reading(candidates, at, is_named=is_named, may_count_from_begin=False)
         candidates = sorted(candidates, key=lambda value: not self._is_explained(value, at))
         for register_wh in candidates:
-            is_below = may_count_from_begin and 0 < register_wh < self.start_wh
+            is_below = may_count_from_begin and 0 < register_wh < self.start_wh and not self._has_begun_anew(register_wh)
             for is_from_begin in (False, True) if is_below or self.is_from_begin else (False,):
                 start_wh, base_wh = (0, 0) if is_from_begin else (self.start_wh, self.base_wh)
                 growth_wh = round(base_wh + register_wh - start_wh - self.energy_wh, 3)
@@ -230,6 +237,24 @@ class SessionMeter(msgspec.Struct, frozen=True, omit_defaults=True):
                     # A register that does not rise is not one.
                     return (known, None) if found.is_stuck else (found, energy_wh)
         return (known, None) if is_late or not candidates else known.without_reading(candidates[0], at, is_named=is_named)
+
+    def _wrap_wh(self, register_wh: float, at: int) -> int | None:
+        """Return the number of Wh after which the register began at 0 again, if the sampled power shows that it did.
+
+        The first reading of a transaction shows none: it may count from the start.
+        """
+        last_wh = (self.start_wh or 0) + (self.energy_wh or 0) - self.base_wh
+        wrap_wh = next((each for each in WRAPS_WH if each > last_wh), None)
+        is_counted = self.is_read and not self.is_from_begin
+        if not is_counted or self.max_power_w is None or wrap_wh is None or register_wh >= last_wh:
+            return None
+        flowed_wh = POWER_MARGIN * self.max_power_w * (at - (self.read_at or at)) / 3_600_000
+        return wrap_wh if wrap_wh + register_wh - last_wh <= flowed_wh else None
+
+    def _has_begun_anew(self, register_wh: float) -> bool:
+        """Return whether a register that fell, and rises, shows less than what flowed since the start."""
+        is_rising = bool(self.fallen) and register_wh > self.fallen[-1]
+        return is_rising and not self.is_from_begin and register_wh < FLOWED_SHARE * self.flowed_wh
 
     def _is_explained(self, register_wh: float, at: int) -> bool:
         """Return whether the sampled power can have delivered what a value of the register shows."""

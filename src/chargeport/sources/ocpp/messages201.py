@@ -1,6 +1,7 @@
 """The members of OCPP 2.x messages that we need. Other members are for the dialect, which gets the whole payload."""
 
-from typing import Final, Literal
+from collections.abc import Mapping
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -8,6 +9,7 @@ from chargeport.sources.ocpp.samples import Short, Stamp
 
 NO_CARD: Final = "NoAuthorization"
 """The type of token with which a station lets everybody charge."""
+_PLACES: Final = ("Connector", "EVSE")
 
 
 class IdToken(msgspec.Struct, frozen=True, rename="camel"):
@@ -80,3 +82,30 @@ class ChargingNeeds(msgspec.Struct, frozen=True, rename="camel"):
     """The charging needs of a car."""
 
     evse_id: int
+
+
+def statuses_of(payload: bytes) -> list[StatusNotification]:
+    """Return the statuses of connectors in a NotifyEvent, by which stations may report them; 0 where none is named."""
+    try:
+        content = msgspec.json.decode(payload)
+    except (msgspec.MsgspecError, RecursionError, ValueError):
+        return []
+    events = content.get("eventData") if isinstance(content, dict) else None
+    found = [_status_of(event) for event in events if isinstance(event, dict)] if isinstance(events, list) else []
+    return [each for each in found if each is not None]
+
+
+def _status_of(event: Mapping[str, Any]) -> StatusNotification | None:
+    """Return the status that an event reports; None for any other event."""
+    component, variable = event.get("component"), event.get("variable")
+    if not isinstance(component, dict) or not isinstance(variable, dict):
+        return None
+    if component.get("name") not in _PLACES or variable.get("name") != "AvailabilityState":
+        return None
+    evse = component.get("evse")
+    members = {"connectorStatus": event.get("actualValue"), "timestamp": event.get("timestamp")}
+    members |= {"evseId": evse.get("id"), "connectorId": evse.get("connectorId") or 0} if isinstance(evse, dict) else {}
+    try:
+        return msgspec.convert(members, StatusNotification)
+    except msgspec.ValidationError:
+        return None

@@ -24,6 +24,7 @@ from chargeport.sources.ocpp.schema import is_action
 from chargeport.sources.ocpp.split_readings import CompleteReadings
 from chargeport.sources.ocpp.station import Station, StationMessage
 from chargeport.sources.ocpp.station_connection import StationConnection
+from chargeport.sources.ocpp.transaction_ends import end_replaced, end_time, end_unplugged, without_time_limit
 from chargeport.sources.ocpp.transactions import Numbering, Plug, Transaction, record, with_end
 
 VERSION: Final = "1.6"
@@ -77,8 +78,12 @@ class Ocpp16:
             DesiredSetting("MeterValuesSampledData", settings.measurands),
         ]
         await apply_settings(connection, self, desired, self._memory, self._station.now())
+        connectors = {int(number) for number in self._station.connectors} | self._station.known_connectors()
         for message in ("StatusNotification", "MeterValues"):
-            await connection.call("TriggerMessage", {"requestedMessage": message})
+            reply = await connection.call("TriggerMessage", {"requestedMessage": message})
+            # Some stations send it for a named connector only.
+            for connector in sorted(connectors or {1}) if reply is not None and reply.get("status") == "Rejected" else ():
+                await connection.call("TriggerMessage", {"requestedMessage": message, "connectorId": connector})
 
     async def values(self, connection: StationConnection, names: Sequence[str]) -> Mapping[str, str] | None:
         """Return the settings, as far as the station reports them; None where it does not reply."""
@@ -146,7 +151,7 @@ class Ocpp16:
         is_stamp_usable = station.clock.is_usable(instant(begun.started), station.now())
         known = self._memory.same_start(begun, is_stamp_usable=is_stamp_usable)
         if known is None:
-            await station.end_replaced(begun)
+            await end_replaced(station, begun)
             known = msgspec.structs.replace(begun, id=await self._numbering.next_id())
             await self._memory.begin(known, Plug(known.car))
         return known
@@ -182,6 +187,7 @@ class Ocpp16:
                 transaction=transaction,
                 energy=energy,
                 earlier=whole.earlier,
+                more=station.condition_headers(connector),
             )
         )
         return {}
@@ -202,6 +208,7 @@ class Ocpp16:
                     )
                 )
             if is_free(message.status):
+                await end_unplugged(station, message.connector_id, at)
                 await self._memory.clear_plug(message.connector_id)
         return {}
 
@@ -210,6 +217,8 @@ class Ocpp16:
         at = await station.event_time(instant(message.timestamp), may_wait=True)
         found = decoded(message.transaction_data)
         known = self._ended(message)
+        known = None if known is None else station.begun_by(known, at)
+        stated_at, at = at, end_time(station, known, at)
         ended, energy = self._with_end(message, known, found, at)
         connector = ended.connector or station.only_connector()
         current = None if connector is None else self._memory.open_at(connector)
@@ -231,6 +240,7 @@ class Ocpp16:
                     "record": whole,
                     "is_current": "yes" if is_current else None,
                     "error": _UNPROVEN if is_unproven else None,
+                    "own_at": None if at == stated_at else str(at),
                 },
             )
         )
@@ -247,13 +257,13 @@ class Ocpp16:
             name = id_of(message.transaction_id) or "0"
             known_or_new = Transaction(id=name, id_tag=message.id_tag, car=station.car_of(message.id_tag))
         else:
-            known_or_new = station.begun_by(known, at)
+            known_or_new = known
         ended, energy = station.with_readings(
             known_or_new, CompleteReadings(found, known_or_new.meter), is_named=True, may_begin=len(found) > 1
         )
         if known is None and energy and energy[0][0] < at:
             ended = msgspec.structs.replace(ended, started_at=energy[0][0])
-        ended = station.without_time_limit(ended, instant(message.timestamp), at)
+        ended = without_time_limit(station, ended, instant(message.timestamp), at)
         if message.register_wh is not None:
             meter, energy_wh = ended.meter.with_reading([message.register_wh], at, is_named=True)
             ended = msgspec.structs.replace(ended, meter=meter)

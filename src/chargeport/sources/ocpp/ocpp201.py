@@ -20,11 +20,14 @@ from chargeport.sources.ocpp.messages201 import (
     MeterValues,
     StatusNotification,
     TransactionEvent,
+    statuses_of,
 )
-from chargeport.sources.ocpp.samples import REGISTER, Reading, decoded, instant, last_at
+from chargeport.sources.ocpp.sampled_values import REGISTER
+from chargeport.sources.ocpp.samples import Reading, decoded, instant, last_at
 from chargeport.sources.ocpp.schema import is_action
 from chargeport.sources.ocpp.station import Station, StationMessage
 from chargeport.sources.ocpp.station_connection import StationConnection
+from chargeport.sources.ocpp.transaction_ends import end_replaced, end_time, end_unplugged, without_time_limit
 from chargeport.sources.ocpp.transactions import Plug, Transaction, record, with_end
 from chargeport.sources.ocpp.variables import Variables
 
@@ -42,7 +45,6 @@ _ACKNOWLEDGED: Final[Mapping[str, Payload]] = {
     "NotifyCustomerInformation": {},
     "NotifyDisplayMessages": {},
     "NotifyEVChargingSchedule": {"status": "Accepted"},
-    "NotifyEvent": {},
     "NotifyMonitoringReport": {},
     "NotifyReport": {},
     "PublishFirmwareStatusNotification": {},
@@ -77,6 +79,7 @@ class Ocpp201:
             "Heartbeat": self._heartbeat,
             "MeterValues": self._meter_values,
             "NotifyEVChargingNeeds": self._charging_needs,
+            "NotifyEvent": self._notify_event,
             "StatusNotification": self._status,
             "TransactionEvent": self._event,
         }
@@ -147,9 +150,17 @@ class Ocpp201:
             station.set_condition(message.evse_id, Condition(message.connector_status, state, at, state_at))
         await self._of_evse("StatusNotification", payload, message.evse_id, at=at)
         if message.evse_id > 0 and is_free(message.connector_status):
+            await end_unplugged(station, message.evse_id, at)
             await self._memory.clear_plug(message.evse_id)
         elif message.evse_id > 0 and message.connector_status == "Occupied":
             await self._memory.set_plug(message.evse_id, Plug(plug.car, message.connector_id))
+        return {}
+
+    async def _notify_event(self, payload: bytes) -> Payload:
+        for status in statuses_of(payload):
+            plug = self._memory.plug(status.evse_id)
+            told = msgspec.structs.replace(status, connector_id=status.connector_id or plug.connector or 1)
+            await self._status(msgspec.json.encode(told))
         return {}
 
     async def _of_evse(
@@ -183,6 +194,7 @@ class Ocpp201:
                 transaction=transaction,
                 energy=energy,
                 earlier=whole.earlier if whole else (),
+                more=self._station.condition_headers(evse),
             )
         )
 
@@ -192,18 +204,21 @@ class Ocpp201:
         at = await station.event_time(instant(message.timestamp), is_queued=bool(message.offline))
         before, is_end = self._before(message, at), message.event_type == "Ended"
         now = self._with(before, message, at, None if knew_clock else station.now())
-        now = station.without_time_limit(now, instant(message.timestamp), at) if is_end else now
+        stated_at, at = at, end_time(station, now, at) if is_end else at
+        now = without_time_limit(station, now, instant(message.timestamp), at) if is_end else now
         found = decoded(message.meter_value)
         # The first reading is that of the start, if the start was reported; a single one at the end is not.
         may_begin = now.started_at is not None and (not is_end or len(found) > 1)
         whole = station.complete_readings(now.connector, message.meter_value, found, now)
         now, energy = station.with_readings(now, whole, is_named=True, may_begin=may_begin)
         if before is None and message.event_type == "Started":
-            await station.end_replaced(now)
+            await end_replaced(station, now)
         is_over = is_end or now.has_ended
         if not is_over:
             await self._note(before, now, message.evse.connector_id if message.evse else None)
-        more: dict[str, str | None] = {}
+        more = {} if is_end else station.condition_headers(now.connector)
+        if at != stated_at:
+            more["own_at"], energy = str(at), [(at, wh) for _, wh in energy[-1:]]
         if is_end:
             now = with_end(station.with_start_time(now), at)
             if now.started_at is None and len(found) > 1 and energy and energy[0][0] < at:

@@ -1,38 +1,42 @@
 """Meter samples of OCPP messages: select the sample of each field at an instant, and read the energy register.
 
-Both versions have the same structure: 1.6 has text values and the unit in the sample, 2.x has numbers and a unit with a power
-of ten next to it. Invalid data is tolerated: a sample that can't be read does not affect other samples of its message.
+Invalid data is tolerated: a sample that can't be read does not affect other samples of its message.
 """
 
 import math
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
 
-REGISTER: Final = "Energy.Active.Import.Register"
-"""The energy register: also the measurand of a sample that names none, in both versions."""
-EXPORT: Final = "Energy.Active.Export.Register"
-INTERVAL: Final = "Energy.Active.Import.Interval"
-"""The energy since the sample before with the same context."""
-PHASES: Final = ("L1", "L2", "L3")
-PAIRS: Final = ("L1-L2", "L2-L3", "L3-L1")
+from chargeport.sources.ocpp.contradictions import (
+    WRONG_UNIT,
+    has_wrong_power,
+    is_truncated_power,
+    without_other_places,
+    without_placeholders,
+    without_power,
+)
+from chargeport.sources.ocpp.sampled_values import (
+    EXPORT,
+    GIVEN,
+    INTERVAL,
+    PAIRS,
+    PERIODIC,
+    PHASES,
+    POWER,
+    REGISTER,
+    Rank,
+    Sample,
+    context_of,
+    field_of,
+    is_of_begin,
+    location_rank,
+    rank_of,
+    sample_of,
+)
 
-_LOCATIONS: Final = ("Outlet", "Cable", "EV", "Inlet", "Body", "Upstream")  # of the meter; the first is preferred
-_POWER: Final = "Power.Active.Import"
-_GIVEN: Final = "Power.Active.Export"
-_BY_PHASE: Final = ("Current.", "Power.", "Energy.", "Voltage")
-_WHOLE: Final = ("Offered", "Minimum", "Maximum")  # of the station, whatever phase they are given for
-_BEGIN: Final = "Transaction.Begin"
-_PERIODIC: Final = "Sample.Periodic"  # the context of a sample that names none
-_INTERRUPTION: Final = "Interruption."  # its samples are of its begin or end, and may be repeated like those of a begin
-_SIGNED: Final = "SignedData"
-_SIGNED_PREFIXES: Final = ("OCMF|", "<?xml", "{")  # signed data of stations that do not mark it as signed
-_WH: Final = {"wh": 1.0, "kwh": 1_000.0, "mwh": 1_000_000.0}
-_ENERGIES: Final = (REGISTER, EXPORT, INTERVAL)
-_MAX_MULTIPLIER: Final = 12
 _SECONDS_BELOW: Final = 100_000_000_000  # as milliseconds that is 1973, as seconds the year 5138
 _NO_TIME_FROM_MS: Final = 4_102_444_800_000  # the year 2100
 _TOGETHER_MS: Final = 1_000  # meter values of one message that are closer are one reading, split by the station
@@ -40,24 +44,8 @@ _TOGETHER_MS: Final = 1_000  # meter values of one message that are closer are o
 Short = Annotated[str, Meta(max_length=255)]
 """A text that is stored; names of OCPP are no longer."""
 
-
-_Rank = tuple[bool, int]
-"""The rank of a sample among those of one field, the lowest is the best: whether it is of an interruption; its location."""
-
 Stamp = Annotated[str, Meta(max_length=255)] | int | float | None
 """A timestamp; the time of receipt replaces an unusable one."""
-
-
-class Sample(msgspec.Struct, frozen=True):
-    """A sampled value that can be read; `unit` is None where the station names none."""
-
-    value: float
-    unit: str | None = None
-
-    def wh(self) -> float | None:
-        """Return the value as energy in Wh; None in any other unit, and below 0: stations write -1 for none."""
-        found = self.value * _WH.get((self.unit or "Wh").casefold(), math.nan)
-        return round(found, 3) if math.isfinite(found) and found >= 0 else None
 
 
 class Reading(msgspec.Struct):
@@ -72,7 +60,7 @@ class Reading(msgspec.Struct):
     current: dict[str, Sample] = {}
     begin: dict[str, Sample] = {}
     unreadable: list[str] = []
-    context: str = _PERIODIC
+    context: str = PERIODIC
 
     def register_wh(self, *, at_begin: bool = False) -> list[float]:
         """Return the possible values of the energy register in Wh, the most likely first; empty where it was not sampled.
@@ -108,11 +96,11 @@ class Reading(msgspec.Struct):
 
     def power_w(self) -> float | None:
         """Return the power in W, as the station gives it or as the sum of the phases; None where it was not sampled."""
-        return self._total_w(_POWER)
+        return self._total_w(POWER)
 
     def given_w(self) -> float | None:
         """Return the exported power in W where it is the only power that was sampled; else None."""
-        return self._total_w(_GIVEN) if self.power_w() is None else None
+        return self._total_w(GIVEN) if self.power_w() is None else None
 
     def imported(self) -> "Reading":
         """Return the reading of a station that reports what it delivers as exported, with that as imported."""
@@ -123,11 +111,7 @@ class Reading(msgspec.Struct):
 
     def _total_w(self, measurand: str) -> float | None:
         named = [measurand] if measurand in self.current else [f"{measurand}.{name}" for name in (*PHASES, "N")]
-        watts = [
-            sample.value * (1_000 if (sample.unit or "W").casefold() == "kw" else 1)
-            for name in named
-            if (sample := self.current.get(name)) is not None
-        ]
+        watts = [self.current[name].watts() for name in named if name in self.current]
         return sum(watts) if watts else None
 
 
@@ -138,23 +122,23 @@ def entries(values: object) -> list[Any]:
 
 def readings(values: object) -> list[Reading]:
     """Return the readings in a message's meter values, in its order, without entries of another form."""
-    found: list[Reading] = []
-    ranks: dict[tuple[str, bool], _Rank] = {}
+    found: list[_Choice] = []
     for each in entries(values):
         if not isinstance(each, dict):
             continue
         stamp = each.get("timestamp")
         at = instant(stamp)
-        last = found[-1] if found else None
+        last = found[-1].reading if found else None
         if last is None or not is_together(last.at, at):
             last = Reading(stamp, at, {}, {}, [])
-            ranks = {}
-            found.append(last)
+            found.append(_Choice(last))
         elif at is not None and last.at is not None and at > last.at:
             last.stamp, last.at = stamp, at
+        if "sampledValue" not in each:
+            last.unreadable.append("sampledValue: is missing")
         samples = each.get("sampledValue")
-        _choose(last, samples if isinstance(samples, list) else [samples], ranks)
-    return found
+        found[-1].add(samples if isinstance(samples, list) else [samples])
+    return [each.made() for each in found]
 
 
 def is_together(at: int | None, other_at: int | None) -> bool:
@@ -162,79 +146,46 @@ def is_together(at: int | None, other_at: int | None) -> bool:
     return at == other_at or (at is not None and other_at is not None and abs(at - other_at) < _TOGETHER_MS)
 
 
-def _choose(reading: Reading, samples: list[object], ranks: dict[tuple[str, bool], _Rank]) -> None:
-    """Add samples to a reading: of several for one field, a present one, of the meter that is closest to the car."""
-    unreadable: dict[str, str] = {}
-    for sample in samples:
-        if not isinstance(sample, dict):
-            continue
-        field = _field(sample)
-        try:
-            value = _read(sample)
-        except (TypeError, ValueError) as error:
-            unreadable[field] = f"{field}: {error}"
-            continue
-        if value is None:
-            continue
-        is_begin = sample.get("context") == _BEGIN
-        rank = _rank(sample)
-        if rank <= ranks.get((field, is_begin), rank):
-            ranks[field, is_begin] = rank
+class _Choice:
+    """Chooses the samples of a reading: of several for one field, a present one, of the meter that is closest to the car."""
+
+    def __init__(self, reading: Reading) -> None:
+        self.reading = reading
+        self._ranks: dict[tuple[str, bool], Rank] = {}
+        self._places: dict[bool, dict[str, int]] = {False: {}, True: {}}
+
+    def add(self, samples: list[object]) -> None:
+        """Add samples to the reading."""
+        reading, unreadable = self.reading, dict[str, str]()
+        for sample in samples:
+            if not isinstance(sample, dict):
+                continue
+            field, is_begin, rank = field_of(sample), is_of_begin(sample), rank_of(sample)
+            try:
+                value = sample_of(sample)
+            except (TypeError, ValueError) as error:
+                unreadable[field] = f"{field}: {error}"
+                continue
+            if value is None or rank > self._ranks.get((field, is_begin), rank):
+                continue
+            self._ranks[field, is_begin] = rank
             (reading.begin if is_begin else reading.current)[field] = value
+            if (place := location_rank(sample)) is not None:
+                self._places[is_begin][field] = place
             if field.startswith(INTERVAL):
-                reading.context = str(sample.get("context") or _PERIODIC)
-    reading.unreadable += [text for field, text in unreadable.items() if field not in reading.current]
+                reading.context = context_of(sample)
+        reading.unreadable += [text for field, text in unreadable.items() if field not in reading.current]
 
-
-def _field(sample: Mapping[str, object]) -> str:
-    """Return the measurand with its phase. Voltages name both lines; any other quantity `L1-N` is that of L1."""
-    measurand, phase = str(sample.get("measurand") or REGISTER), sample.get("phase")
-    if not phase or not measurand.startswith(_BY_PHASE) or measurand.endswith(_WHOLE):
-        return measurand
-    if measurand == "Voltage":
-        return f"Voltage.{phase}-N" if phase in PHASES else f"Voltage.{phase}"
-    return f"{measurand}.{str(phase).removesuffix('-N')}"
-
-
-def _rank(sample: Mapping[str, object]) -> _Rank:
-    location = sample.get("location") or _LOCATIONS[0]
-    location_rank = _LOCATIONS.index(location) if location in _LOCATIONS else len(_LOCATIONS)
-    return str(sample.get("context") or _PERIODIC).startswith(_INTERRUPTION), location_rank
-
-
-def _read(sample: Mapping[str, object]) -> Sample | None:
-    """Return the sample; None without a value, and for signed data. Raises TypeError, ValueError."""
-    content = sample.get("value")
-    if content is None or content == "" or sample.get("format") == _SIGNED:
-        return None
-    if isinstance(content, str) and content.lstrip().startswith(_SIGNED_PREFIXES):
-        return None
-    if isinstance(content, bool) or not isinstance(content, int | float | str):
-        raise TypeError("is no number")
-    unit, multiplier = _unit(sample)
-    try:
-        value = float(content) if "_" not in str(content) else math.nan
-    except ValueError:
-        value = math.nan
-    value = round(value * 10.0**multiplier, 6) if multiplier and math.isfinite(value) else value
-    if not math.isfinite(value):
-        raise ValueError("is no number")
-    if unit is not None and unit.casefold() not in _WH and str(sample.get("measurand") or REGISTER) in _ENERGIES:
-        raise ValueError(f"{unit[:20]!r} is no unit of energy")
-    return Sample(value, unit)
-
-
-def _unit(sample: Mapping[str, object]) -> tuple[str | None, int]:
-    """Return the unit and the power of ten next to it. Raises ValueError."""
-    measure = sample.get("unitOfMeasure")
-    if not isinstance(measure, dict):
-        unit = measure or sample.get("unit")  # some stations write the unit alone
-        return None if not unit else str(unit), 0
-    unit = measure.get("unit") or sample.get("unit")
-    multiplier = measure.get("multiplier") or 0
-    if not isinstance(multiplier, int) or abs(multiplier) > _MAX_MULTIPLIER:
-        raise ValueError(f"multiplier: {str(multiplier)[:20]} is no power of ten to work with")
-    return None if not unit else str(unit), multiplier
+    def made(self) -> Reading:
+        """Return the reading without the samples that others contradict."""
+        reading = self.reading
+        reading.begin = without_other_places(reading.begin, self._places[True])
+        samples = without_placeholders(without_other_places(reading.current, self._places[False]))
+        if has_wrong_power(samples):
+            reading.unreadable.append(WRONG_UNIT)
+            samples = without_power(samples)
+        reading.current = without_power(samples) if is_truncated_power(samples) else samples
+        return reading
 
 
 def _known(values: list[float | None]) -> list[float]:

@@ -63,7 +63,7 @@ class OcppSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     )
     max_message_bytes: Annotated[
         int, Meta(ge=4_096, le=1 << 24, description="Size of one message; a station that sends more is cut off.")
-    ] = 262_144
+    ] = 4_194_304  # an end with the samples of ten hours has two megabytes
     max_messages_per_s: Annotated[
         float, Meta(gt=0, le=10_000, description="Messages a second that are taken from one station; more have to wait.")
     ] = 20.0

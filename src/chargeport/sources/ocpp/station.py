@@ -18,7 +18,7 @@ from chargeport.sources.ocpp.samples import Reading, instant, iso
 from chargeport.sources.ocpp.schema import violation
 from chargeport.sources.ocpp.settings import OcppSettings, StationSettings
 from chargeport.sources.ocpp.split_readings import CompleteReadings, SplitReadings
-from chargeport.sources.ocpp.transactions import LOOP_BOOTS, LOOP_MS, StationMemory, Transaction, record, with_end
+from chargeport.sources.ocpp.transactions import LOOP_BOOTS, LOOP_MS, StationMemory, Transaction
 
 if TYPE_CHECKING:
     from chargeport.sources.ocpp.station_connection import StationConnection
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _TAG_SHOWN: Final = 4  # digits of a card's number in the log: enough to distinguish cards, too few to copy one
 _SECOND_MS: Final = 1_000
-_TOGETHER_MS: Final = 60_000  # a transaction that was received within this time had waited in a queue
-_UNKNOWN_START_MS: Final = 3_600_000  # a start without a usable time may have been so long before the first report
+UNKNOWN_START_MS: Final = 3_600_000
+"""A start without a usable time may have been so long before the first report."""
 
 _log = logging.getLogger("chargeport.sources.ocpp")
 
@@ -67,7 +67,7 @@ class Station:
         self.connection: StationConnection | None = None
         self.turn = asyncio.Lock()
         """Held while a message is processed, so that messages of a new connection wait for those of the old one."""
-        self._tags = {tag.casefold(): car for tag, car in (settings.id_tags | own.id_tags).items()}
+        self._tags = {_folded(tag): car for tag, car in (settings.id_tags | own.id_tags).items()}
         self._cards = [*(settings.id_tags | own.id_tags).items()]
         self._context = context
         self._emit = emit
@@ -156,21 +156,8 @@ class Station:
         if started_at is None or at >= started_at or self.clock.is_usable(instant(transaction.started), started_at):
             return transaction
         if not meter.is_read:  # the time does not limit what flowed before the report
-            meter = msgspec.structs.replace(meter, read_at=at - _UNKNOWN_START_MS)
+            meter = msgspec.structs.replace(meter, read_at=at - UNKNOWN_START_MS)
         return msgspec.structs.replace(transaction, started_at=at, meter=meter)
-
-    def without_time_limit(self, transaction: Transaction, stamp: int | None, at: int) -> Transaction:
-        """Return a transaction that ends with its energy unlimited by time, if it waited as a whole and has no usable times."""
-        started_at, received_at = transaction.started_at, self.now()
-        stamps = (stamp, instant(transaction.started))
-        if (
-            started_at is None
-            or at - started_at > _TOGETHER_MS
-            or any(self.clock.is_usable(each, received_at) for each in stamps)
-        ):
-            return transaction
-        meter = msgspec.structs.replace(transaction.meter, read_at=at - _UNKNOWN_START_MS, other_wh=None)
-        return msgspec.structs.replace(transaction, meter=meter)
 
     def complete_readings(
         self, connector: int | None, raw: msgspec.Raw, found: list[Reading], transaction: Transaction | None
@@ -196,38 +183,9 @@ class Station:
             energy += [(at, wh) for wh in energies]
         return msgspec.structs.replace(transaction, meter=meter), energy
 
-    async def end_replaced(self, begun: Transaction) -> None:
-        """End the transaction that a new one replaces at its connector, and emit it: its own end was lost.
-
-        It ended at its last reading; just before the new start, if its power explains the register at that start.
-        """
-        before, start_wh, at = self.memory.open_at(begun.connector), begun.meter.start_wh, begun.started_at
-        if before is None or at is None or (before.started_at or 0) >= at:
-            return
-        meter, ended_at = before.meter, before.meter.last_at
-        if start_wh is not None and before.connector in self.memory.connectors:  # else it was unplugged meanwhile
-            last, _ = meter.with_reading([start_wh], at - 1, is_named=True, may_count_from_begin=False)
-            added_wh = (last.total_wh or 0) - (meter.total_wh or 0)
-            if 0 < added_wh <= (meter.max_power_w or 0) * (at - (ended_at or at)) / 3_600_000:
-                meter, ended_at = last, at - 1
-        if not meter.total_wh or ended_at is None:
-            return
-        ended = with_end(msgspec.structs.replace(self.with_start_time(before), meter=meter), ended_at)
-        # Observed at the last reading: an end that is reported after all is later, and so takes its place.
-        more = {"record": record(self.name, ended), "recorded_at": str(before.meter.last_at)}
-        message = StationMessage(
-            action="Heartbeat",
-            payload=b"{}",
-            vehicle=self.vehicle(before.connector, before.car),
-            transaction=ended,
-            energy=[(ended_at, meter.total_wh)],
-            more=more,
-        )
-        await self.emit(message)
-
     def car_of(self, id_tag: str | None) -> str | None:
-        """Return the car of a card; case is ignored, as in all versions of OCPP."""
-        return None if id_tag is None else self._tags.get(id_tag.casefold())
+        """Return the car of a card."""
+        return None if id_tag is None else self._tags.get(_folded(id_tag))
 
     def card_of(self, names: frozenset[str]) -> str | None:
         """Return a card of the car that has one of these names; None without one."""
@@ -239,7 +197,7 @@ class Station:
 
     def accepts(self, id_tag: str) -> bool:
         """Return whether this card may charge."""
-        if self.settings.accept_unknown_tags or id_tag.casefold() in self._tags:
+        if self.settings.accept_unknown_tags or _folded(id_tag) in self._tags:
             return True
         _log.info("station %s: a card that ends in %s is not in id_tags", self.name, id_tag[-_TAG_SHOWN:])
         return False
@@ -261,6 +219,18 @@ class Station:
     def condition(self, connector: int) -> Condition:
         """Return the condition of a connector that was reported in this connection."""
         return self._conditions.at(connector)
+
+    def condition_headers(self, connector: int | None) -> dict[str, str | None]:
+        """Return headers for samples of a connector.
+
+        They name the instant since which the station reports charging as suspended, or that it reports nothing of a connector
+        with a transaction.
+        """
+        if connector is None:
+            return {}
+        at = self._conditions.suspended_at(connector)
+        is_unreported = self._conditions.at(connector)[:2] == (None, None) and self.memory.open_at(connector) is not None
+        return {"suspended_at": None if at is None else str(at), "unreported": "yes" if is_unreported else None}
 
     def set_condition(self, connector: int | None, condition: Condition, *, begins: bool = False) -> None:
         """Set the condition of a connector; an older one than the known changes nothing.
@@ -368,6 +338,11 @@ class Station:
             counts = counted + 1 if at % _SECOND_MS == 0 and at <= counted < at + _SECOND_MS else at
         self._sent[vehicle] = (at, counts, payload)
         return counts
+
+
+def _folded(id_tag: str) -> str:
+    """Return a card as it is compared: case is ignored, as in all versions of OCPP, and so are spaces around it."""
+    return id_tag.strip().casefold()
 
 
 def _transaction_headers(transaction: Transaction | None) -> dict[str, str | None]:

@@ -9,11 +9,12 @@ from typing import Final
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from chargeport.errors import StoreError
-from chargeport.sources.ocpp.frames import FAILED, Call, Payload, Refused, Reply, call, failure, parse, result
+from chargeport.sources.ocpp.frames import FAILED, UNREADABLE, Call, Payload, Refused, Reply, call, failure, parse, result
 from chargeport.sources.ocpp.message_rate import MessageRate
 
 ANSWER_WITHIN_S: Final = 30  # the usual time for a station
 MAX_BAD_FRAMES: Final = 10  # in a row: then the client is not a station, or it is faulty
+_SHOWN: Final = 1_000  # characters of a message that is too long
 
 GOING_AWAY: Final = 1001
 POLICY: Final = 1008
@@ -47,6 +48,11 @@ class StationConnection:
         """Answer the calls of the station until the connection ends."""
         try:
             while (text := await self._received()) is not None:
+                if len(text) > self._max_bytes:
+                    sentence = f"A message is longer than max_message_bytes = {self._max_bytes}, so the connection is closed."
+                    await refusing(Refused(UNREADABLE[self._version], sentence), "", text[:_SHOWN].encode(errors="replace"))
+                    await self.close(TOO_LARGE, f"a message has at most {self._max_bytes} bytes")
+                    return
                 await self._rate.wait()
                 await self._take(text, answer, refusing, answered)
         except WebSocketDisconnect:  # noticed while writing
@@ -92,11 +98,7 @@ class StationConnection:
         if message["type"] != "websocket.receive" or self._is_closed:
             return None
         text: str | None = message.get("text")
-        found = text if text is not None else message["bytes"].decode(errors="replace")
-        if len(found) > self._max_bytes:
-            await self.close(TOO_LARGE, f"a message has at most {self._max_bytes} bytes")
-            return None
-        return found
+        return text if text is not None else message["bytes"].decode(errors="replace")
 
     async def _take(self, text: str, answer: Answer, refusing: Refusing, answered: Callable[[Call], None]) -> None:
         try:
