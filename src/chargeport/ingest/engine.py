@@ -11,7 +11,7 @@ import msgspec
 
 from chargeport.dialects.field_values import is_nothing
 from chargeport.dialects.forms import checked_sizes
-from chargeport.dialects.table import NOT_KNOWN, Decoded, Dialect, Gate, Row
+from chargeport.dialects.table import NOT_KNOWN, Decoded, Dialect, Gate, Incomplete, Row
 from chargeport.ingest.entry_builder import EntryBuilder
 from chargeport.ingest.issues import issue_of
 from chargeport.ingest.liveness import LIVENESS, Liveness, liveness_messages
@@ -35,6 +35,7 @@ _UNREADABLE: Final = (
 _USUAL: Final = Freshness()
 _MAX_UNKNOWN: Final = 8  # members of a body that are ignored; one with more is not understood
 _RECORDS: Final = BY_CODE["charge-chargerecords"]
+_CAPACITY: Final = BY_CODE["tractionbattery-nominalcapacity"]
 
 
 class Normalised(NamedTuple):
@@ -101,6 +102,7 @@ class _Normaliser:
             memory.set_field(field, valued.get(field), builder.at)
         memory.discard_held(fields)
         self._read(valued, emptied)
+        builder.add_status_effects()
         builder.add_plug_effects()
         builder.add_charge_effects()
         self._read_held()
@@ -190,7 +192,8 @@ class _Normaliser:
                 if not (isinstance(content, dict) and self.builder.has_reading(row.signal)):
                     self._enter(row, content)
             except _UNREADABLE as error:
-                if not self._read_one_by_one(row, own):
+                may_follow = isinstance(error, Incomplete) and self.memory.add_incomplete(row.fields[0])
+                if not may_follow and not self._read_one_by_one(row, own):
                     self._report_unreadable(row, own, *_explained(error))
         for row in self._rows(field for field in self.fields if field not in valued):
             if row.fields[0] in self.fields.keys() - valued.keys() or set(emptied) & set(row.fields):
@@ -256,12 +259,13 @@ class _Normaliser:
 
     def _enter(self, row: Row, content: Decoded) -> None:
         """Add the entry of a decoded row. Raises Violation for an invalid body."""
-        if content is NOT_KNOWN:
-            return
+        if content is NOT_KNOWN or (row.signal is _CAPACITY and isinstance(content, dict) and content.get("capacity") == 0):
+            return  # 0 kWh is written while the capacity is not known
         if isinstance(content, AbsenceReason):
             self.builder.add_absence(row.signal, content)
             return
-        if content is None or (row.signal.kind is not Kind.DOCUMENT and is_nothing(content.get("value", content))):
+        is_none = content is None or (row.signal.kind is not Kind.DOCUMENT and is_nothing(content.get("value", content)))
+        if content is None or is_none or (row.signal.kind is Kind.COUNT and content.get("value") == 0):  # no phase at all
             self._withdraw(row)
             return
         if self._holds_back(row, content):
@@ -292,8 +296,12 @@ class _Normaliser:
         is_nonzero = bool(content.get("value", True))
         if row.signal.cadence is Cadence.PLUGGED and is_nonzero and self.memory.plugged.at(self.builder.at) is False:
             return True
-        gated = row.gate is Gate.CHARGING or (row.gate is Gate.LIVE and is_nonzero)
-        return gated and self.memory.charging.at(self.builder.at) is False
+        if row.gate is Gate.ALWAYS or (row.gate is Gate.LIVE and not is_nonzero):
+            return False
+        charges = self.memory.charging.at(self.builder.at)
+        if charges is None:  # a source that reports the cable only: without one the car drives
+            return is_nonzero and self.memory.plugged.at(self.builder.at) is False
+        return not charges
 
     def _hold_back(self, row: Row, content: dict[str, Any]) -> None:
         self.memory.hold(row.fields[0], row.signal, self.builder.at, (row, content))
