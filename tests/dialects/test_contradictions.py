@@ -118,6 +118,50 @@ def test_of_the_status_and_the_flag_of_charging_the_newer_one_decides(said: tupl
         assert known["wattage"] == "<NOT_CHARGING>"
 
 
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        (({"state": "NOT_CHARGING"}, {"on": True}), "CHARGING"),
+        (({"state": "CHARGING"}, {"on": False}), "NOT_CHARGING"),
+        (({"state": "DISCONNECTED"}, {"plug": True}), "CONNECTED"),
+        (({"state": "DISCONNECTED"}, {"on": True}), "CHARGING"),
+        (({"state": "CHARGING"}, {"plug": False}), "DISCONNECTED"),
+        (({"state": "SCHEDULED"}, {"on": False}), "SCHEDULED"),
+        (({"state": "CONSERVING"}, {"on": True}), "CONSERVING"),
+    ],
+)
+def test_a_status_that_a_newer_flag_contradicts_is_the_one_that_follows_from_the_flag(
+    said: tuple[dict[str, Any], ...], status: str
+) -> None:
+    assert course("box", *said)["detailedchargingstatus"] == status
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("bmw_cardata", bmw("body.chargingPort.status", "DISCONNECTED") | bmw(f"{ENGINE}.status", "CHARGINGENDED")),
+        ("carconnectivity", {"charging/state": "ready_for_charging", "charging/connector/connection_state": "disconnected",
+                             "charging/connector/external_power": "unavailable"}),
+    ],
+)  # fmt: skip
+def test_a_state_that_waits_is_disconnected_where_the_plug_of_the_same_time_is_out(name: str, said: dict[str, Any]) -> None:
+    assert course(name, said)["detailedchargingstatus"] == "DISCONNECTED"
+
+
+@pytest.mark.parametrize(
+    ("name", "out", "charging"),
+    [
+        ("ovms", {"v.c.pilot": "no", "v.c.state": "timerwait"}, {"v.c.charging": "yes"}),
+        ("evcc", {"connected": False}, {"charging": True}),
+    ],
+)
+def test_a_charge_that_begins_later_overrules_a_state_and_a_plug(
+    name: str, out: dict[str, Any], charging: dict[str, Any]
+) -> None:
+    known = course(name, out, charging)
+    assert (known["detailedchargingstatus"], known["ischargingcableconnected"]) == ("CHARGING", True)
+
+
 def test_the_energy_of_a_session_ends_when_the_cable_is_next_plugged_in() -> None:
     session = ({"plug": True, "on": True}, {"kwh": 12.5}, {"on": False}, {"plug": False})
     assert course("box", *session)["energyadded"] == 12.5

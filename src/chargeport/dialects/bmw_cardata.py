@@ -103,7 +103,9 @@ def _plugged(known: Known, field: str) -> bool | None:
 def status(known: Known) -> Decoded:
     """Return the charging status: the state, refined by the plug and by the state of charge."""
     state, plug = _state(known), _plug(known)
-    if plug is not None and not plug[0] and (state in (None, "NOT_CHARGING") or plug[1] > _state_at(known)):
+    if plug is not None and not plug[0] and plug[1] >= _state_at(known) + (state in ("CHARGING", "STARTING")):
+        return value("DISCONNECTED")
+    if plug is not None and not plug[0] and state in (None, "NOT_CHARGING"):
         return value("DISCONNECTED")
     if state == "NOT_CHARGING" and plug is not None:
         state = "CONNECTED"

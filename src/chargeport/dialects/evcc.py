@@ -60,10 +60,10 @@ def status(known: Known) -> Decoded:
     """Return the charging status, from flags and from what the station waits for; evcc has no status of its own."""
     if "connected" not in known:
         return NOT_KNOWN
-    connected = flag_beside(known, "connected")
-    if not connected:
+    connected, charging = flag_beside(known, "connected"), flag_beside(known, "charging")
+    if not connected and not (charging and known.reported_at("charging") > known.reported_at("connected")):
         return None if connected is None else value("DISCONNECTED")
-    if flag_beside(known, "charging"):
+    if charging:
         return value("CHARGING")
     return value("SUSPENDED_BY_STATION" if _WAITS in known and folded(known[_WAITS]) else _pause(known))
 

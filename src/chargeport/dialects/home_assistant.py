@@ -56,6 +56,7 @@ _POWERS: Final = (
     "sensor.dc_charging_power",
 )  # fmt: skip
 _CURRENTS: Final = ("sensor.charger_current", "sensor.charger_actual_current")
+_POLL_MS: Final = 500  # between the entities that an integration updates by one poll
 _VOLTS: Final = "sensor.charger_voltage"
 _PRESENT: Final = "binary_sensor.fast_charger_present"
 _KIND: Final = "sensor.fast_charger_type"
@@ -124,10 +125,12 @@ def _live(fields: tuple[str, ...], code: str, of: Callable[[Known, str], Decoded
 def tesla_cable(known: Known) -> Decoded:
     """Return whether a cable is in, by the sensor, the kind of cable and the charge state: the newest one decides.
 
-    A sensor that reports none counts only without a charge state: it is off as soon as the car has stopped.
+    Of one poll the charge state decides: the sensor may be off as soon as the car has stopped.
     """
     state = _tesla_state(known)
-    if state is not None and PLUGGED.get(folded_value(known[state])) is True:
+    newest = max(map(known.reported_at, known), default=0)
+    is_current = state is not None and newest - known.reported_at(state) <= _POLL_MS
+    if is_current and state is not None and PLUGGED.get(folded_value(known[state])) is True:
         return value(True)
     for field in known.newest_first((*_CABLES, *_CABLE_TYPES, *_TESLA_STATES)):
         if field in _CABLES:

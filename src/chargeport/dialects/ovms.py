@@ -97,6 +97,8 @@ def _status(known: Known) -> Decoded:
         return value(found)
     if pilot is False and (not charging or _is_newer(known, "v.c.pilot", "v.c.charging")):
         return value("DISCONNECTED")
+    if charging and found not in _ENERGY_FLOWS and _is_newer(known, "v.c.charging", "v.c.state"):
+        return value("CHARGING")  # the state is about to follow
     if found in ("STOPPED", "STARTING"):
         found = _REFINED.get(substate, found)
     if found is None and pilot:

@@ -259,13 +259,12 @@ class _Normaliser:
 
     def _enter(self, row: Row, content: Decoded) -> None:
         """Add the entry of a decoded row. Raises Violation for an invalid body."""
-        if content is NOT_KNOWN or (row.signal is _CAPACITY and isinstance(content, dict) and content.get("capacity") == 0):
+        if content is NOT_KNOWN or (row.signal is _CAPACITY and isinstance(content, dict) and _is_0(content.get("capacity"))):
             return  # 0 kWh is written while the capacity is not known
         if isinstance(content, AbsenceReason):
             self.builder.add_absence(row.signal, content)
             return
-        is_none = content is None or (row.signal.kind is not Kind.DOCUMENT and is_nothing(content.get("value", content)))
-        if content is None or is_none or (row.signal.kind is Kind.COUNT and content.get("value") == 0):  # no phase at all
+        if content is None or (row.signal.kind is not Kind.DOCUMENT and _is_none(row, content)):
             self._withdraw(row)
             return
         if self._holds_back(row, content):
@@ -359,6 +358,16 @@ class _Normaliser:
 
     def _issue(self, subject: str, rule: Rule, detail: str, fields: Mapping[str, Any]) -> None:
         self.issues.append(issue_of(msgspec.structs.replace(self.message, fields=fields), subject, rule, detail))
+
+
+def _is_none(row: Row, content: Mapping[str, Any]) -> bool:
+    """Return whether a body has no value; a count of 0 phases is none."""
+    found = content.get("value", content)
+    return is_nothing(found) or (row.signal.kind is Kind.COUNT and _is_0(found))
+
+
+def _is_0(found: Any) -> bool:
+    return type(found) in (int, float) and found == 0
 
 
 def _in_order(rows: Sequence[Row]) -> list[Row]:

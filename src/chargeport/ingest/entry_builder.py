@@ -6,7 +6,7 @@ confirms its earlier values.
 
 from typing import Final
 
-from chargeport.derive.status import is_charging
+from chargeport.derive.status import UNPLUGGED, is_charging
 from chargeport.dialects.table import Dialect
 from chargeport.ingest.memory import HELD_MS, CarMemory, LastReport
 from chargeport.ingest.times import UNSURE_MS
@@ -135,6 +135,7 @@ class EntryBuilder:
         plug = self._memory.last_report(CABLE_CONNECTED)
         if self._has_begun and CABLE_CONNECTED not in self.signals and plug is not None and plug.value is False:
             self.add_reading(CABLE_CONNECTED, True, "")
+        self._add_status()
         energy = self._memory.last_report(_ENERGY)
         is_of_before = energy is not None and energy.value and energy.at < self.at - HELD_MS and _ENERGY not in self.signals
         if self._has_been_plugged_in and is_of_before:
@@ -146,6 +147,19 @@ class EntryBuilder:
             last = self._memory.last_report(signal)
             if signal is not IS_CHARGING and signal not in own and last is not None and last.value and last.at <= self.at:
                 self.add_absence(signal, AbsenceReason.NOT_CHARGING)
+
+    def _add_status(self) -> None:
+        """Add the status that follows from the flag of charging or the cable, where the earlier one contradicts it."""
+        status = self._memory.last_report(_STATUS)
+        if status is None or not isinstance(status.value, str) or status.at >= self.at or _STATUS in self.signals:
+            return
+        flags = {entry.signal.key: entry.value for entry in self.entries if isinstance(entry, Reading)}
+        charges = flags.get(IS_CHARGING.key)
+        charged = is_charging(status.value, None)
+        if charges is not None and charged is not None and charged is not charges:
+            self.add_reading(_STATUS, "CHARGING" if charges else "NOT_CHARGING", "")
+        elif flags.get(CABLE_CONNECTED.key) and status.value in UNPLUGGED:
+            self.add_reading(_STATUS, "CONNECTED", "")
 
     def confirm(self) -> None:
         """Add earlier values again: a source that reports changes has sent a message, and would have reported a change of them.
