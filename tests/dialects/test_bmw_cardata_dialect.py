@@ -222,3 +222,17 @@ def test_a_power_cut_down_to_0_is_none_while_a_current_flows_that_is_too_small_f
     amps: float, watts: float | None
 ) -> None:
     assert course(stamped(NOW, status="CHARGINGACTIVE", power=0, amps=amps)).get("wattage") == watts
+
+
+@pytest.mark.parametrize(("method", "kind"), [("DC_CHADEMOPLUG", "CHADEMO"), ("DC_GBTPLUG", "GBT"), ("DC_CHARGING", "CCS")])
+def test_the_standard_of_a_fast_charger_is_the_one_that_the_method_names(method: str, kind: str) -> None:
+    said = {"vehicle.drivetrain.electricEngine.charging.method": {"value": method}}
+    assert values(told(BMW_CARDATA, said))["fastchargertype"] == kind
+
+
+@pytest.mark.parametrize(
+    ("word", "count"), [("1-PHASES", 1), ("3-PHASE", 3), ("2", 2), ("0-PHASES", None), ("NOT_CHARGING", None)]
+)
+def test_the_phases_are_the_number_that_the_word_begins_with_and_0_is_none(word: str, count: int | None) -> None:
+    outcome = told(BMW_CARDATA, {"vehicle.drivetrain.electricEngine.charging.phaseNumber": {"value": word}})
+    assert (values(outcome).get("chargerphases"), outcome.issues) == (count, [])

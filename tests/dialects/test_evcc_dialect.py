@@ -6,6 +6,7 @@ from recorded import Outcome, run, told, values
 
 from chargeport.dialects.evcc import EVCC
 from chargeport.ingest.engine import read
+from chargeport.ingest.memory import CarMemory
 from chargeport.signals.reading import Issue, Reading
 from chargeport.sources.base import Delivery
 
@@ -170,3 +171,54 @@ def test_the_session_of_a_guest_is_not_given_to_the_only_car_that_is_named() -> 
     assert ids == {"Blue": ["evcc-1"], "Garage": ["evcc-2"]}
     [issue] = run(EVCC, [delivery(both, vehicle="id")]).issues
     assert "these are sessions of Blue, a car without a name" in issue.detail
+
+
+def test_voltage_and_phases_are_those_that_carry_current_though_all_three_are_connected() -> None:
+    one = {"chargePower": 3300, "phasesActive": 3, "chargeCurrents": [14.1, 0.2, 0], "chargeVoltages": [236.5, 229, 228.1]}
+    known = values(told(EVCC, {"connected": True, "charging": True} | one))
+    assert (known["voltage"], known["chargerphases"]) == (236.5, 1)
+    idle = {"connected": True, "charging": False, "phasesActive": 3, "chargeCurrents": [0, 0, 0]}
+    assert values(told(EVCC, idle))["chargerphases"] == 3
+
+
+@pytest.mark.parametrize(
+    ("watts", "currents", "shown"),
+    [
+        (65_508, [0, 0, 0], "<UNREADABLE>"),
+        (65_508, [100, 0, 0], 65_508),
+        (7_200, [0.1, 0, 0], 7_200),
+        (-28, [0, 0, 0], 0),
+        (-3_200, [-4.6, -4.6, -4.7], "<NOT_CHARGING>"),
+    ],
+)
+def test_a_power_without_its_sign_is_none_a_small_negative_one_is_0_and_one_that_feeds_back_is_no_charge(
+    watts: int, currents: list[float], shown: Any
+) -> None:
+    memory, charging = CarMemory(), {"connected": True, "charging": True}
+    told(EVCC, charging | {"chargePower": 5_000, "chargeCurrents": [21.7, 0, 0]}, memory)
+    assert values(told(EVCC, {"chargePower": watts, "chargeCurrents": currents}, memory, NOW + 1000))["wattage"] == shown
+
+
+def test_names_of_earlier_releases_are_read_and_the_present_ones_count_beside_them() -> None:
+    old = {"vehicleSoC": 48, "targetSoC": 80, "vehicleTargetSoC": 90, "activePhases": 1, "chargeCurrent": 16}
+    known = values(told(EVCC, old))
+    assert (known["stateofcharge"], known["chargelimits"]["activeLimit"], known["chargerphases"]) == (48, 80, 1)
+    assert known["amperagerequested"] == 16
+    assert values(told(EVCC, {"socCharge": 47}))["stateofcharge"] == 47
+    new = {"vehicleSoc": 61, "effectiveLimitSoc": 70, "phasesActive": 3, "offeredCurrent": 10}
+    known = values(told(EVCC, old | new))
+    assert (known["stateofcharge"], known["chargelimits"]["activeLimit"], known["chargerphases"]) == (61, 70, 3)
+    assert known["amperagerequested"] == 10
+
+
+@pytest.mark.parametrize("planned", [0, NOW // 1000 - 60, "2026-05-01T09:00:00Z", "soon"])
+def test_a_plan_that_is_over_or_none_schedules_nothing(planned: Any) -> None:
+    paused = {"connected": True, "charging": False, "enabled": False}
+    assert values(told(EVCC, paused | {"effectivePlanTime": planned}))["detailedchargingstatus"] == "SUSPENDED_BY_STATION"
+
+
+def test_the_temperature_of_a_heater_is_no_charge_and_no_limit() -> None:
+    known = values(
+        told(EVCC, {"connected": True, "charging": True, "heating": True, "vehicleSoc": 52, "effectiveLimitSoc": 60})
+    )
+    assert not known.keys() & {"stateofcharge", "chargelimits"}

@@ -512,7 +512,7 @@ def test_a_charge_that_is_over_is_not_confirmed() -> None:
     ("name", "field", "wrong"),
     [
         ("tesla_rest", "battery_level", [130, 140.5, 999]),
-        ("tesla_rest", "charge_energy_added", ["1 kWh", "2 kWh"]),
+        ("tesla_rest", "charge_energy_added", ["1 crate", "2 crates"]),
         ("teslamate", "charger_power", ["many", "few"]),
         ("teslamate", "charger_phases", [1.5, 2.5]),
         ("ovms", "v.c.charging", ["perhaps", "maybe"]),

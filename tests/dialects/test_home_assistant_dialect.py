@@ -197,3 +197,43 @@ def test_limits_for_both_kinds_of_charging_are_two_entries_none_of_which_is_said
     limits = values(found)["chargelimits"]
     assert "activeLimit" not in limits
     assert [(each["condition"]["chargingType"], each["limit"]) for each in limits["values"]] == [("AC", 90), ("DC", 80)]
+
+
+def test_a_unit_that_follows_its_state_on_a_topic_of_its_own_is_no_issue() -> None:
+    def said(what: str, content: str) -> Delivery:
+        topic = f"homeassistant/sensor/zoe_charger_power/{what}"
+        return Delivery(source="s", dialect="home_assistant", received_at=NOW, topic=topic, payload=content.encode())
+
+    found = run(HOME_ASSISTANT, [said("state", "6.4"), said("unit_of_measurement", '"kW"')])
+    assert (values(found), found.issues) == ({"wattage": 6400}, [])
+    never = run(HOME_ASSISTANT, [said("state", "6.4"), said("state", "6.5")])
+    assert (never.entries, [issue.subject for issue in never.issues]) == ([], ["sensor.charger_power"])
+
+
+@pytest.mark.parametrize("charging", ["stopped", "complete", "charging", "no_power"])
+def test_a_sensor_of_the_cable_that_is_off_does_not_count_beside_a_charge_state_that_needs_a_cable(charging: str) -> None:
+    states = [state("sensor.m3_charging", charging), state("binary_sensor.m3_charge_cable", "off")]
+    for given in itertools.permutations(states):
+        assert values(heard(list(given)))["ischargingcableconnected"] is True
+    gone = [state("sensor.m3_charging", "disconnected"), state("binary_sensor.m3_charge_cable", "off")]
+    assert values(heard(gone))["ischargingcableconnected"] is False
+    assert values(heard([state("binary_sensor.m3_charge_cable", "off")]))["ischargingcableconnected"] is False
+
+
+def test_a_kind_of_cable_that_means_none_is_a_value() -> None:
+    assert values(heard([state("sensor.m3_charge_cable", "sna")]))["ischargingcableconnected"] is False
+
+
+@pytest.mark.parametrize(("status", "watts"), [("charging", None), ("done", 0), ("idle", 0)])
+def test_0_watts_of_a_volvo_that_charges_is_what_it_does_not_report(status: str, watts: int | None) -> None:
+    states = [state("sensor.xc60_charging_status", status), state("sensor.xc60_charging_power", "0", "W")]
+    for given in itertools.permutations(states):
+        assert values(heard(list(given))).get("wattage") == watts
+
+
+def test_a_volvo_that_always_reports_no_cable_has_one_while_it_charges() -> None:
+    plug, status = "sensor.xc40_charging_connection_status", "sensor.xc40_charging_system_status"
+    out = state(plug, "connection_status_disconnected")
+    known = values(heard([out, state(status, "charging_system_charging")]))
+    assert (known["ischargingcableconnected"], known["ischarging"]) == (True, True)
+    assert values(heard([out, state(status, "charging_system_idle")]))["ischargingcableconnected"] is False

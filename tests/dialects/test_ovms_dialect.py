@@ -164,3 +164,25 @@ def test_a_charge_that_is_over_takes_back_the_state_that_is_not_told_anew() -> N
     found = values(tell(NOW + 60_000, charging="no"))
     assert (found["ischarging"], found["detailedchargingstatus"]) == (False, "<UNREADABLE>")
     assert values(tell(NOW + 61_000, state="done"))["detailedchargingstatus"] == "FULLY_CHARGED"
+
+
+@pytest.mark.parametrize(
+    ("metrics", "watts"),
+    [
+        ({"v.c.charging": "yes", "v.c.power": 0, "v.b.power": -6.1}, 6100),
+        ({"v.c.charging": "yes", "v.c.power": 0, "v.b.power": -0.2}, 0),
+        ({"v.c.charging": "yes", "v.c.power": 6.9, "v.b.power": -6.1}, 6900),
+        ({"v.c.charging": "no", "v.c.power": 0, "v.b.power": -20}, 0),
+    ],
+)
+def test_0_kw_of_a_charger_that_is_not_measured_gives_way_to_what_flows_into_the_battery(
+    metrics: dict[str, Any], watts: int
+) -> None:
+    assert values(told(OVMS, metrics))["wattage"] == watts
+
+
+def test_a_state_of_charge_of_0_is_written_until_it_is_known() -> None:
+    memory = CarMemory()
+    told(OVMS, {"v.b.soc": 55}, memory)
+    assert told(OVMS, {"v.b.soc": 0}, memory, 1_777_629_658_000).entries == []
+    assert values(told(OVMS, {"v.b.soc": 0.5}, memory, 1_777_629_698_000))["stateofcharge"] == 0.5

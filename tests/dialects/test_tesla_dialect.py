@@ -238,3 +238,30 @@ def test_a_protobuf_says_the_same_as_its_json() -> None:
         "RatedRange": None,
         "BatteryLevel": "NaN",
     }
+
+
+def test_a_car_that_stays_at_starting_charges_once_power_and_current_flow() -> None:
+    memory, starting = CarMemory(), {"DetailedChargeState": "DetailedChargeStateStarting"}
+    assert values(told(TESLA, starting, memory))["ischarging"] is False
+    told(TESLA, {"ChargeAmps": 30}, memory, NOW + 1000)
+    known = values(told(TESLA, {"ACChargingPower": 6.9}, memory, NOW + 2000))
+    assert (known["ischarging"], known["detailedchargingstatus"], known["wattage"]) == (True, "CHARGING", 6900)
+    ended = told(TESLA, {"ChargeAmps": 0, "ACChargingPower": 0}, memory, NOW + 3000)
+    assert (values(ended)["ischarging"], values(ended)["detailedchargingstatus"]) == (False, "STARTING")
+
+
+def test_a_power_from_before_the_start_does_not_begin_the_charge() -> None:
+    memory = CarMemory()
+    told(TESLA, {"ChargeAmps": 30, "ACChargingPower": 6.9}, memory)
+    known = values(told(TESLA, {"DetailedChargeState": "DetailedChargeStateStarting"}, memory, NOW + 1000))
+    assert (known["ischarging"], known["detailedchargingstatus"]) == (False, "STARTING")
+
+
+def test_the_names_for_no_cable_and_no_fast_charger_are_values_without_their_prefix_too() -> None:
+    assert values(told(TESLA, {"ChargingCableType": "SNA"}))["ischargingcableconnected"] is False
+    assert values(told(TESLA, {"FastChargerPresent": "SNA"}))["isfastchargerpresent"] is False
+
+
+def test_the_power_of_the_side_that_has_some_counts_where_the_flag_of_the_fast_charger_is_false() -> None:
+    said = {"DetailedChargeState": "Charging", "FastChargerPresent": False, "ACChargingPower": 0, "DCChargingPower": 91.5}
+    assert values(told(TESLA, said))["wattage"] == 91_500

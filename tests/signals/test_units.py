@@ -31,6 +31,7 @@ ONE = {
         "s sec secs second seconds": 1 / 60,
         "h hr hrs hour hours": 60,
         "ms millisecond milliseconds": 1 / 60_000,
+        "ns nanosecond nanoseconds": 1 / 60e9,
         "d day days": 1440,
     },
     Dimension.RATIO: {"percent % percentage pct": 1, "fraction ratio": 100},

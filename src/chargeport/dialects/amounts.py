@@ -11,6 +11,10 @@ LOADED_ABOVE_A: Final = 0.5
 CONNECTED_ABOVE_V: Final = 50
 """A phase with a smaller voltage is not connected: the voltage is induced."""
 
+NOISE_BELOW_V: Final = 20
+"""A smaller voltage of a charger is noise, or 0 because it does not measure."""
+
+_MEASURABLE_W: Final = 1_000
 _LOWEST_SUPPLY_V: Final = 100  # of any country
 _ONE_KILOWATT_W: Final = 1_050  # with the difference between two meters
 
@@ -65,6 +69,16 @@ def is_cut_to_zero(kilowatts: float, amps: float | None, volts: float | None) ->
     if kilowatts != 0 or amps is None or amps <= LOADED_ABOVE_A:
         return False
     return amps * (volts if volts and volts > CONNECTED_ABOVE_V else _LOWEST_SUPPLY_V) < _ONE_KILOWATT_W
+
+
+def is_contradicted(amps: float, watts: float | None) -> bool:
+    """Return whether a current of 0 is no measurement: a power flows that needs more."""
+    return amps <= LOADED_ABOVE_A and watts is not None and watts >= _MEASURABLE_W
+
+
+def is_no_supply(volts: float, watts: float | None) -> bool:
+    """Return whether a voltage of 0 is no measurement: a power flows."""
+    return volts < NOISE_BELOW_V and watts is not None and watts >= _MEASURABLE_W
 
 
 def loaded_phases(currents: Iterable[float]) -> int:

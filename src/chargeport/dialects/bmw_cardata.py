@@ -1,10 +1,18 @@
 """BMW CarData: descriptors, from the stream or a container, and the charging history."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from chargeport.dialects.amounts import amount, amount_beside, folded_value, is_cut_to_zero, unit_of
+from chargeport.dialects.amounts import (
+    amount,
+    amount_beside,
+    folded_value,
+    is_contradicted,
+    is_cut_to_zero,
+    is_no_supply,
+    unit_of,
+)
 from chargeport.dialects.bmw_form import HISTORY, SETTINGS, read, records, timers
 from chargeport.dialects.field_values import FLAGS, by_folded, flag, folded, unknown_value
 from chargeport.dialects.statuses import full_or
@@ -23,6 +31,8 @@ from chargeport.dialects.table import (
     row,
     value,
 )
+from chargeport.signals.definition import Dimension
+from chargeport.signals.units import factor_to_wire
 from chargeport.signals.violation import Violation
 
 _E: Final = "vehicle.drivetrain.electricEngine.charging"
@@ -93,7 +103,9 @@ def _plugged(known: Known, field: str) -> bool | None:
 def status(known: Known) -> Decoded:
     """Return the charging status: the state, refined by the plug and by the state of charge."""
     state, plug = _state(known), _plug(known)
-    if plug is not None and not plug[0] and (state in (None, "NOT_CHARGING") or plug[1] > _state_at(known)):
+    if plug is not None and not plug[0] and plug[1] >= _state_at(known) + (state in ("CHARGING", "STARTING")):
+        return value("DISCONNECTED")
+    if plug is not None and not plug[0] and state in (None, "NOT_CHARGING"):
         return value("DISCONNECTED")
     if state == "NOT_CHARGING" and plug is not None:
         state = "CONNECTED"
@@ -111,12 +123,17 @@ def _state_at(known: Known) -> int:
 
 
 def is_charging(known: Known) -> Decoded:
-    """Return whether the battery receives energy; an unknown state is an issue of the row of the status."""
+    """Return whether the battery receives energy; an unknown state is an issue of the row of the status.
+
+    A plug that is reported as out later ends it; the state is not repeated after that was so for a moment.
+    """
     try:
         state = _state(known)
     except Violation:
         return None
-    return NOT_KNOWN if state is None else value(state == "CHARGING")
+    plug = _plug(known)
+    is_out = plug is not None and not plug[0] and plug[1] > _state_at(known)
+    return NOT_KNOWN if state is None else value(state == "CHARGING" and not is_out)
 
 
 def is_plugged(known: Known) -> Decoded:
@@ -174,9 +191,11 @@ def fast(known: Known) -> Decoded:
 
 
 def fast_type(known: Known) -> Decoded:
-    """Return CCS: all cars of the maker in CarData have it in Europe and America."""
-    found = is_dc(known)
-    return NOT_KNOWN if found is None else value("CCS") if found else None
+    """Return the standard that the method names, else CCS: all cars of the maker in CarData have it in Europe and America."""
+    found, method = is_dc(known), folded_value(known.get(_METHOD))
+    if not found:
+        return NOT_KNOWN if found is None else None
+    return value(next((kind for name, kind in (("chademo", "CHADEMO"), ("gbt", "GBT")) if name in method), "CCS"))
 
 
 def connector(content: Any) -> Decoded:
@@ -188,16 +207,26 @@ def connector(content: Any) -> Decoded:
     return NOT_KNOWN if found is None else value(found)
 
 
-def ac_only(field: str, unit: str) -> Combiner:
-    """Return the combiner of a number of the charger on board, which reports nothing while a DC plug is in."""
+def ac_only(field: str, unit: str, is_unmeasured: Callable[[float, float | None], bool]) -> Combiner:
+    """Return the combiner of a number of the charger on board, which reports nothing while a DC plug is in.
+
+    A car that does not measure it reports 0 beside a power.
+    """
 
     def combine(known: Known) -> Decoded:
         if field not in known:
             return NOT_KNOWN
         found = quantity(amount(known[field]), unit_of(known[field], unit))
-        return None if is_dc(known) else found
+        return None if is_dc(known) or is_unmeasured(amount(known[field]), _watts(known)) else found
 
     return combine
+
+
+def _watts(known: Known) -> float | None:
+    """Return the power while the car charges."""
+    found = amount_beside(known, _POWER)
+    factor = factor_to_wire(Dimension.POWER, unit_of(known.get(_POWER), "W"))
+    return None if found is None or factor is None or is_charging(known) == value(False) else found * factor
 
 
 def power(known: Known) -> Decoded:
@@ -236,7 +265,7 @@ _RANGES: Final = (
 
 BMW_CARDATA: Final = dialect(
     "bmw_cardata",
-    combined(_STATE, "charge-ischarging", is_charging),
+    combined((*_STATE, *_PLUG_FIELDS, *_PLUGGED), "charge-ischarging", is_charging),
     combined(
         (*_STATE, *_PLUG_FIELDS, *_PLUGGED, *_SOC, _TARGET), "charge-detailedchargingstatus", status
     ),
@@ -248,8 +277,14 @@ BMW_CARDATA: Final = dialect(
     combined((_DC_PORT, _METHOD), "charge-isfastchargerpresent", fast),
     combined((_DC_PORT, _METHOD), "charge-fastchargertype", fast_type),
     row(_METHOD, "charge-chargingconnectortype", decode=connector),
-    combined((_AMPS, _DC_PORT, _METHOD), "charge-amperage", ac_only(_AMPS, "A"), gate=Gate.LIVE),
-    combined((_VOLTS, _DC_PORT, _METHOD), "charge-voltage", ac_only(_VOLTS, "V"), gate=Gate.LIVE),
+    combined(
+        (_AMPS, _POWER, _DC_PORT, _METHOD), "charge-amperage", ac_only(_AMPS, "A", is_contradicted), beside=_STATE,
+        gate=Gate.LIVE,
+    ),
+    combined(
+        (_VOLTS, _POWER, _DC_PORT, _METHOD), "charge-voltage", ac_only(_VOLTS, "V", is_no_supply), beside=_STATE,
+        gate=Gate.LIVE,
+    ),
     combined((_POWER, _AMPS), "charge-wattage", power, beside=(_VOLTS, *_STATE), gate=Gate.LIVE),
     row(f"{_B}.charging.acLimit.max", "charge-amperagemax", "A"),
     row(f"{_B}.charging.acLimit.selected", "charge-amperagerequested", "A", note="the user's choice"),
@@ -257,7 +292,8 @@ BMW_CARDATA: Final = dialect(
     row(
         f"{_E}.phaseNumber",
         "charge-chargerphases",
-        words={"1-PHASES": 1, "2-PHASES": 2, "3-PHASES": 3, "NO_CHARGING": None, "NOCHARGING": None},
+        words={f"{count}{end}": count or None for count in range(4) for end in ("", "-PHASES", "-PHASE")}
+        | {"NO_CHARGING": None, "NOT_CHARGING": None},
     ),
     combined((f"{_E}.timeRemaining", f"{_E}.timeToFullyCharged"), "charge-timetocomplete", minutes, gate=Gate.CHARGING),
     *(row(field, "tractionbattery-stateofcharge", "%") for field in _SOC),

@@ -77,11 +77,13 @@ def status(known: Known) -> Decoded:
         return NOT_KNOWN
     if state not in _WORDS:
         raise unknown_value(state, _WORDS)
+    if state in (_READY, "off") and plug == "disconnected":  # without a cable, some cars are ready, too
+        return value("DISCONNECTED")
     if state == _READY and folded_value(known.get(_SUPPLY)) == _NO_SUPPLY:
         return value("NO_POWER")
     found = _WORDS[state]
     if state == "off":
-        found = {"connected": "CONNECTED", "disconnected": "DISCONNECTED"}.get(plug, found)
+        found = "CONNECTED" if plug == "connected" else found
     if found != "CONNECTED":
         return value(found)
     return value(full_or(found, _charge(known), amount_beside(known, _TARGET)))

@@ -4,10 +4,15 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any, Final, TypeVar
 
+import msgspec
+
 from chargeport.signals.bodies import MAX_WORD, MAX_WORDS, is_placeholder
+from chargeport.signals.definition import Dimension
+from chargeport.signals.units import factor_to_wire
 from chargeport.signals.violation import Rule, Violation
 
 T = TypeVar("T")
@@ -19,6 +24,9 @@ MEASURED: Final = ({"value"}, {"value", "unit"})
 """The members of an object that represents one value, with or without its unit."""
 
 _SIGNS: Final = ("+", "-", ".")
+_DECIMAL_COMMA: Final = re.compile(r"[+-]?\d*,\d+")
+_GROUPED: Final = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")  # 1,234 may be either
+_WITH_UNIT: Final = re.compile(r"([+-]?[\d.,]*\d)\s*([^\s\d.,+-].*)")
 _SEPARATOR: Final = re.compile(r"(?<=[^\W_])[\s_.\-]+(?=[^\W_])")
 
 
@@ -69,6 +77,33 @@ def unknown_value(value: Any, known: Iterable[str], field: str = "value") -> Vio
     return Violation(Rule.NOT_ALLOWED, text[:400], field)
 
 
+def with_decimal_point(text: str) -> str:
+    """Return the text of a number with a point for its decimal comma, where that can't separate thousands.
+
+    >>> with_decimal_point("7,4"), with_decimal_point("0,125"), with_decimal_point("1,234")
+    ('7.4', '0.125', '1,234')
+    """
+    text = text.strip()
+    is_decimal = _DECIMAL_COMMA.fullmatch(text) and not _GROUPED.fullmatch(text)
+    return text.replace(",", ".") if is_decimal else text
+
+
+def with_unit(value: Any, dimension: Dimension | None) -> tuple[Any, str | None]:
+    """Return the number of a text that has its unit with it (`7.2 kW`, `PT1H30M`), and the unit; others unchanged, with None.
+
+    >>> with_unit("7.2 kW", Dimension.POWER), with_unit("PT1H30M", Dimension.TIME), with_unit("7.2", Dimension.POWER)
+    (('7.2', 'kW'), (90.0, 'min'), ('7.2', None))
+    """
+    if dimension is None or not isinstance(value, str):
+        return value, None
+    if dimension is Dimension.TIME and value.strip()[:1] == "P":
+        with suppress(msgspec.ValidationError):
+            return msgspec.convert(value.strip(), timedelta) / timedelta(minutes=1), "min"
+    found = _WITH_UNIT.fullmatch(value.strip())
+    is_known = found is not None and factor_to_wire(dimension, found[2]) is not None
+    return (found[1], found[2]) if found is not None and is_known else (value, None)
+
+
 def flag(value: Any) -> bool:
     """Return a flag, which may be written as yes or no, true or false, on or off, 1 or 0. Raises Violation."""
     is_on = value if isinstance(value, bool) else FLAGS.get(folded(value))
@@ -78,10 +113,10 @@ def flag(value: Any) -> bool:
 
 
 def number(value: Any) -> float:
-    """Return a finite number, which may be written as text. Raises Violation."""
+    """Return a finite number, which may be written as text, also with a decimal comma. Raises Violation."""
     can_be = isinstance(value, int | float | str) and not isinstance(value, bool) and "_" not in str(value)
-    try:
-        parsed = float(value) if can_be else None  # without underscores: 1_000 is a spelling of Python only
+    try:  # without underscores: 1_000 is a spelling of Python only
+        parsed = float(with_decimal_point(value) if isinstance(value, str) else value) if can_be else None
     except ValueError:
         parsed = None
     if parsed is None or not math.isfinite(parsed):

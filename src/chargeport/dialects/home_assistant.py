@@ -7,10 +7,11 @@ and Hyundai/Kia; any other entity needs a row of the user's own, with its whole 
 from collections.abc import Callable
 from typing import Any, Final
 
-from chargeport.dialects.amounts import LOADED_ABOVE_A, amount, folded_value, is_cut_to_zero
+from chargeport.dialects.amounts import LOADED_ABOVE_A, amount, bare, flag_beside, folded_value, is_cut_to_zero
 from chargeport.dialects.field_values import flag
 from chargeport.dialects.home_assistant_form import UNIT_OF, measured_in, read
 from chargeport.dialects.home_assistant_rows import each_of, measure, measured
+from chargeport.dialects.statuses import unless_unplugged
 from chargeport.dialects.table import (
     DC_ABOVE_W,
     NOT_KNOWN,
@@ -29,6 +30,7 @@ from chargeport.dialects.table import (
 )
 from chargeport.dialects.tesla_values import (
     CABLE,
+    FAST_PRESENT,
     FAST_TYPE,
     LATCH,
     NO_SUPPLY_V,
@@ -39,6 +41,8 @@ from chargeport.dialects.tesla_values import (
     is_fast,
 )
 from chargeport.dialects.volvo import CHARGE, VOLVO
+from chargeport.dialects.volvo import STATES as VOLVO_STATES
+from chargeport.dialects.volvo import charges as volvo_charges
 from chargeport.signals.definition import Dimension
 
 _AC: Final = "number.ac_charging_limit"
@@ -52,6 +56,7 @@ _POWERS: Final = (
     "sensor.dc_charging_power",
 )  # fmt: skip
 _CURRENTS: Final = ("sensor.charger_current", "sensor.charger_actual_current")
+_POLL_MS: Final = 500  # between the entities that an integration updates by one poll
 _VOLTS: Final = "sensor.charger_voltage"
 _PRESENT: Final = "binary_sensor.fast_charger_present"
 _KIND: Final = "sensor.fast_charger_type"
@@ -75,6 +80,8 @@ def power(known: Known, field: str) -> Decoded:
         return NOT_KNOWN
     if amount(known[field]) <= 0 < (_largest(known, _POWERS, Dimension.POWER) or 0):
         return NOT_KNOWN
+    if amount(known[field]) == 0 and volvo_charges(known):
+        return None  # so write the cars that do not report it
     found, amps = amount(known[field]), _largest(known, _CURRENTS, Dimension.CURRENT)
     is_cut = is_cut_to_zero(found, amps, measure(known, _VOLTS, Dimension.VOLTAGE)) and _tesla_charges(known) is not False
     return None if is_cut else quantity(found, measured_in(known, field))
@@ -98,15 +105,15 @@ def voltage(known: Known, field: str) -> Decoded:
 
 
 def _tesla_charges(known: Known) -> bool | None:
-    states = known.newest_first(_TESLA_STATES)
-    found = is_charging(known[states[0]]) if states else None
+    state = _tesla_state(known)
+    found = None if state is None else is_charging(known[state])
     return found["value"] if isinstance(found, dict) else None
 
 
 def _live(fields: tuple[str, ...], code: str, of: Callable[[Known, str], Decoded]) -> tuple[Row, ...]:
     """Return a row for each of these fields of the charger, read together with its other fields."""
     charger = tuple(each for field in (*_POWERS, *_CURRENTS) for each in (field, field + UNIT_OF))
-    beside = (*_TESLA_STATES, _VOLTS, _VOLTS + UNIT_OF)
+    beside = (*_TESLA_STATES, *VOLVO_STATES, _VOLTS, _VOLTS + UNIT_OF)
 
     def reading(field: str) -> Row:
         own = tuple(dict.fromkeys((field, field + UNIT_OF, *charger, _PRESENT, _KIND)))
@@ -116,7 +123,15 @@ def _live(fields: tuple[str, ...], code: str, of: Callable[[Known, str], Decoded
 
 
 def tesla_cable(known: Known) -> Decoded:
-    """Return whether a cable is in, by the sensor, the kind of cable and the charge state: the newest one decides."""
+    """Return whether a cable is in, by the sensor, the kind of cable and the charge state: the newest one decides.
+
+    Of one poll the charge state decides: the sensor may be off as soon as the car has stopped.
+    """
+    state = _tesla_state(known)
+    newest = max(map(known.reported_at, known), default=0)
+    is_current = state is not None and newest - known.reported_at(state) <= _POLL_MS
+    if is_current and state is not None and PLUGGED.get(folded_value(known[state])) is True:
+        return value(True)
     for field in known.newest_first((*_CABLES, *_CABLE_TYPES, *_TESLA_STATES)):
         if field in _CABLES:
             return value(flag(known[field]))
@@ -124,6 +139,20 @@ def tesla_cable(known: Known) -> Decoded:
         if isinstance(found, bool):
             return value(found)
     return NOT_KNOWN
+
+
+def _tesla_state(known: Known) -> str | None:
+    return next(iter(known.newest_first(_TESLA_STATES)), None)
+
+
+def kia_charging(charging: str, plug: str) -> Row:
+    """Return the row of a flag of charging, which an integration does not repeat after the plug was out for a moment."""
+
+    def combine(known: Known) -> Decoded:
+        found = value(flag(bare(known[charging]))) if charging in known else NOT_KNOWN
+        return unless_unplugged(found, known, charging, plug, plugged=flag_beside(known, plug))
+
+    return combined((charging, plug), "charge-ischarging", combine)
 
 
 def nominal(size: float, unit: str) -> dict[str, Any]:
@@ -163,8 +192,11 @@ _ROWS: Final = (
     ),
     *each_of(("sensor.charger_phases", "sensor.charge_phases"), "charge-chargerphases"),
     row(_KIND, "charge-fastchargertype", words=FAST_TYPE),
-    combined((_PRESENT, _KIND), "charge-isfastchargerpresent", lambda known: fast_present(known, _PRESENT, _KIND)),
-    combined((*_CABLES, *_CABLE_TYPES, *_TESLA_STATES), "charge-ischargingcableconnected", tesla_cable),
+    combined(
+        (_PRESENT, _KIND), "charge-isfastchargerpresent", lambda known: fast_present(known, _PRESENT, _KIND),
+        words=FAST_PRESENT,
+    ),
+    combined((*_CABLES, *_CABLE_TYPES, *_TESLA_STATES), "charge-ischargingcableconnected", tesla_cable, words=CABLE),
     *each_of(
         ("lock.charge_cable_lock", "lock.charge_port_latch"), "charge-ischargingcablelatched",
         words={"locked": True, "unlocked": False, "locking": NOT_KNOWN, "unlocking": NOT_KNOWN, "jammed": NOT_KNOWN},
@@ -181,7 +213,8 @@ _ROWS: Final = (
     *VOLVO,
     # Hyundai and Kia.
     *each_of(("binary_sensor.ev_battery_plug", "binary_sensor.ev_battery_is_plugged_in"), "charge-ischargingcableconnected"),
-    *each_of(("binary_sensor.ev_battery_charge", "binary_sensor.ev_battery_is_charging"), "charge-ischarging"),
+    kia_charging("binary_sensor.ev_battery_charge", "binary_sensor.ev_battery_plug"),
+    kia_charging("binary_sensor.ev_battery_is_charging", "binary_sensor.ev_battery_is_plugged_in"),
     combined((_AC, _DC), "charge-chargelimits", limits_by_type),
     # The battery, with the names of each integration.
     *measured(

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 from chargeport.dialects.amounts import bare, unit_of
 from chargeport.dialects.forms import at_ms, items, text_value, vehicle_of
 from chargeport.dialects.instants import by_instant, minutes_until
-from chargeport.dialects.table import Dialect, Row, Unreadable
+from chargeport.dialects.table import Dialect, Incomplete, Row, Unreadable
 from chargeport.sources.base import BEGINNING, Delivery, RawMessage
 
 UNIT_OF: Final = "/unit_of_measurement"
@@ -29,13 +29,14 @@ _TIMES: Final = ("last_reported", "last_updated", "last_changed")  # the first i
 
 
 class State(NamedTuple):
-    """A state of an entity; a unit alone has no state."""
+    """A state of an entity; a unit alone has no state. `is_topic`: the unit is sent on a topic of its own."""
 
     entity: str
     state: Any = None
     unit: str | None = None
     is_timestamp: bool = False
     at: int | None = None
+    is_topic: bool = False
 
 
 class _Found(NamedTuple):
@@ -47,10 +48,14 @@ class _Found(NamedTuple):
 
 
 def measured_in(known: Mapping[str, Any], field: str) -> str:
-    """Return the unit of a field's number. Raises ValueError without one: a number without a unit is not a quantity."""
-    unit = unit_of(known[field], "") or bare(known.get(field + UNIT_OF, ""))
+    """Return the unit of a field's number. Raises ValueError without one: a number without a unit is not a quantity.
+
+    Raises Incomplete if the unit has a topic of its own.
+    """
+    number = known[field]
+    unit = unit_of(number, "") or bare(known.get(field + UNIT_OF, ""))
     if not unit:
-        raise ValueError(f"has {_NO_UNIT}")
+        raise (Incomplete if isinstance(number, Mapping) and "unit" in number else ValueError)(f"has {_NO_UNIT}")
     return str(unit)
 
 
@@ -89,7 +94,7 @@ def _of_topic(path: str, payload: bytes) -> Iterator[State]:
     domain, _, rest = path.partition("/")
     entity, _, what = rest.partition("/")
     if what == "state":
-        yield State(f"{domain}.{entity}", text_value(payload))
+        yield State(f"{domain}.{entity}", text_value(payload), is_topic=True)
     elif what == "unit_of_measurement":
         yield State(f"{domain}.{entity}", unit=str(text_value(payload)))
 
@@ -185,6 +190,8 @@ def _fields_at(dialect: Dialect, delivery: Delivery, found: _Found) -> Iterator[
     row = next((own for own in rows if own.fields[0] == field), rows[0])
     if _is_ahead(row, state):
         yield state.at, field, minutes_until(content, state.at or delivery.observed_at or delivery.received_at)
+    elif has_unit_field and state.is_topic:
+        yield state.at, field, {"value": content, "unit": None}
     elif has_unit_field or row.signal.dimension is None:
         yield state.at, field, content
     else:

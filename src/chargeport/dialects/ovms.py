@@ -4,11 +4,11 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from chargeport.dialects.amounts import is_cut_to_zero
+from chargeport.dialects.amounts import is_contradicted, is_cut_to_zero, is_no_supply
 from chargeport.dialects.field_values import flag, folded, number, unknown_value
 from chargeport.dialects.forms import by_topic
 from chargeport.dialects.positions import halves
-from chargeport.dialects.statuses import full_or
+from chargeport.dialects.statuses import full_or, unless_unplugged
 from chargeport.dialects.table import (
     NOT_KNOWN,
     Decoded,
@@ -54,6 +54,7 @@ _INLETS: Final = {
     "quickcharge": NOT_KNOWN,
 }
 _FAST: Final = {"chademo": "CHADEMO", "ccs": "CCS", "supercharger": "SUPERCHARGER"}
+_LEAST_KW: Final = 0.5  # into the battery; less may be the regulation of an idle car
 _FAST_MODES: Final = ("performance", "quickcharge", "chademo")
 # Notifications, events and requests of clients: everything below a car except its metrics.
 _ASIDE: Final = (TopicPattern.parse("ovms/{}/{vehicle}/{field...}"),)
@@ -96,6 +97,8 @@ def _status(known: Known) -> Decoded:
         return value(found)
     if pilot is False and (not charging or _is_newer(known, "v.c.pilot", "v.c.charging")):
         return value("DISCONNECTED")
+    if charging and found not in _ENERGY_FLOWS and _is_newer(known, "v.c.charging", "v.c.state"):
+        return value("CHARGING")  # the state is about to follow
     if found in ("STOPPED", "STARTING"):
         found = _REFINED.get(substate, found)
     if found is None and pilot:
@@ -119,6 +122,12 @@ def _cable(known: Known) -> Decoded:
     return NOT_KNOWN
 
 
+def _charges(known: Known) -> Decoded:
+    """Return whether the car charges; the flag is not repeated after the pilot signal was lost. Raises Violation."""
+    found = value(flag(known["v.c.charging"])) if "v.c.charging" in known else NOT_KNOWN
+    return unless_unplugged(found, known, "v.c.charging", "v.c.pilot", plugged=_flag(known, "v.c.pilot"))
+
+
 def _fast_present(known: Known) -> Decoded:
     """Return whether a fast charger is present: by its kind, else by the mode of modules with DC only."""
     if _flag(known, "v.c.pilot") is False and not _flag(known, "v.c.charging"):
@@ -133,11 +142,13 @@ def _wattage(known: Known) -> Decoded:
     """Return the charger's power, else the battery's.
 
     Out of the battery is positive, for its power and for its current; some modules invert one of them. While the car
-    charges, a negative value of either shows that energy flows in.
+    charges, a negative value of either shows that energy flows in. Modules that don't measure the charger's power report 0.
     """
     current, charging = _number(known, "v.b.current"), _flag(known, "v.c.charging")
     flows_in = charging and current is not None and current < 0
-    if known.best("v.c.power", "v.b.power") == "v.c.power":
+    battery = _number(known, "v.b.power") or 0
+    is_measured = not charging or bool(_number(known, "v.c.power")) or battery > -_LEAST_KW
+    if known.best("v.c.power", "v.b.power") == "v.c.power" and is_measured:
         power = number(known["v.c.power"])
         is_cut = is_cut_to_zero(power, _number(known, "v.c.current"), _number(known, "v.c.voltage")) and charging is not False
         return None if is_cut else quantity(-power if power < 0 and flows_in else power, "kW")
@@ -145,6 +156,33 @@ def _wattage(known: Known) -> Decoded:
         return NOT_KNOWN
     power = number(known["v.b.power"])
     return quantity(abs(power), "kW") if charging and (power < 0 or flows_in) else None
+
+
+def _charger_watts(known: Known) -> float | None:
+    """Return the charger's power while the car charges."""
+    kilowatts = _number(known, "v.c.power")
+    return None if kilowatts is None or _flag(known, "v.c.charging") is False else abs(kilowatts) * 1000
+
+
+def _amperage(known: Known) -> Decoded:
+    """Return the charger's current; modules that don't measure it report 0."""
+    if "v.c.current" not in known:
+        return NOT_KNOWN
+    amps = number(known["v.c.current"])
+    return None if is_contradicted(abs(amps), _charger_watts(known)) else quantity(amps, "A")
+
+
+def _voltage(known: Known) -> Decoded:
+    """Return the charger's voltage; modules that don't measure it report 0."""
+    if "v.c.voltage" not in known:
+        return NOT_KNOWN
+    volts = number(known["v.c.voltage"])
+    return None if is_no_supply(volts, _charger_watts(known)) else quantity(volts, "V")
+
+
+def _charge(content: Any) -> Decoded:
+    """Return the state of charge; 0 is written until the module has read it from the car."""
+    return quantity(found, "%") if (found := number(content)) else NOT_KNOWN
 
 
 def _remaining(known: Known) -> Decoded:
@@ -194,10 +232,13 @@ OVMS: Final = dialect(
         "charge-detailedchargingstatus", _status,
     ),
     row("v.c.substate", "charge-detailedchargingstatus", words=dict.fromkeys(_SUBSTATES, NOT_KNOWN)),
-    row("v.c.charging", "charge-ischarging"),
+    combined(("v.c.charging", "v.c.pilot"), "charge-ischarging", _charges),
     combined(("v.c.pilot", "v.c.charging"), "charge-ischargingcableconnected", _cable),
     row("v.d.cp", "charge-ischargingportflapopen", note="some modules set it from the plug"),
-    row("v.c.current", "charge-amperage", "A", gate=Gate.LIVE, note="some modules add up the phases"),
+    combined(
+        ("v.c.current", "v.c.power"), "charge-amperage", _amperage, beside=("v.c.charging",), gate=Gate.LIVE,
+        note="some modules add up the phases",
+    ),
     row("v.c.climit", "charge-amperagemax", "A"),
     row("v.c.limit.soc", "charge-chargelimits", decode=_limit),
     row("v.b.range.speed", "charge-chargerate", gate=Gate.LIVE, decode=_gained),
@@ -207,12 +248,12 @@ OVMS: Final = dialect(
     row("v.c.type", "charge-fastchargertype", decode=_fast_type),
     combined(("v.c.type", "v.c.mode", "v.c.pilot", "v.c.charging"), "charge-isfastchargerpresent", _fast_present),
     combined(("v.c.duration.soc", "v.c.duration.full"), "charge-timetocomplete", _remaining, gate=Gate.CHARGING),
-    row("v.c.voltage", "charge-voltage", "V", gate=Gate.LIVE),
+    combined(("v.c.voltage", "v.c.power"), "charge-voltage", _voltage, beside=("v.c.charging",), gate=Gate.LIVE),
     combined(
         ("v.c.power", "v.b.power", "v.b.current", "v.c.current", "v.c.charging"), "charge-wattage", _wattage,
         beside=("v.c.voltage",), gate=Gate.LIVE,
     ),
-    row("v.b.soc", "tractionbattery-stateofcharge", "%"),
+    row("v.b.soc", "tractionbattery-stateofcharge", decode=_charge),
     row("v.b.capacity", "tractionbattery-nominalcapacity", decode=_capacity),
     combined(("v.b.range.est", "v.b.range.ideal"), "tractionbattery-range", _range),
     halves("v.p.latitude", "v.p.longitude"),

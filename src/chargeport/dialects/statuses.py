@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from chargeport.dialects.table import Decoded, Known, value
 from chargeport.signals.reading import AbsenceReason
 
 _NOT_FULL_YET: Final = ("CONNECTED", "STOPPED", "SUSPENDED_BY_CAR")
@@ -12,6 +13,20 @@ def full_or(status: str, soc: float | None, target: float | None) -> str:
     """Return FULLY_CHARGED for a car that is plugged in, draws nothing and has reached its target, else the status."""
     is_full = soc is not None and soc >= (target or FULL_PERCENT)
     return "FULLY_CHARGED" if is_full and status in _NOT_FULL_YET else status
+
+
+def is_out(known: Known, state: str | None, plug: str | None, *, plugged: bool | None) -> bool:
+    """Return whether the field of a plug reports, later than the one of the charging state, that no cable is in."""
+    return plugged is False and known.reported_at(plug or "") > known.reported_at(state or "")
+
+
+def unless_unplugged(found: Decoded, known: Known, state: str | None, plug: str | None, *, plugged: bool | None) -> Decoded:
+    """Return the flag of charging that was read from `state`: false while the newer `plug` reports that no cable is in.
+
+    A source of changes does not repeat that the car charges once the plug, which it had reported as out for a moment, is in
+    again.
+    """
+    return value(False) if isinstance(found, dict) and is_out(known, state, plug, plugged=plugged) else found
 
 
 # A code that is not listed has the reason of its type.

@@ -9,7 +9,15 @@ from typing import Any, Final
 
 import msgspec
 
-from chargeport.dialects.field_values import FLAGS, MEASURED, by_folded, folded, unknown_value
+from chargeport.dialects.field_values import (
+    FLAGS,
+    MEASURED,
+    by_folded,
+    folded,
+    unknown_value,
+    with_decimal_point,
+    with_unit,
+)
 from chargeport.dialects.topics import TopicPattern
 from chargeport.signals.catalogue import BY_CODE, IS_CHARGING
 from chargeport.signals.definition import COUNT, FLAG, LASTING, LIVE, QUANTITY, Signal
@@ -76,6 +84,10 @@ class Unreadable(ValueError):  # noqa: N818  (a finding about the input, not a f
     """A delivery is not in a form of its dialect; the text names the error and the expected form."""
 
 
+class Incomplete(ValueError):  # noqa: N818  (as above)
+    """A value needs another field, such as its unit, which the source reports separately: it may follow."""
+
+
 class Gate(StrEnum):
     """When a field counts. A field that its gate holds back gives the absence NOT_CHARGING."""
 
@@ -132,6 +144,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         if self.words is not None:
             return _looked_up(self.words, value)
         if kind is QUANTITY or kind is COUNT:
+            value, own_unit = with_unit(value, self.signal.dimension)
+            unit = own_unit or unit
             number = _number(value)
             if type(number) in _NUMBERS:  # else the check of the body rejects it
                 number = number if self.scale is None else number * self.scale
@@ -155,7 +169,7 @@ def _number(value: Any) -> Any:
     """Return the number of a text; anything else unchanged, for the check of the body to reject."""
     if not isinstance(value, str):
         return value
-    text = value.strip()
+    text = with_decimal_point(value)
     try:
         number = float(text.replace("_", "?"))  # 1_000 is a spelling of Python only
     except ValueError:
@@ -248,11 +262,15 @@ def combined(
     combine: Combiner,
     *,
     beside: tuple[str, ...] = (),
+    words: Mapping[str, Any] | None = None,
     gate: Gate = Gate.ALWAYS,
     note: str = "",
 ) -> Row:
-    """Make a row for the signal of this code, from several fields: read when one comes, with what is known of the others."""
-    return Row(signal=BY_CODE[code], fields=fields, combine=combine, beside=beside, gate=gate, note=note)
+    """Make a row for the signal of this code, from several fields: read when one comes, with what is known of the others.
+
+    `words`, by their folded form, are values of the fields that others write for "no value".
+    """
+    return Row(signal=BY_CODE[code], fields=fields, combine=combine, beside=beside, words=words, gate=gate, note=note)
 
 
 def dialect(

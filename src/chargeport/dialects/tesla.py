@@ -3,7 +3,8 @@
 import re
 from typing import Final
 
-from chargeport.dialects.field_values import flag, number
+from chargeport.dialects.amounts import LOADED_ABOVE_A
+from chargeport.dialects.field_values import flag, folded, number
 from chargeport.dialects.positions import whole
 from chargeport.dialects.table import (
     NOT_KNOWN,
@@ -22,6 +23,8 @@ from chargeport.dialects.tesla_fields import FIELDS
 from chargeport.dialects.tesla_form import read
 from chargeport.dialects.tesla_timers import clock_time, timers
 from chargeport.dialects.tesla_values import (
+    CABLE,
+    FAST_PRESENT,
     FAST_TYPE,
     INLET,
     MODE,
@@ -44,6 +47,7 @@ from chargeport.dialects.tesla_values import (
 
 _STATE, _CABLE, _AC, _DC = "DetailedChargeState", "ChargingCableType", "ACChargingPower", "DCChargingPower"
 _PRESENT, _KIND = "FastChargerPresent", "FastChargerType"
+_FLOWS: Final = ("ChargeAmps", _AC, _DC)
 
 
 def _amount(known: Known, field: str) -> float | None:
@@ -61,14 +65,47 @@ _NAMES: Final = Names(
 
 
 def _wattage(known: Known) -> Decoded:
-    """Return the power of the side that charges; where that is not known, of the one that has some."""
+    """Return the power of the side that charges; where that is not known or has none, of the one that has some."""
     is_dc, ac = is_fast(known, _PRESENT, _KIND), plain_amount(known, _AC)
     if is_dc is None:
         is_dc = not ac and _DC in known
+    elif not is_dc and ac == 0 and known.reported_at(_DC) >= known.reported_at(_AC):
+        is_dc = bool(plain_amount(known, _DC))
     name = _DC if is_dc else _AC
     if name in known:
         return quantity(number(known[name]), "kW")
     return None if known.keys() & {_AC, _DC} else NOT_KNOWN
+
+
+def _status(known: Known) -> Decoded:
+    """Return the charge state. Some cars stay at Starting while a current flows. Raises Violation."""
+    if _STATE not in known:
+        return NOT_KNOWN
+    found = meant(STATUS, known[_STATE])
+    if found == "STARTING":
+        return value("CHARGING" if _flows(known) else found)
+    return (value(found) if isinstance(found, str) else found) if _is_newest(known, _STATE) else NOT_KNOWN
+
+
+def _charges(known: Known) -> Decoded:
+    """Return whether the car charges: as the status; an unknown state gives no value, and is an issue of the status."""
+    if _STATE not in known:
+        return NOT_KNOWN
+    if STATUS.get(folded(known[_STATE])) == "STARTING":
+        return value(_flows(known))
+    return is_charging(known[_STATE]) if _is_newest(known, _STATE) else NOT_KNOWN
+
+
+def _flows(known: Known) -> bool:
+    """Return whether a power and a current are reported that are not older than the charge state."""
+    fresh = Known({field: known[field] for field in _FLOWS if _is_newest(known, field, _STATE)}, known.at)
+    amps, kilowatts = plain_amount(fresh, "ChargeAmps") or 0, plain_amount(fresh, _AC) or 0
+    return (amps > LOADED_ABOVE_A and kilowatts > 0) or (plain_amount(fresh, _DC) or 0) >= 1
+
+
+def _is_newest(known: Known, field: str, *others: str) -> bool:
+    """Return whether the field is known, and not older than the others; without any, than all known ones."""
+    return field in known and known.reported_at(field) >= max(map(known.reported_at, others or known))
 
 
 def _remaining(known: Known) -> Decoded:
@@ -95,10 +132,13 @@ def _timers(known: Known) -> Decoded:
 
 
 _ROWS: Final = (
-    row(_STATE, "charge-detailedchargingstatus", words=STATUS),
+    combined((_STATE, *_FLOWS), "charge-detailedchargingstatus", _status, words=STATUS),
     # An unknown value is an issue of the row above, once.
-    row(_STATE, "charge-ischarging", decode=is_charging),
-    combined((_STATE, _CABLE), "charge-ischargingcableconnected", lambda known: flag_of(is_plugged(known, _STATE, _CABLE))),
+    combined((_STATE, *_FLOWS), "charge-ischarging", _charges),
+    combined(
+        (_STATE, _CABLE), "charge-ischargingcableconnected", lambda known: flag_of(is_plugged(known, _STATE, _CABLE)),
+        words=CABLE,
+    ),
     combined(
         ("ChargePortLatch", _STATE, _CABLE), "charge-ischargingcablelatched",
         lambda known: latched(known, "ChargePortLatch", _STATE, _CABLE),
@@ -124,7 +164,10 @@ _ROWS: Final = (
     # Battery side, in sessions with AC and with DC; ACChargingEnergyIn is the charger's input and is not added energy.
     row("DCChargingEnergyIn", "charge-energyadded", "kWh"),
     row(_KIND, "charge-fastchargertype", words=FAST_TYPE),
-    combined((_PRESENT, _KIND), "charge-isfastchargerpresent", lambda known: fast_present(known, _PRESENT, _KIND)),
+    combined(
+        (_PRESENT, _KIND), "charge-isfastchargerpresent", lambda known: fast_present(known, _PRESENT, _KIND),
+        words=FAST_PRESENT,
+    ),
     combined(
         ("EstimatedHoursToChargeTermination", "TimeToFullCharge"), "charge-timetocomplete", _remaining, gate=Gate.CHARGING
     ),

@@ -10,6 +10,8 @@ from chargeport.dialects.tesla_rest_fields import IGNORED
 from chargeport.dialects.tesla_rest_form import read
 from chargeport.dialects.tesla_timers import after_midnight, days, timers
 from chargeport.dialects.tesla_values import (
+    CABLE,
+    FAST_PRESENT,
     FAST_TYPE,
     INLET,
     MODE,
@@ -88,7 +90,10 @@ TESLA_REST: Final = dialect(
     row(_STATE, "charge-detailedchargingstatus", words=STATUS),
     # An unknown value is an issue of the row above, once.
     row(_STATE, "charge-ischarging", decode=is_charging),
-    combined((_STATE, _CABLE), "charge-ischargingcableconnected", lambda known: flag_of(is_plugged(known, _STATE, _CABLE))),
+    combined(
+        (_STATE, _CABLE), "charge-ischargingcableconnected", lambda known: flag_of(is_plugged(known, _STATE, _CABLE)),
+        words=CABLE,
+    ),
     combined(
         ("charge_port_latch", _STATE, _CABLE), "charge-ischargingcablelatched",
         lambda known: latched(known, "charge_port_latch", _STATE, _CABLE),
@@ -111,7 +116,10 @@ TESLA_REST: Final = dialect(
     row("charge_port_type", "charge-chargingconnectortype", words=INLET, note="of vehicle_config"),
     row("charge_energy_added", "charge-energyadded", "kWh"),
     combined((_KIND, "fast_charger_brand"), "charge-fastchargertype", _fast_type),
-    combined((_PRESENT, _KIND), "charge-isfastchargerpresent", lambda known: fast_present(known, _PRESENT, _KIND)),
+    combined(
+        (_PRESENT, _KIND), "charge-isfastchargerpresent", lambda known: fast_present(known, _PRESENT, _KIND),
+        words=FAST_PRESENT,
+    ),
     combined(("minutes_to_full_charge", "time_to_full_charge"), "charge-timetocomplete", _remaining, gate=Gate.CHARGING),
     combined(
         _NAMES.fields("charger_voltage", "pack_voltage"), "charge-voltage", lambda known: voltage(known, _NAMES),

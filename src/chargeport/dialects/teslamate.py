@@ -3,10 +3,12 @@
 import re
 from typing import Final
 
+from chargeport.dialects.amounts import flag_beside
 from chargeport.dialects.field_values import flag, number
 from chargeport.dialects.forms import by_topic
 from chargeport.dialects.positions import whole
-from chargeport.dialects.table import Decoded, Gate, Known, combined, dialect, limit, row
+from chargeport.dialects.statuses import is_out, unless_unplugged
+from chargeport.dialects.table import NOT_KNOWN, Decoded, Gate, Known, combined, dialect, limit, row, value
 from chargeport.dialects.tesla_values import (
     POWER_STEP_W,
     STATUS,
@@ -15,6 +17,7 @@ from chargeport.dialects.tesla_values import (
     flag_of,
     is_charging,
     is_plugged,
+    meant,
     minutes,
     phases,
     plain_amount,
@@ -34,6 +37,22 @@ def _fast_present(known: Known) -> Decoded:
     if _NAMES.is_charging(known):
         return flag_of(_NAMES.is_dc(known))
     return flag_of(False if is_plugged(known, _NAMES.state, "") is False else None)
+
+
+def _status(known: Known) -> Decoded:
+    """Return the charge state, which does not change at once when the cable is removed. Raises Violation."""
+    if _NAMES.state not in known:
+        return NOT_KNOWN
+    found = meant(STATUS, known[_NAMES.state])
+    if isinstance(found, str) and is_out(known, _NAMES.state, "plugged_in", plugged=flag_beside(known, "plugged_in")):
+        found = "DISCONNECTED"
+    return value(found) if isinstance(found, str) else found
+
+
+def _charges(known: Known) -> Decoded:
+    """Return whether the car charges. TeslaMate does not repeat the charge state after plugged_in was false for a moment."""
+    found = is_charging(known[_NAMES.state]) if _NAMES.state in known else NOT_KNOWN
+    return unless_unplugged(found, known, _NAMES.state, "plugged_in", plugged=flag_beside(known, "plugged_in"))
 
 
 def _cable(known: Known) -> Decoded:
@@ -63,9 +82,9 @@ _OTHER: Final = """
 
 TESLAMATE: Final = dialect(
     "teslamate",
-    row("charging_state", "charge-detailedchargingstatus", words=STATUS),
+    combined(("charging_state", "plugged_in"), "charge-detailedchargingstatus", _status, words=STATUS),
     # An unknown value is an issue of the row above, once.
-    row("charging_state", "charge-ischarging", decode=is_charging),
+    combined(("charging_state", "plugged_in"), "charge-ischarging", _charges),
     combined(("plugged_in", "charging_state"), "charge-ischargingcableconnected", _cable),
     row("charge_port_door_open", "charge-ischargingportflapopen"),
     combined(

@@ -1,5 +1,6 @@
 """Volvo in Home Assistant, by its integration and by the one in HACS."""
 
+from contextlib import suppress
 from typing import Any, Final
 
 from chargeport.dialects.amounts import folded_value
@@ -38,7 +39,7 @@ _PLUGGED: Final = by_folded({
     }.items()
 })  # fmt: skip
 
-_STATES: Final = ("sensor.charging_status", "sensor.charging_system_status")
+STATES: Final = ("sensor.charging_status", "sensor.charging_system_status")
 _SUPPLY: Final = "sensor.charging_power_status"
 _PLUGS: Final = ("sensor.charging_connection_status", "sensor.charger_connection_status")
 CHARGE: Final = "sensor.battery_charge_level"
@@ -47,7 +48,7 @@ _TARGET: Final = "sensor.target_battery_charge_level"
 
 def _volvo_state(known: Known) -> str | None:
     """Return Volvo's status; None where it is not known. Raises Violation."""
-    for field in known.newest_first(_STATES):
+    for field in known.newest_first(STATES):
         content = folded_value(known[field])
         if content not in _STATUS:
             raise unknown_value(content, _STATUS)
@@ -59,7 +60,7 @@ def _volvo_state(known: Known) -> str | None:
 def status(known: Known) -> Decoded:
     """Return Volvo's status; a plug that is out overrules an older one. Where it is idle, plug, supply and target decide."""
     found, (plugged, plugged_at) = _volvo_state(known), _plug(known)
-    state_at = max(map(known.reported_at, _STATES))
+    state_at = max(map(known.reported_at, STATES))
     if plugged is False and (found in (None, "NOT_CHARGING") or plugged_at > state_at):
         return value("DISCONNECTED")
     if found != "NOT_CHARGING":
@@ -79,13 +80,36 @@ def _plug(known: Known) -> tuple[bool | None, int]:
     return None, 0
 
 
+def charges(known: Known) -> bool | None:
+    """Return whether the battery receives energy; None where it is not known.
+
+    A plug that is reported as out later ends it; the status is not repeated after that was so for a moment.
+    """
+    with suppress(ValueError):
+        if (found := _volvo_state(known)) is not None:
+            plugged, plugged_at = _plug(known)
+            return found == "CHARGING" and (plugged is not False or plugged_at <= max(map(known.reported_at, STATES)))
+    return None
+
+
 def is_charging(known: Known) -> Decoded:
     """Return whether the battery receives energy; an unknown value is an issue of the row of the status."""
-    try:
-        found = _volvo_state(known)
-    except ValueError:
-        return None
-    return NOT_KNOWN if found is None else value(found == "CHARGING")
+    found = charges(known)
+    return NOT_KNOWN if found is None and not known.keys() & set(STATES) else None if found is None else value(found)
+
+
+def is_plugged(known: Known) -> Decoded:
+    """Return whether a cable is in. Some cars always report none: a charge of the same time, or later, shows that one is."""
+    plug = next(iter(known.newest_first(_PLUGS)), None)
+    if charges(known):
+        return value(True)
+    if plug is None:
+        return NOT_KNOWN
+    content = folded_value(known[plug])
+    if content not in _PLUGGED:
+        raise unknown_value(content, _PLUGGED)
+    found = _PLUGGED[content]
+    return value(found) if isinstance(found, bool) else found
 
 
 def is_fast(content: Any) -> Decoded:
@@ -96,12 +120,12 @@ def is_fast(content: Any) -> Decoded:
 
 VOLVO: Final = (
     combined(
-        (*_STATES, _SUPPLY, *_PLUGS, CHARGE, CHARGE + UNIT_OF, _TARGET, _TARGET + UNIT_OF),
+        (*STATES, _SUPPLY, *_PLUGS, CHARGE, CHARGE + UNIT_OF, _TARGET, _TARGET + UNIT_OF),
         "charge-detailedchargingstatus", status,
     ),
     row(_SUPPLY, "charge-detailedchargingstatus", words=dict.fromkeys(_SUPPLIES, NOT_KNOWN)),
-    combined(_STATES, "charge-ischarging", is_charging),
-    *each_of(_PLUGS, "charge-ischargingcableconnected", words=_PLUGGED),
+    combined((*STATES, *_PLUGS), "charge-ischarging", is_charging),
+    combined((*_PLUGS, *STATES), "charge-ischargingcableconnected", is_plugged),
     *each_of(_PLUGS, "charge-isfastchargerpresent", decode=is_fast),
     row("sensor.charging_type", "charge-isfastchargerpresent", words={"dc": True, "ac": False, "none": None}),
     *measured((_TARGET,), "charge-chargelimits", limit),

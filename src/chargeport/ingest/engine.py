@@ -11,7 +11,7 @@ import msgspec
 
 from chargeport.dialects.field_values import is_nothing
 from chargeport.dialects.forms import checked_sizes
-from chargeport.dialects.table import ALWAYS, NOT_KNOWN, Decoded, Dialect, Gate, Row
+from chargeport.dialects.table import ALWAYS, NOT_KNOWN, Decoded, Dialect, Gate, Incomplete, Row
 from chargeport.ingest.entry_builder import EntryBuilder
 from chargeport.ingest.issues import issue_of
 from chargeport.ingest.liveness import LIVENESS, Liveness, liveness_messages
@@ -21,7 +21,7 @@ from chargeport.ingest.times import as_of
 from chargeport.ingest.words import as_written
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE, CABLE_CONNECTED, IS_CHARGING
-from chargeport.signals.definition import DOCUMENT, FLAG, LASTING, LIVE, PLUGGED, QUANTITY, TEXT, Value
+from chargeport.signals.definition import COUNT, DOCUMENT, FLAG, LASTING, LIVE, PLUGGED, QUANTITY, TEXT, Value
 from chargeport.signals.documents import MAX_ENTRIES
 from chargeport.signals.freshness import Freshness
 from chargeport.signals.reading import AbsenceReason, Entry, Issue, Reading, reason_below_zero
@@ -35,6 +35,7 @@ _UNREADABLE: Final = (
 _USUAL: Final = Freshness()
 _MAX_UNKNOWN: Final = 8  # members of a body that are ignored; one with more is not understood
 _RECORDS: Final = BY_CODE["charge-chargerecords"]
+_CAPACITY: Final = BY_CODE["tractionbattery-nominalcapacity"]
 
 
 class Normalised(NamedTuple):
@@ -105,6 +106,7 @@ class _Normaliser:
             memory.set_field(field, valued.get(field), builder.at)
         memory.discard_held(fields)
         self._read(valued, emptied)
+        builder.add_status_effects()
         builder.add_plug_effects()
         builder.add_charge_effects()
         self._read_held()
@@ -195,7 +197,8 @@ class _Normaliser:
                     self._enter(row, content)
             except _UNREADABLE as error:
                 own = {field: valued[field] for field in row.fields if field in valued}
-                if not self._read_one_by_one(row, own):
+                may_follow = isinstance(error, Incomplete) and self.memory.add_incomplete(row.fields[0])
+                if not may_follow and not self._read_one_by_one(row, own):
                     self._report_unreadable(row, own, *_explained(error))
         missing = self.fields.keys() - valued.keys()
         for row in self._rows(field for field in self.fields if field in missing):
@@ -261,12 +264,12 @@ class _Normaliser:
 
     def _enter(self, row: Row, content: Decoded) -> None:
         """Add the entry of a decoded row. Raises Violation for an invalid body."""
-        if content is NOT_KNOWN:
-            return
+        if content is NOT_KNOWN or (row.signal is _CAPACITY and isinstance(content, dict) and _is_0(content.get("capacity"))):
+            return  # 0 kWh is written while the capacity is not known
         if isinstance(content, AbsenceReason):
             self.builder.add_absence(row.signal, content)
             return
-        if content is None or (row.signal.kind is not DOCUMENT and is_nothing(content.get("value", content))):
+        if content is None or (row.signal.kind is not DOCUMENT and _is_none(row, content)):
             self._withdraw(row)
             return
         if self._holds_back(row, content):
@@ -297,9 +300,12 @@ class _Normaliser:
         is_nonzero = bool(content.get("value", True))
         if row.signal.cadence is PLUGGED and is_nonzero and self.memory.plugged.at(self.builder.at) is False:
             return True
-        if row.gate is ALWAYS:
+        if row.gate is ALWAYS or (row.gate is Gate.LIVE and not is_nonzero):
             return False
-        return (is_nonzero or row.gate is Gate.CHARGING) and self.memory.charging.at(self.builder.at) is False
+        charges = self.memory.charging.at(self.builder.at)
+        if charges is None:  # a source that reports the cable only: without one the car drives
+            return is_nonzero and self.memory.plugged.at(self.builder.at) is False
+        return not charges
 
     def _hold_back(self, row: Row, content: dict[str, Any]) -> None:
         self.memory.hold(row.fields[0], row.signal, self.builder.at, (row, content))
@@ -357,6 +363,16 @@ class _Normaliser:
 
     def _issue(self, subject: str, rule: Rule, detail: str, fields: Mapping[str, Any]) -> None:
         self.issues.append(issue_of(msgspec.structs.replace(self.message, fields=fields), subject, rule, detail))
+
+
+def _is_none(row: Row, content: Mapping[str, Any]) -> bool:
+    """Return whether a body has no value; a count of 0 phases is none."""
+    found = content.get("value", content)
+    return is_nothing(found) or (row.signal.kind is COUNT and _is_0(found))
+
+
+def _is_0(found: Any) -> bool:
+    return type(found) in (int, float) and found == 0
 
 
 def _in_order(rows: Sequence[Row]) -> list[Row]:

@@ -6,12 +6,13 @@ confirms its earlier values.
 
 from typing import Final
 
-from chargeport.derive.status import is_charging
+from chargeport.derive.status import UNPLUGGED, is_charging
 from chargeport.dialects.table import Dialect
 from chargeport.ingest.memory import HELD_MS, CarMemory, LastReport
 from chargeport.ingest.times import UNSURE_MS
 from chargeport.signals.catalogue import BY_CODE, CABLE_CONNECTED, CATALOGUE, IS_CHARGING
 from chargeport.signals.definition import FLAG, LIVE, PLUGGED, Signal, Value
+from chargeport.signals.flags import LAG_MS
 from chargeport.signals.freshness import Freshness
 from chargeport.signals.reading import Absence, AbsenceReason, Entry, Reading
 from chargeport.sources.base import RawMessage
@@ -20,6 +21,7 @@ _CONFIRMED_PARTS: Final = 8  # of the time for which a value holds: it is confir
 _LIVE_SIGNALS: Final = tuple(signal for signal in CATALOGUE if signal.cadence is LIVE)
 _PLUGGED_SIGNALS: Final = tuple(signal for signal in CATALOGUE if signal.cadence is PLUGGED)
 _STATUS: Final = BY_CODE["charge-detailedchargingstatus"]
+_ENERGY: Final = BY_CODE["charge-energyadded"]
 _PLACE: Final = BY_CODE["location-preciselocation"]
 _CONFIRM_PLACE_MS: Final = 5 * 60_000  # a session takes a place that was reported or confirmed shortly before its plug-in
 _NEEDS_A_CABLE: Final = frozenset(
@@ -43,6 +45,7 @@ class EntryBuilder:
         self._freshness = freshness
         self._has_ended = False  # whether charging ended by this message
         self._has_begun = False  # or began
+        self._has_been_plugged_in = False
 
     def has_reading(self, signal: Signal) -> bool:
         """Return whether the signal has a value by this message."""
@@ -60,7 +63,8 @@ class EntryBuilder:
             self._has_ended, self._has_begun = before is True, value is True
             memory.forget(dialect.ends_with_charge, at - HELD_MS if value else at)
             memory.charging.add(at, bool(value))
-        if (signal is CABLE_CONNECTED or (signal is IS_CHARGING and value)) and memory.plugged.at(at) is not value:
+        if (signal is CABLE_CONNECTED or (signal is IS_CHARGING and value)) and (was := memory.plugged.at(at)) is not value:
+            self._has_been_plugged_in = was is False and value is True and at - memory.plugged.since(at) >= LAG_MS
             memory.forget(dialect.ends_with_plug, at - HELD_MS if value else at)
             memory.plugged.add(at, bool(value))
         memory.set_last_report(signal, LastReport(at, value, field, self.is_ahead))
@@ -114,17 +118,48 @@ class EntryBuilder:
             if last is not None and last.value and last.at <= self.at:
                 self.add_unplugged(signal)
 
+    def add_status_effects(self) -> None:
+        """Add what follows from the status: it and the flag of charging are two fields for one fact, and the newer decides.
+
+        A status that follows from other fields does not count.
+        """
+        status, last = self._memory.last_report(_STATUS), self._memory.last_report(IS_CHARGING)
+        is_reported = self.has_reading(_STATUS) and status is not None and status.field in self._message.fields
+        if not is_reported or last is None or last.value is None or last.at >= self.at or self.has_entry(IS_CHARGING):
+            return
+        charges = is_charging(str(status.value), None) if status is not None else None
+        if charges is not None and charges is not last.value:
+            self.add_reading(IS_CHARGING, charges, "")
+
     def add_charge_effects(self) -> None:
         """Add what follows from the begin of charging, which needs a cable, and from its end, which ends live values."""
         plug = self._other_report(CABLE_CONNECTED)
         if self._has_begun and plug is not None and plug.value is False:
             self.add_reading(CABLE_CONNECTED, True, "")
+        self._add_status()
+        energy = self._memory.last_report(_ENERGY)
+        is_of_before = energy is not None and energy.value and energy.at < self.at - HELD_MS and not self.has_entry(_ENERGY)
+        if self._has_been_plugged_in and is_of_before:
+            self.add_absence(_ENERGY, AbsenceReason.NOT_CHARGING)
         if not self._has_ended:
             return
         for signal in _LIVE_SIGNALS:
             last = self._other_report(signal)
             if signal is not IS_CHARGING and last is not None and last.value and last.at <= self.at:
                 self.add_absence(signal, AbsenceReason.NOT_CHARGING)
+
+    def _add_status(self) -> None:
+        """Add the status that follows from the flag of charging or the cable, where the earlier one contradicts it."""
+        status = self._memory.last_report(_STATUS)
+        if status is None or not isinstance(status.value, str) or status.at >= self.at or self.has_entry(_STATUS):
+            return
+        flags = {entry.signal.key: entry.value for entry in self.entries if isinstance(entry, Reading)}
+        charges = flags.get(IS_CHARGING.key)
+        charged = is_charging(status.value, None)
+        if charges is not None and charged is not None and charged is not charges:
+            self.add_reading(_STATUS, "CHARGING" if charges else "NOT_CHARGING", "")
+        elif flags.get(CABLE_CONNECTED.key) and status.value in UNPLUGGED:
+            self.add_reading(_STATUS, "CONNECTED", "")
 
     def confirm(self) -> None:
         """Add earlier values again: a source that reports changes has sent a message, and would have reported a change of them.

@@ -59,6 +59,11 @@ class FlagHistory:
         index = bisect_right(self._changes, (at, True))
         return self._changes[index - 1][1] if index else None
 
+    def since(self, at: int) -> int:
+        """Return when the flag got its value at `at`, as far as known; 0 where the value is not known."""
+        index = bisect_right(self._changes, (at, True))
+        return self._changes[index - 1][0] if index else 0
+
 
 class CarMemory:
     """The last reports of one source about one car."""
@@ -69,6 +74,7 @@ class CarMemory:
         "_burst_until",
         "_fields",
         "_held",
+        "_incomplete",
         "_reports",
         "charging",
         "connectors",
@@ -80,6 +86,7 @@ class CarMemory:
         self._fields: dict[str, tuple[int, Any]] = {}
         self._reports: dict[int, LastReport] = {}  # by signal
         self._held: dict[tuple[str, int], tuple[int, Any]] = {}  # what a gate held back, by field and signal
+        self._incomplete: set[str] = set()  # fields that lacked another one, which may follow
         self._burst: dict[str, tuple[int, Any]] = {}  # the last burst by field: when it counts, and its value
         self._burst_from = 0  # the receipt of its first message
         self._burst_until = 0  # the latest instant at which a part of it counts
@@ -136,6 +143,12 @@ class CarMemory:
     def has_field(self, field: str) -> bool:
         """Return whether a field has a value."""
         return self._fields.get(field, (0, None))[1] is not None
+
+    def add_incomplete(self, field: str) -> bool:
+        """Store that a field lacks another one; return whether this is the first time."""
+        is_first = field not in self._incomplete
+        self._incomplete.add(field)
+        return is_first
 
     def forget(self, fields: Iterable[str], before: int) -> None:
         """Remove those of these fields that were reported before an instant."""

@@ -195,7 +195,7 @@ CATALOGUE: Final[tuple[Signal, ...]] = (
     ),
     Signal(
         key=16, code="charge-ischargingcablelatched", name="IsChargingCableLatched", group=CHARGE, kind=Kind.FLAG,
-        cadence=Cadence.LASTING, permission=Permission.READ_CHARGE,
+        cadence=Cadence.PLUGGED, permission=Permission.READ_CHARGE,
         summary="Whether the cable is locked to the port.",
         caution="Many cars unlock it at the end while it is still connected.",
         example={"value": True},

@@ -57,6 +57,7 @@ _SPELLINGS: Final[dict[Dimension, dict[float, tuple[str, ...]]]] = {
         1 / 60: ("s", "sec", "secs", "second", "seconds"),
         60: ("h", "hr", "hrs", "hour", "hours"),
         1 / 60_000: ("ms", "millisecond", "milliseconds"),
+        1 / 60_000_000_000: ("ns", "nanosecond", "nanoseconds"),
         1440: ("d", "day", "days"),
     },
     Dimension.RATIO: {1: ("percent", "%", "percentage", "pct"), 100: ("fraction", "ratio")},
