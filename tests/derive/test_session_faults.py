@@ -369,7 +369,7 @@ def test_power_that_is_stuck_at_zero_is_set_aside_where_the_battery_fills() -> N
 
 def test_power_that_goes_on_being_reported_after_the_battery_is_full_is_set_aside() -> None:
     soc = [*climbing(SOC, range(-5, 121, 5), 50, 12), *steady(SOC, range(121, 305, 5), 75)]
-    (one,) = made(charging(300), soc)
+    (one,) = made(charging(300), course(POWER, dict.fromkeys(range(125, 300, 10), 7300), "car"), soc)
     assert one.energy_added_kwh == pytest.approx(14.4, abs=1)
     assert (one.energy_method, one.energy_drawn_kwh, aside(one)) == ("state_of_charge", None, {"charge-wattage"})
 

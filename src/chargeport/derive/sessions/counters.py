@@ -30,6 +30,8 @@ RECOVERY_MS: Final = 2 * HOUR_MS
 """A counter that continues its former course within this time was not reset: the reports in between were wrong."""
 HEATING_KWH: Final = 1.0
 """A car may draw up to this to heat itself while its counter of charged energy does not rise."""
+MIN_COURSE: Final = 3
+MIN_COURSE_KWH: Final = 1.0
 COUNTER_LAG_MS: Final = 10 * MINUTE_MS
 """A counter may show the previous session for this long after charging began."""
 
@@ -137,6 +139,26 @@ def counter_rises(counts: Sequence[Sample], supply: PowerSupply, rules: Rules) -
             if is_possible and is_reset(number(before), number(after)) and after.at - before.at <= rules.reach_ms:
                 rises.append(Rise(before.at, after.at, number(after), source))
     return sorted(rises)
+
+
+def courses(rises: Sequence[Rise], rules: Rules) -> set[Rise]:
+    """Return the rises of counters that rise at `MIN_COURSE` reports in succession or more, and by enough energy together.
+
+    A single rise may be a correction, or a leap; a slow one is standby.
+    """
+    found: set[Rise] = set()
+    fast = [rise for rise in rises if rise.amount * 1000 * HOUR_MS > rules.power_from_w * (rise.end - rise.start)]
+    by_start = {(rise.source, rise.start): rise for rise in fast}
+    ends = {(rise.source, rise.end) for rise in fast}
+    for first in fast:
+        if (first.source, first.start) in ends:
+            continue  # it continues another one
+        course = [first]
+        while (later := by_start.get((first.source, course[-1].end))) is not None:
+            course.append(later)
+        if len(course) >= MIN_COURSE and sum(rise.amount for rise in course) >= MIN_COURSE_KWH:
+            found.update(course)
+    return found
 
 
 def resets(counts: Sequence[Sample], supply: PowerSupply) -> list[Reset]:

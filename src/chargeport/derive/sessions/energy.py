@@ -17,6 +17,7 @@ import msgspec
 from chargeport.derive.series import HOUR_MS
 from chargeport.derive.sessions import power
 from chargeport.derive.sessions.counters import CountedSession, CounterEnergy, EnergyMethod, counter_energy
+from chargeport.derive.sessions.polled import PolledInputs, between_polls
 from chargeport.derive.sessions.power import Integral, Slot, integral, scaled
 from chargeport.derive.sessions.reports import POWER
 from chargeport.derive.sessions.rules import Rules
@@ -154,10 +155,15 @@ class _Candidate(NamedTuple):
 def energy(inputs: EnergyInputs, rules: Rules) -> Energy:
     """Return the energy by the best measurement: a counter, else power over time, else the state of charge."""
     by_power, soc_kwh = integral(inputs.power, inputs.stretches, rules), _soc_kwh(inputs)
+    if by_power is not None:
+        polled = PolledInputs(inputs.stretches, inputs.idle_at, inputs.soc, inputs.capacity_kwh, inputs.efficiency)
+        by_power = between_polls(by_power, polled, rules)
     likely = soc_kwh if by_power is None else by_power.kwh * inputs.efficiency
     if likely is not None and soc_kwh is not None and likely < soc_kwh / 2 and soc_kwh - likely > DISAGREES_KWH:
         likely = soc_kwh
     car, station, register = _counters(inputs, likely, rules)
+    if by_power is None and soc_kwh is None and car is None and station is None:
+        by_power = power.held(inputs.power, inputs.stretches, rules)
     measured = _Measured(car, station, register, by_power, soc_kwh)
     limits = _max_added_kwh(inputs), _max_heating_kwh(inputs, rules)
     choice = _choice(_candidates(measured, inputs), *limits, trend(inputs.soc, inputs.start, inputs.end))
@@ -242,7 +248,9 @@ def _candidates(measured: _Measured, inputs: EnergyInputs) -> list[_Candidate]:
     if measured.power is not None:
         kwh, is_estimated = measured.power.kwh * inputs.efficiency, measured.power.estimated
         tolerance = ESTIMATED_POWER_TOLERANCE if is_estimated else POWER_TOLERANCE
-        found.append(_Candidate("power", kwh, *tolerance.bounds_kwh(kwh), is_estimated))
+        low, high = tolerance.bounds_kwh(kwh)
+        edge_kwh = measured.power.edge_kwh * inputs.efficiency
+        found.append(_Candidate("power", kwh, min(low, kwh - edge_kwh), max(high, kwh + edge_kwh), is_estimated))
     if measured.soc_kwh is not None and inputs.capacity_kwh is not None:
         kwh, slack_kwh = measured.soc_kwh, SOC_STEP_PERCENT / 100 * inputs.capacity_kwh
         found.append(_Candidate("soc", kwh, *Tolerance(*SOC_TOLERANCE, slack_kwh).bounds_kwh(kwh)))
@@ -315,12 +323,12 @@ def _bounds(
 def _is_outvoted(best: _Candidate, disagreeing: Sequence[_Candidate], soc_trend: Trend | None) -> bool:
     """Return whether a candidate that none agrees with is wrong: two others agree, or the state of charge denies it.
 
-    The state of charge denies too small an energy; too large a one only where it has settled, for it may be out of date.
+    The state of charge denies too small an energy; too large a one only where it has a trend, else it may be out of date.
     """
     if any(each.agrees(other) for each, other in pairwise(disagreeing)):
         return True
     soc = next((each for each in disagreeing if each.name == "soc"), None)
-    return soc is not None and (soc.low > best.high or (soc_trend == "settled" and soc.high < best.low))
+    return soc is not None and (soc.low > best.high or (soc_trend is not None and soc.high < best.low))
 
 
 def _result(choice: _Choice, measured: _Measured, inputs: EnergyInputs, rules: Rules) -> Energy:
