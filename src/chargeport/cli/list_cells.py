@@ -33,6 +33,7 @@ _SIGNS: Final = {
     "Ft": ("HUF",), "Fr.": ("CHF",), "\u00a5": ("JPY", "CNY"), "\u20b9": ("INR",),
 }  # fmt: skip
 _AROUND: Final = " $\u00a0\u202f"
+_FREE: Final = frozenset({"free", "gratis", "kostenlos", "gratuit", "complimentary", "free of charge"})
 _HUNDREDTHS: Final = frozenset({"ct", "cent", "cents", "\u00a2", "p", "pence", "\u00f8re", "\u00f6re", "rp."})
 
 
@@ -120,6 +121,8 @@ class Cells(NamedTuple):
         if is_dollar or (named is None and len(of_sign) > 1 and usual not in (*of_sign, None)):
             detail = f"{header}: {text[:40]!r} is in {'dollars' if is_dollar else sign}, not in {named or usual}"
             raise Violation(Rule.NOT_ALLOWED, detail, header)
+        if text.lower() in _FREE:
+            return Money(0.0, named or usual)
         number = self._parsed(_CODE.sub("", text).replace(sign, "") if of_sign else _CODE.sub("", text), header)
         return Money(number / 100 if in_header.lower() in _HUNDREDTHS else number, named or usual)
 
