@@ -11,7 +11,8 @@ from typing import Final
 import msgspec
 
 from chargeport.derive.series import HOUR_MS, MINUTE_MS
-from chargeport.derive.sessions.energy import COUNTER_TOLERANCE, DISAGREES_KWH, MAX_CAPACITY_SHARE
+from chargeport.derive.sessions.choice import DISAGREES_KWH
+from chargeport.derive.sessions.energy import COUNTER_TOLERANCE, MAX_CAPACITY_SHARE
 from chargeport.derive.sessions.rules import Rules
 from chargeport.derive.sessions.session import Evidence, Fact, Session
 from chargeport.signals.catalogue import BY_CODE

@@ -279,9 +279,11 @@ def _begin(
     if base is not None:
         rise = max(0.0, last - number(base))
         if number(base) and rise and not is_register:
-            # The base may be the previous session's count, and the counter was reset below it without a report of that.
-            likely = _likely_kwh(segment, first, session.start) if session.likely_kwh is None else session.likely_kwh
-            is_possible = number(first) <= supply.max_kwh(session.start, first.at)
+            # The base may be the previous session's count, and the counter was reset below it without a report of that. It may
+            # show that count until this session ends.
+            own = next((sample for sample in segment if sample.at > session.base_until and sample.value != base.value), first)
+            likely = _likely_kwh(segment, own, session.start) if session.likely_kwh is None else session.likely_kwh
+            is_possible = number(own) <= supply.max_kwh(session.start, own.at)
             if is_possible and likely is not None and abs(last - likely) <= abs(rise - likely):
                 return _Begin(last, continues=False)
         return _Begin(rise, continues=bool(number(base)) or is_register)

@@ -152,7 +152,8 @@ def repeated_times(
     """Return the long times before the end of a stretch, and after its start, in which reports of charging only repeat values.
 
     A cloud goes on with the last report of a car, or says that a car charges which waits, or is full. Its counter, or its state
-    of charge, then no longer rises as before, or does not rise yet. Power that varies shows that the reports are new.
+    of charge, then no longer rises as before, or does not rise yet. Power that varies, or
+    flows before anything rises, shows that the reports are new.
     """
     repeated = []
     for stretch in found:
@@ -163,7 +164,9 @@ def repeated_times(
         longest_ms = max(each for *_, each in courses)
         sources = {source for source, *_ in courses}
         for start, end in times:
-            if end - start > longest_ms and _repeats(measured, charging, (start, end), sources):
+            flows = any(number(each) > rules.power_from_w for each in between(measured.power, start, end))
+            is_waiting = start != stretch.start or not flows
+            if end - start > longest_ms and is_waiting and _repeats(measured, charging, (start, end), sources):
                 repeated.append((start, end))
     return repeated
 
