@@ -361,3 +361,8 @@ def test_states_of_charge_may_be_shares(cells: str, charge: tuple[float | None, 
 @pytest.mark.parametrize("written", ["Free", "free", "kostenlos", "gratis"])
 def test_what_is_free_costs_nothing(written: str) -> None:
     assert only(f"Start;End;Energy;Cost\n{FROM_TO};9,1;{written}", currency="EUR").cost == Cost("EUR", 0)
+
+
+@pytest.mark.parametrize("header", ["cost_eur", "Cost EUR", "Cost (EUR)"])
+def test_a_header_may_end_with_its_currency(header: str) -> None:
+    assert only(f"Start;End;Energy;{header}\n{FROM_TO};9,1;-1,38", currency=None).cost == Cost("EUR", -1.38)

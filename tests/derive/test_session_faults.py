@@ -350,6 +350,27 @@ def test_a_counter_at_zero_costs_no_session_in_which_power_flowed(until: int, wa
     assert aside(one) == (set() if until < 60 else {"charge-energyadded"})
 
 
+@pytest.mark.parametrize("late", [40, 50])
+def test_a_counter_that_begins_late_yields_to_power_and_battery_that_agree(late: int) -> None:
+    counter = {minute: max(0, minute - late) / 60 * 6.7 for minute in range(0, 121, 5)}
+    (one,) = made(charging(), climbing(SOC, range(-5, 126, 5), 40, 11.1), shown(counter))
+    assert one.energy_added_kwh == pytest.approx(13.3, rel=0.05)
+    assert aside(one) == {"charge-energyadded"}
+
+
+def test_a_counter_that_shows_the_session_before_until_this_one_ends_loses_nothing() -> None:
+    counted = {-10: 8.1, 0: 8.1, 60: 8.1, 119: 8.1, 123: 13.2, 300: 13.2}
+    (one,) = made(charging(), shown(counted))
+    assert one.energy_added_kwh == pytest.approx(13.2)
+
+
+def test_no_less_is_drawn_than_was_added() -> None:
+    counter = {minute: minute / 60 * 6.7 for minute in range(0, 121, 5)}
+    (one,) = made(charging(watts=6_600), shown(counter))
+    assert one.energy_drawn_kwh == one.energy_added_kwh == pytest.approx(13.4)
+    assert sum(slot.kwh for slot in one.slots) == pytest.approx(13.4)
+
+
 def test_a_counter_at_zero_shows_that_a_car_only_heats_itself() -> None:
     assert made(charging(watts=6_000), shown(dict.fromkeys(range(0, 121, 5), 0.0))) == []
 
