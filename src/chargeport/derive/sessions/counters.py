@@ -228,6 +228,7 @@ def counter_energy(
     begin = _begin(found[first], base, before, session, supply, is_register=is_register)
     used = [*([base] if base else []), *(sample for sample in found[first] if sample.at > session.base_until)]
     total, is_filled = _with_missing(begin, used[0], session, supply, energy_between)
+    total += _fallen_in_pauses(found[first], session.pauses)
     was_reset = False
     for index in range(first + 1, len(found)):
         last, segment = found[index - 1][-1], found[index]
@@ -239,6 +240,7 @@ def counter_energy(
         between = _energy_between_segments(found, index, since, supply, energy_between, is_register=is_register)
         was_reset, is_filled = was_reset or between.is_reset, is_filled or not between.is_reset
         total += (between.kwh or 0.0) + max(0.0, number(segment[-1]) - number(segment[0]))
+        total += _fallen_in_pauses(segment, session.pauses)
         used += segment
     is_unchanged = begin.continues and not is_filled and total <= 0
     if is_unchanged and (session.likely_kwh is None or session.likely_kwh >= HEATING_KWH):
@@ -344,6 +346,15 @@ def _energy_between_segments(
         rate = _usual_rate([found[index - 1], found[index]])
         kwh = None if rate is None else rate * (after.at - before.at)
     return _Between(max(number(after), kwh or 0.0) if begins else kwh, is_reset=begins)
+
+
+def _fallen_in_pauses(segment: Sequence[Sample], pauses: Sequence[tuple[int, int]]) -> float:
+    """Return by how much a counter fell in the pauses of a session: what a car uses then was charged before."""
+    return sum(
+        max(0.0, number(before) - number(after))
+        for before, after in pairwise(segment)
+        if any(paused_at <= before.at and after.at <= resumed_at for paused_at, resumed_at in pauses)
+    )
 
 
 def _likely_kwh(segment: Sequence[Sample], first: Sample, start: int) -> float | None:

@@ -167,10 +167,16 @@ def with_soc_rises(
         added = [
             Stretch(rise.start, rise.end, estimated=True)
             for rise in found
-            if not _overlaps(stretches, rise.start, rise.end) and not is_denied(rise)
+            if not is_denied(rise) and (not _overlaps(stretches, rise.start, rise.end) or _continues_beyond(stretches, rise))
         ]
         stretches = merged([*stretches, *added])
     return stretches
+
+
+def _continues_beyond(stretches: Sequence[Stretch], rise: Rise) -> bool:
+    """Return whether a rise begins in a stretch whose end was not reported, or just before it, and no other one follows."""
+    within = [each for each in stretches if each.start < rise.end and each.end > rise.start - CLOCK_TOLERANCE_MS]
+    return len(within) == 1 and within[0].estimated and within[0].end < rise.end
 
 
 def without(stretches: Sequence[Stretch], times: Sequence[tuple[int, int]], *, estimated: bool = False) -> list[Stretch]:
