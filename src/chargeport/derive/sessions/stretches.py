@@ -167,16 +167,19 @@ def with_soc_rises(
         added = [
             Stretch(rise.start, rise.end, estimated=True)
             for rise in found
-            if not is_denied(rise) and (not _overlaps(stretches, rise.start, rise.end) or _continues_beyond(stretches, rise))
+            if not _overlaps(stretches, rise.start, rise.end) and not is_denied(rise)
         ]
         stretches = merged([*stretches, *added])
-    return stretches
+    beyond = [
+        Stretch(end, jump.end, estimated=True) for jump in jumps for end in _lost_ends(stretches, jump) if not is_denied(jump)
+    ]
+    return merged([*stretches, *beyond])
 
 
-def _continues_beyond(stretches: Sequence[Stretch], rise: Rise) -> bool:
-    """Return whether a rise begins in a stretch whose end was not reported, or just before it, and no other one follows."""
-    within = [each for each in stretches if each.start < rise.end and each.end > rise.start - CLOCK_TOLERANCE_MS]
-    return len(within) == 1 and within[0].estimated and within[0].end < rise.end
+def _lost_ends(stretches: Sequence[Stretch], jump: Rise) -> list[int]:
+    """Return the end of the only stretch in a jump of the state of charge, if it was not reported: it charged on."""
+    within = [each for each in stretches if each.start < jump.end and each.end > jump.start]
+    return [each.end for each in within if len(within) == 1 and each.estimated and each.end < jump.end]
 
 
 def without(stretches: Sequence[Stretch], times: Sequence[tuple[int, int]], *, estimated: bool = False) -> list[Stretch]:
