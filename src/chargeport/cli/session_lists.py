@@ -146,21 +146,11 @@ def read(
     Times are in the format `time_format`, or in ISO 8601; those without a zone are in `zone`. `currency` is that of costs
     without one. Of several vehicles, the rows of the one with these `names` are read. Raises ChargeportError.
     """
-    rows = list(rows_of(text))
+    rows, headers, chosen = _table(text, columns)
     if not rows:
-        raise ChargeportError("The file holds no sessions: a header and lines of CSV are wanted, or a JSON array of objects.")
-    headers = list(dict.fromkeys(name for row in rows for name in row.cells))
-    chosen = _chosen(headers, columns)
-    if "charging_state" in {name.strip().lower() for name in headers} and plain(chosen.get("start", "")) in ("", "date"):
-        rows = _of_minutes(rows)
-        headers = list(rows[0].cells) if rows else []
-        chosen = _chosen(headers, {})
-    if rows and "start" not in chosen:
-        raise ChargeportError(
-            f"No column has the start of a session: --column start=NAME, of {', '.join(map(repr, headers[:20]))}."
-        )
+        return Read([], [], [])
     time_of_day = next((name for name in headers if plain(name) in TIMES_OF_DAY), None)
-    dated = list_times.with_dates(rows, chosen, time_of_day, time_format) if rows else list_times.DatedRows(rows, "")
+    dated = list_times.with_dates(rows, chosen, time_of_day, time_format)
     rows, chosen = list(dated.rows), chosen | {"start": dated.start}
     begun, ended = list_times.starts_and_ends(dated, chosen.get("end"), time_format, zone)
     cells = Cells.of(row.cells.get(chosen[name]) for row in rows for name in (*NUMBERS, "cost") if name in chosen)
@@ -174,10 +164,10 @@ def read(
             values = _values(row, chosen, cells, currency)
             if has_shares:
                 values |= {name: 100 * values[name] for name in ("start_soc", "end_soc") if name in values}
-            started, stopped = begun[row.number], ended[row.number]
-            if isinstance(started, RepeatedTime) or isinstance(stopped, RepeatedTime):
-                started, stopped = list_times.told_apart(started, stopped, _lasted_s(values, chosen, cells))
-            start, end = _instant(started, "start", at), _instant(stopped, "end", at)
+            times = begun[row.number], ended[row.number]
+            if any(isinstance(each, RepeatedTime) for each in times):
+                times = list_times.told_apart(*times, _lasted_s(values, chosen, cells))
+            start, end = _instant(times[0], "start", at), _instant(times[1], "end", at)
             if start is not None and end is None and "duration" in values:
                 end = start + round(cells.seconds(values["duration"], chosen["duration"]) * 1000)
             sessions.append(_session(values | {"start": start, "end": end}, source, at))
@@ -185,6 +175,24 @@ def read(
             refused.append(Refused(row.number, violation.detail))
     known = set(chosen.values())
     return Read(sessions, refused, [name for name in headers if name not in known], own.others)
+
+
+def _table(text: str, columns: Mapping[str, str]) -> tuple[list[Row], list[str], dict[str, str]]:
+    """Return the rows of a list, its headers, and the header of each member. Raises ChargeportError."""
+    rows = list(rows_of(text))
+    if not rows:
+        raise ChargeportError("The file holds no sessions: a header and lines of CSV are wanted, or a JSON array of objects.")
+    headers = list(dict.fromkeys(name for row in rows for name in row.cells))
+    chosen = _chosen(headers, columns)
+    if "charging_state" in {name.strip().lower() for name in headers} and plain(chosen.get("start", "")) in ("", "date"):
+        rows = _of_minutes(rows)
+        headers = list(rows[0].cells) if rows else []
+        chosen = _chosen(headers, {})
+    if rows and "start" not in chosen:
+        raise ChargeportError(
+            f"No column has the start of a session: --column start=NAME, of {', '.join(map(repr, headers[:20]))}."
+        )
+    return rows, headers, chosen
 
 
 def _has_shares(charge: Sequence[Any]) -> bool:
