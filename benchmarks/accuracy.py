@@ -12,8 +12,9 @@ to complete in minutes and as a share of what the target allows, and of the rate
 car's capacity and DC curve only, "learnt" its efficiency from two sessions before (and the taper in place of the curve).
 
 A poll can't see when charging began and ended, so the check session is polled at many offsets: targets are those of the usual
-one (the median of the absolute errors), "worst" is the unluckiest, and has none. A target that is missed and does not stand in
-KNOWN_MISSES, or is met and stands there, ends the run with 1.
+one (the median of the absolute errors). "worst" is the unluckiest: at 5 minutes charging may have taken up to 10 minutes more
+than the polls prove. The state of charge narrows that, and its energy has a target of ± 3.6 %. A target that is missed and
+does not stand in KNOWN_MISSES, or is met and stands there, ends the run with 1.
 """
 
 import math
@@ -46,6 +47,7 @@ SOC: Final = BY_CODE["tractionbattery-stateofcharge"]
 HIDDEN: Final = frozenset({ENERGY, TIME, RATE})
 
 ENERGY_PERCENT: Final = 3.0
+WORST_ENERGY_PERCENT: Final = 3.6
 ENERGY_EVERY_S: Final = 300
 DC_ENERGY_PERCENT: Final = 10.0
 DC_ENERGY_EVERY_S: Final = 900
@@ -113,6 +115,7 @@ class Listener:
         self.courses: dict[Signal, list[Sample]] = {signal: [] for signal in (WATTAGE, VOLTAGE, AMPERAGE, SOC)}
         self.started_at: int | None = None
         self.idle_at: int | None = None
+        self.soc_before: float | None = None
 
     def hear(self, report: Report) -> None:
         """Take in a report."""
@@ -120,7 +123,8 @@ class Listener:
         if self.started_at is None and charging is True:
             self.started_at = report.at
         elif self.started_at is None:
-            self.idle_at = report.at
+            self.idle_at, soc = report.at, report.values.get(SOC)
+            self.soc_before = self.soc_before if soc is None else float(soc)
         for signal, value in report.values.items():
             if signal not in self.hidden:
                 self.values[signal] = Observed(value, report.at, "box")
@@ -137,7 +141,13 @@ class Listener:
             return None
         power, voltage, amperage, soc = self.courses.values()
         return OpenSession(
-            started_at=self.started_at, idle_at=self.idle_at, power=power, voltage=voltage, amperage=amperage, soc=soc
+            started_at=self.started_at,
+            idle_at=self.idle_at,
+            soc_before=self.soc_before,
+            power=power,
+            voltage=voltage,
+            amperage=amperage,
+            soc=soc,
         )
 
 
@@ -342,10 +352,11 @@ KNOWN_MISSES: Final = {
 }
 
 
-def misses(errors: Errors, every_s: int, *, is_dc: bool = False) -> list[str]:
+def misses(errors: Errors, every_s: int, *, is_dc: bool = False, is_worst: bool = False) -> list[str]:
     """Which targets are missed. Energy has one up to 5 minutes, on DC a wider one up to 15."""
     missed = []
     limit = ENERGY_PERCENT if every_s <= ENERGY_EVERY_S else DC_ENERGY_PERCENT
+    limit = WORST_ENERGY_PERCENT if is_worst else limit
     if every_s <= (DC_ENERGY_EVERY_S if is_dc else ENERGY_EVERY_S) and not abs(errors.energy_end_percent) <= limit:
         missed.append(f"energy {errors.energy_end_percent:+.1f} %")
     if not abs(errors.time_share) <= 1:
@@ -378,14 +389,14 @@ def main() -> None:
     print(f"{'session':<36} {'car':<8} {'every':>6} {'end %':>6} {'energy %':>8} {'min':>6} {'share':>6} {'rate %':>7}  missed")
     wrong = []
     for name, known, every_s, errors in rows():
-        missed = misses(errors, every_s, is_dc=name.startswith("DC"))
+        missed = misses(errors, every_s, is_dc=name.startswith("DC"), is_worst=name.endswith("worst"))
         print(
             f"{name:<36} {known:<8} {every_s:>4} s {errors.energy_end_percent:>+6.1f} {errors.energy_percent:>+8.1f}"
             f" {errors.time_min:>+6.1f} {errors.time_share:>+6.2f} {errors.rate_percent:>+7.1f}"
             f"  {', '.join(missed)}"
         )
         expected = [KNOWN_MISSES[name, known, every_s]] if (name, known, every_s) in KNOWN_MISSES else []
-        if not name.endswith("worst") and [each.split()[0] for each in missed] != expected:
+        if [each.split()[0] for each in missed] != expected:
             wrong.append(f"{name}, {known}, every {every_s} s: missed {missed or 'nothing'}, expected {expected or 'nothing'}")
     if wrong:
         sys.exit("\n".join(wrong))

@@ -1,6 +1,8 @@
 """Lists of sessions as people and programs of several countries write them."""
 
 import json
+from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,17 +14,20 @@ from chargeport.errors import ChargeportError
 from chargeport.signals.records import Cost, Place
 from chargeport.store.records import Vehicle
 
-LATER = 1_790_000_000_000
+LATER = 1_800_000_000_000
 SESSION = {"start": "2026-05-04T18:00:00Z", "end": "2026-05-04T20:00:00Z", "energy": 9.1}
 FROM_TO = "2026-05-04 18:00:00;2026-05-04 20:00:00"
 
 
-def listed(text: str, currency: str | None = "EUR") -> Read:
-    return read(text, "import", LATER, columns={}, zone=None, currency=currency)
+def listed(text: str, currency: str | None = "EUR", zone: ZoneInfo | None = None, **form: Any) -> Read:
+    return read(text, "import", LATER, **{"columns": {}, "zone": zone, "currency": currency, **form})
 
 
-def only(text: str) -> Session:
-    found = listed(text.replace("18:00:00", "18:00:00Z").replace("20:00:00", "20:00:00Z"))
+def only(text: str, currency: str | None = "EUR", zone: ZoneInfo | None = None, **form: Any) -> Session:
+    utc = (
+        text if zone is not None else text.replace("18:00:00", "18:00:00Z").replace("20:00:00", "20:00:00Z").replace("ZZ", "Z")
+    )
+    found = listed(utc, currency, zone, **form)
     assert (len(found.sessions), found.refused) == (1, [])
     return found.sessions[0]
 
@@ -285,3 +290,79 @@ def test_what_is_no_number_is_refused_with_its_column(written: str) -> None:
     found = listed(f"Start;End;Energy\n2026-05-04 18:00:00Z;2026-05-04 20:00:00Z;{written}")
     assert (found.sessions, [each.number for each in found.refused]) == ([], [2])
     assert "Energy" in found.refused[0].reason
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "lasted", "found"),
+    [
+        ("02:30:00", "03:45:00", "2:15:00", ("00:30", "02:45")),
+        ("02:30:00", "03:45:00", "1:15:00", ("01:30", "02:45")),
+        ("02:30:00", "03:45:00", "1:50:00", ("00:30", "02:45")),  # it charged for less than it was plugged in
+        ("01:30:00", "02:30:00", "2:00:00", ("23:30", "01:30")),
+        ("01:30:00", "02:30:00", "1:00:00", ("23:30", "00:30")),
+        ("02:10:00", "02:20:00", "1:10:00", ("00:10", "01:20")),
+    ],
+)
+def test_a_duration_tells_the_repeated_hour_of_autumn_apart(start: str, end: str, lasted: str, found: tuple[str, str]) -> None:
+    session = only(f"Start;End;Duration;kWh\n2026-10-25 {start};2026-10-25 {end};{lasted};9,1", zone=ZoneInfo("Europe/Berlin"))
+    times = [datetime.fromtimestamp(at / 1000, UTC).strftime("%H:%M") for at in (session.started_at, session.ended_at)]
+    assert tuple(times) == found
+
+
+@pytest.mark.parametrize(("end", "lasted"), [("02:40:00", "0:30:00"), ("03:45:00", "0:20:00"), ("03:45:00", "soon")])
+def test_a_duration_that_fits_both_hours_tells_nothing(end: str, lasted: str) -> None:
+    text = f"Start;End;Duration;kWh\n2026-10-25 02:10:00;2026-10-25 {end};{lasted};9,1"
+    (refused,) = listed(text, zone=ZoneInfo("Europe/Berlin")).refused
+    assert "came twice" in refused.reason
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "form", "lasted_h"),
+    [
+        ("Date;Start;End;kWh", "2026-05-04;18:00;20:30;9,1", None, 2.5),
+        ("Date;Start Time;End Time;kWh", "2026-05-04;6:00 PM;08:30 pm;9,1", None, 2.5),
+        ("Start Date;Start Time;End Date;End Time;kWh", "2026-05-04;18:00;2026-05-06;20:30;9,1", None, 50.5),
+        ("Date;Start;End;kWh", "2026-05-04;18:00;06:15;9,1", None, 12.25),
+        ("Date;Time;Duration;kWh", "2026-05-04;18:00:00;2h30m;9,1", None, 2.5),
+        ("Datum;Uhrzeit;Dauer (min);kWh", "04.05.2026;18:00;150;9,1", "%d.%m.%Y %H:%M", 2.5),
+        ("Day;Start;End;kWh", "2026-05-04;12:00 AM;12:30 PM;9,1", None, 12.5),
+    ],
+)
+def test_dates_and_times_of_day_may_have_columns_of_their_own(
+    header: str, cells: str, form: str | None, lasted_h: float
+) -> None:
+    columns = {"duration": "Dauer (min)"} if "Dauer (min)" in header else {}
+    session = only(f"{header}\n{cells}", zone=ZoneInfo("UTC"), columns=columns, time_format=form)
+    assert datetime.fromtimestamp(session.started_at / 1000, UTC).strftime("%Y-%m-%d %H") in ("2026-05-04 18", "2026-05-04 00")
+    assert (session.ended_at - session.started_at) / 3_600_000 == lasted_h
+
+
+def test_a_date_beside_a_full_start_is_not_used() -> None:
+    session = only("Date;Start;End;kWh\n2026-05-09;2026-05-04 18:00:00Z;2026-05-04 20:00:00Z;9,1")
+    assert session.started_at == only(f"Start;End;kWh\n{FROM_TO};9,1").started_at
+
+
+@pytest.mark.parametrize(
+    ("cells", "charge"),
+    [
+        ("0.4;0.83", (40, 83)),
+        ("0,4;1", (40, 100)),
+        ("1;0", (1, 0)),
+        ("0.4;83", (0.4, 83)),
+        ("0.4%;1%", (0.4, 1)),
+        (";0.5", (None, 50)),
+    ],
+)
+def test_states_of_charge_may_be_shares(cells: str, charge: tuple[float | None, float]) -> None:
+    session = only(f"Start;End;Start SoC;End SoC\n{FROM_TO};{cells}")
+    assert (session.start_soc, session.end_soc) == (pytest.approx(charge[0]) if charge[0] else None, pytest.approx(charge[1]))
+
+
+@pytest.mark.parametrize("written", ["Free", "free", "kostenlos", "gratis"])
+def test_what_is_free_costs_nothing(written: str) -> None:
+    assert only(f"Start;End;Energy;Cost\n{FROM_TO};9,1;{written}", currency="EUR").cost == Cost("EUR", 0)
+
+
+@pytest.mark.parametrize("header", ["cost_eur", "Cost EUR", "Cost (EUR)"])
+def test_a_header_may_end_with_its_currency(header: str) -> None:
+    assert only(f"Start;End;Energy;{header}\n{FROM_TO};9,1;-1,38", currency=None).cost == Cost("EUR", -1.38)

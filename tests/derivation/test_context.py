@@ -106,3 +106,28 @@ async def test_a_new_session_has_nothing_of_the_one_before(house: House) -> None
     assert await course(T0 + MINUTE + 1) is None
     await house.store.readings.write([said(CHARGING, True, T0 + HOUR), said(WATTAGE, 3000, T0 + HOUR)])
     assert await course(T0 + HOUR + 1) == [3000]
+
+
+async def test_a_session_knows_when_its_source_last_denied_charging_and_the_state_of_charge_then(house: House) -> None:
+    contexts = ContextReader(house.store, FactsReader(house.store, house.settings, house.clock))
+    await house.store.readings.write(
+        [
+            *(said(CHARGING, False, T0 + minute * MINUTE) for minute in (0, 5, 10)),
+            *(said(SOC, 50, T0 + minute * MINUTE) for minute in (0, 5, 10)),
+            *(said(CHARGING, True, T0 + minute * MINUTE) for minute in (15, 20)),
+            *(said(WATTAGE, 7000, T0 + minute * MINUTE) for minute in (15, 20)),
+            *(said(SOC, 51, T0 + minute * MINUTE) for minute in (15, 20)),
+        ]
+    )
+    house.clock.move(20 * 60)
+    found = await house.store.readings.signals(CAR.id)
+    assert found is not None
+    context = await contexts.of(found, T0 + 20 * MINUTE)
+    assert context is not None
+    assert context.session is not None
+    assert (context.session.started_at, context.session.idle_at, context.session.soc_before) == (
+        T0 + 15 * MINUTE,
+        T0 + 10 * MINUTE,
+        50,
+    )
+    assert [sample.value for sample in context.session.soc] == [51, 51]

@@ -59,6 +59,14 @@ def test_a_series_of_prices_is_read_from_its_file(tmp_path: Path) -> None:
     assert placed.cost.energyAmount == 3.0
 
 
+def test_a_series_may_list_the_newest_price_first_and_repeat_one(tmp_path: Path) -> None:
+    rows = ["2026-05-01T13:00:00+02:00,0.4", "2026-05-01T11:00:00Z,0.4", "2026-05-01T00:00:00Z,0.2"]
+    (tmp_path / "prices.csv").write_text("\n".join(["from,price", *rows]))
+    placed = of([HOME], [TariffSettings(name="t", currency="EUR", series="prices.csv")], session("garage"), str(tmp_path))
+    assert placed.cost is not None
+    assert placed.cost.energyAmount == 3.0
+
+
 @pytest.mark.parametrize(
     ("line", "told"),
     [
@@ -66,7 +74,7 @@ def test_a_series_of_prices_is_read_from_its_file(tmp_path: Path) -> None:
         ("2026-05-01T00:00:00Z", "line 2"),
         ("2026-05-01T00:00:00Z,cheap", "line 2"),
         ("2026-05-01T00:00:00Z,nan", "line 2: nan is no price"),
-        ("2026-05-02T00:00:00Z,0.2\n2026-05-01T00:00:00Z,0.2", "order of time"),
+        ("2026-05-01T00:00:00Z,0.2\n2026-05-01T00:00:00Z,0.3", "there are two prices from 2026-05-01T00:00:00.000Z on"),
     ],
 )
 def test_a_series_that_can_t_be_read_is_named_with_its_line(tmp_path: Path, line: str, told: str) -> None:

@@ -24,6 +24,14 @@ def test_the_check_session_is_within_the_targets_once_the_efficiency_is_learnt(e
     assert accuracy.misses(usual, every_s) == [], usual
 
 
+@pytest.mark.parametrize("whole_kw", [False, True])
+@pytest.mark.parametrize("is_learnt", [False, True])
+def test_the_check_session_is_near_its_target_at_the_worst_times_of_polls_too(is_learnt: bool, whole_kw: bool) -> None:
+    car = accuracy.check_learnt(whole_kw=whole_kw) if is_learnt else accuracy.CHECK_CAR
+    worst = accuracy.worst(accuracy.check_errors(300, car, whole_kw=whole_kw))
+    assert accuracy.misses(worst, 300, is_worst=True) == [], worst
+
+
 @pytest.mark.parametrize("every_s", [60, 300, 900])
 @pytest.mark.parametrize("case", accuracy.CASES, ids=lambda case: case.name)
 def test_a_simulated_session_is_within_the_targets(case: accuracy.Case, every_s: int) -> None:

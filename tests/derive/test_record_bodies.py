@@ -79,3 +79,9 @@ def test_every_body_is_one_that_we_would_take_ourselves(found: list[Session]) ->
 def test_the_total_is_the_sum_of_what_is_known(energies: list[float | None]) -> None:
     found = [session(energy_added_kwh=energy) for energy in energies]
     assert total_kwh(found) == pytest.approx(sum(energy or 0 for energy in energies))
+
+
+def test_a_cost_below_zero_is_shown_as_it_is() -> None:
+    body = to_body(records(CAR, [session(cost=Cost("EUR", -0.42))]))
+    assert body["values"][0]["cost"] == {"currency": "EUR", "energyAmount": -0.42}
+    assert bodies.parse(RECORDS, body)

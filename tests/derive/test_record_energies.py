@@ -59,6 +59,11 @@ def test_more_than_a_plug_can_give_or_a_battery_can_take_is_no_energy_of_a_sessi
     assert energies(said(0, 5 * DAY // MINUTE, 190.0), capacity_kwh=77.0) == [190.0], "and driven between"
 
 
+def test_more_than_a_plug_can_give_in_minutes_is_no_energy_either() -> None:
+    assert energies(said(0, 3, 36.9), capacity_kwh=77.0) == [None]
+    assert energies(said(0, 3, 4.5), capacity_kwh=77.0) == [4.5]
+
+
 def test_a_session_whose_times_are_one_instant_keeps_its_energy() -> None:
     assert energies(said(0, 1, 23.4, charging_type="AC")) == [23.4]
 

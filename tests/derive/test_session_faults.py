@@ -350,6 +350,27 @@ def test_a_counter_at_zero_costs_no_session_in_which_power_flowed(until: int, wa
     assert aside(one) == (set() if until < 60 else {"charge-energyadded"})
 
 
+@pytest.mark.parametrize("late", [35, 40, 45])
+def test_a_counter_that_begins_late_yields_to_power_and_battery_that_agree(late: int) -> None:
+    counter = {minute: max(0, minute - late) / 60 * 6.7 for minute in range(0, 121, 5)}
+    (one,) = made(charging(), climbing(SOC, range(-5, 126, 5), 40, 11.1), shown(counter))
+    assert one.energy_added_kwh == pytest.approx(13.3, rel=0.05)
+    assert aside(one) == {"charge-energyadded"}
+
+
+def test_a_counter_that_shows_the_session_before_until_this_one_ends_loses_nothing() -> None:
+    counted = {-10: 8.1, 0: 8.1, 60: 8.1, 119: 8.1, 123: 13.2, 300: 13.2}
+    (one,) = made(charging(), shown(counted))
+    assert one.energy_added_kwh == pytest.approx(13.2)
+
+
+def test_no_less_is_drawn_than_was_added() -> None:
+    counter = {minute: minute / 60 * 6.7 for minute in range(0, 121, 5)}
+    (one,) = made(charging(watts=6_600), shown(counter))
+    assert one.energy_drawn_kwh == one.energy_added_kwh == pytest.approx(13.4)
+    assert sum(slot.kwh for slot in one.slots) == pytest.approx(13.4)
+
+
 def test_a_counter_at_zero_shows_that_a_car_only_heats_itself() -> None:
     assert made(charging(watts=6_000), shown(dict.fromkeys(range(0, 121, 5), 0.0))) == []
 
@@ -369,7 +390,7 @@ def test_power_that_is_stuck_at_zero_is_set_aside_where_the_battery_fills() -> N
 
 def test_power_that_goes_on_being_reported_after_the_battery_is_full_is_set_aside() -> None:
     soc = [*climbing(SOC, range(-5, 121, 5), 50, 12), *steady(SOC, range(121, 305, 5), 75)]
-    (one,) = made(charging(300), soc)
+    (one,) = made(charging(300), course(POWER, dict.fromkeys(range(125, 300, 10), 7300), "car"), soc)
     assert one.energy_added_kwh == pytest.approx(14.4, abs=1)
     assert (one.energy_method, one.energy_drawn_kwh, aside(one)) == ("state_of_charge", None, {"charge-wattage"})
 
@@ -605,3 +626,51 @@ def test_measures_that_disagree_are_both_within_the_bounds() -> None:
     low, high = one.energy_bounds_kwh
     assert low < 13.4, "by power"
     assert high >= 24.0, "by the counter"
+
+
+@pytest.mark.parametrize("until", [60, 90, 110])
+def test_an_old_state_of_charge_that_a_cloud_repeats_is_no_charge(until: int) -> None:
+    shown_percent = {minute: 71.3 if 30 <= minute < until else 50.0 if minute < 30 else 28.9 for minute in range(0, 180, 10)}
+    assert made(course(SOC, shown_percent)) == []
+
+
+def test_a_charge_before_a_state_of_charge_that_is_wrong_for_a_while_stays() -> None:
+    (one,) = made(course(SOC, {0: 40, 60: 75, 90: 75, 120: 30, 130: 75, 240: 75}))
+    assert (one.start_soc, one.end_soc) == (40, 75)
+
+
+def test_a_counter_that_leaps_as_charging_resumes_counts_what_the_power_allows() -> None:
+    counted = {minute: minute / 60 * 1.4 for minute in range(0, 55, 2)} | {56: 17.3, 58: 17.3, 60: 17.3}
+    counted |= {minute: (minute - 2) / 60 * 1.4 for minute in range(66, 121, 2)}
+    power = {minute: 0 if minute in {54, 120} else 1_400 for minute in range(0, 121, 2)}
+    flags = {minute: minute not in {54, 120} for minute in range(0, 121, 2)}
+    (one,) = made(
+        course(CABLE, {-10: False, 0: True, 130: False}), course(CHARGING, flags), course(POWER, power), shown(counted)
+    )
+    assert one.energy_added_kwh == pytest.approx(2.75, abs=0.05)
+
+
+def test_what_a_counter_falls_by_in_a_pause_was_charged() -> None:
+    counted = {minute: minute / 60 * 6 for minute in range(0, 121, 5)} | {
+        minute: 12 - minute / 400 for minute in range(150, 600, 30)
+    }
+    counted |= {minute: (minute - 600) / 60 * 6 for minute in range(600, 681, 5)}
+    told = [
+        *course(CABLE, {-10: False, 0: True, 700: False}),
+        *steady(CHARGING, range(0, 120, 5), value=True),
+        *steady(CHARGING, range(600, 680, 5), value=True),
+        *course(CHARGING, {120: False, 680: False}),
+    ]
+    (one,) = made(told, shown(counted))
+    assert one.energy_added_kwh == pytest.approx(20, abs=0.5)
+
+
+def test_a_session_whose_end_was_lost_goes_on_as_long_as_the_battery_fills() -> None:
+    told = [
+        *course(CABLE, {-10: False, 0: True, 400: False}),
+        *course(CHARGING, {0: True, 2: True, 4: True, 6: True, 390: False}),
+        *course(POWER, {0: 2_000, 2: 2_000, 4: 2_000, 6: 2_000}),
+    ]
+    (one,) = made(told, course(SOC, {-10: 40, 4: 40, 390: 58}))
+    assert (minutes(one), one.estimated) == ((0, 390), True)
+    assert one.energy_added_kwh == pytest.approx(10.8)

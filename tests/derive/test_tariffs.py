@@ -123,12 +123,12 @@ def test_within_a_quarter_of_an_hour_the_price_is_that_of_the_minutes_that_charg
     assert cost(late, night) == Cost("EUR", 0.2)
 
 
-def test_a_cost_below_zero_is_kept_and_not_shown_since_the_wire_has_no_word_for_it() -> None:
+def test_a_cost_below_zero_is_kept_and_shown() -> None:
     spot = Tariff(name="spot", currency="EUR", price=-0.05)
     (one,) = priced([drawing([(T0, 10.0)])], [spot])
     assert one.cost == Cost("EUR", -0.5)
     (shown,) = to_body(records("car", [one]))["values"]
-    assert "cost" not in shown
+    assert shown["cost"] == {"currency": "EUR", "energyAmount": -0.5}
 
 
 def test_a_cost_that_a_source_knows_stays() -> None:

@@ -14,8 +14,11 @@ _OTHER_UNITS: Final = frozenset({"ah", "mah", "a", "v", "w", "kw", "j", "m", "ft
 _RATE: Final = re.compile(r"/|\b(?:per|pro)\b", re.IGNORECASE)
 _SECONDS: Final = {"s": 1, "sec": 1, "seconds": 1, "min": 60, "minutes": 60, "h": 3600, "hours": 3600}
 _UNIT_OF_CELL: Final = re.compile(r"(?<=[\d\s])(kwh|wh|mwh|km|mi|miles|%)$", re.IGNORECASE)
+_CURRENCIES: Final = "eur|usd|gbp|chf|sek|nok|dkk|isk|pln|czk|huf|ron|cad|aud|nzd|jpy|cny|inr"
 _UNIT: Final = re.compile(
-    r"[(\[]\s*([^)\]]*?)\s*[)\]]\s*$|[_ ](kwh|wh|mwh|km|mi|miles|s|sec|seconds|min|minutes|h|hours)$", re.IGNORECASE
+    r"[(\[]\s*([^)\]]*?)\s*[)\]]\s*$"
+    rf"|[_ ](kwh|wh|mwh|km|mi|miles|s|sec|seconds|min|minutes|h|hours|{_CURRENCIES})$",
+    re.IGNORECASE,
 )
 _GROUP_SIGNS: Final = re.compile(r"(?<=\d)[ \u00a0\u202f'\u2019](?=\d{3}(?!\d))")
 _GROUPED: Final = re.compile(r"-?\d{1,3}(?:(?:\.\d{3})+,|(?:,\d{3})+\.)\d+")  # 1.021,55 or 1,021.55
@@ -33,6 +36,7 @@ _SIGNS: Final = {
     "Ft": ("HUF",), "Fr.": ("CHF",), "\u00a5": ("JPY", "CNY"), "\u20b9": ("INR",),
 }  # fmt: skip
 _AROUND: Final = " $\u00a0\u202f"
+_FREE: Final = frozenset({"free", "gratis", "kostenlos", "gratuit", "complimentary", "free of charge"})
 _HUNDREDTHS: Final = frozenset({"ct", "cent", "cents", "\u00a2", "p", "pence", "\u00f8re", "\u00f6re", "rp."})
 
 
@@ -115,11 +119,13 @@ class Cells(NamedTuple):
         named = next((each for each in code.groups() if each), None) if code else None
         sign = next((sign for sign in _SIGNS if sign in text), in_header)
         of_sign = _SIGNS.get(sign, ())
-        named = named or (of_sign[0] if len(of_sign) == 1 else None) or (in_header if _is_code(in_header) else None)
+        named = named or (of_sign[0] if len(of_sign) == 1 else None) or (in_header.upper() if _is_code(in_header) else None)
         is_dollar = "$" in text and not str(named or usual or "D").endswith("D")
         if is_dollar or (named is None and len(of_sign) > 1 and usual not in (*of_sign, None)):
             detail = f"{header}: {text[:40]!r} is in {'dollars' if is_dollar else sign}, not in {named or usual}"
             raise Violation(Rule.NOT_ALLOWED, detail, header)
+        if text.lower() in _FREE:
+            return Money(0.0, named or usual)
         number = self._parsed(_CODE.sub("", text).replace(sign, "") if of_sign else _CODE.sub("", text), header)
         return Money(number / 100 if in_header.lower() in _HUNDREDTHS else number, named or usual)
 
@@ -144,7 +150,7 @@ class Cells(NamedTuple):
 
 
 def _is_code(text: str) -> bool:
-    return re.fullmatch("[A-Z]{3}", text) is not None
+    return re.fullmatch("[A-Z]{3}", text) is not None or text.lower() in _CURRENCIES.split("|")
 
 
 def _unit_of_header(header: str) -> str:

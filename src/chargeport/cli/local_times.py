@@ -35,6 +35,14 @@ class _Twice(NamedTuple):
     second: int
 
 
+class RepeatedTime(Violation):
+    """A local time that occurred twice, with its two instants in ms."""
+
+    def __init__(self, detail: str, instants: tuple[int, int]) -> None:
+        super().__init__(Rule.NOT_ALLOWED, detail, "time")
+        self.instants = instants
+
+
 def zone(text: str) -> ZoneInfo:
     """Return a time zone by its name. Raises BadParameter."""
     try:
@@ -116,7 +124,7 @@ def _told_apart(held: list[tuple[T, _Twice]], before: int | None, after: int | N
         if turn is None:
             local = datetime.fromtimestamp(instant.first / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
             detail = f"this local time came twice, as {local}Z and an hour later or so: write it with its offset"
-            yield row, Violation(Rule.NOT_ALLOWED, detail, "time")
+            yield row, RepeatedTime(detail, instant)
         else:
             yield row, instant.first if index < turn else instant.second
 

@@ -1,18 +1,16 @@
 """Lists of charging sessions by other programs or people: read into sessions, with a separate check of each row."""
 
-import re
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime
 from itertools import compress
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from chargeport.cli import list_vehicles
+from chargeport.cli import list_times, list_vehicles
 from chargeport.cli.list_cells import Cells, plain
 from chargeport.cli.list_rows import Row, rows_of
-from chargeport.cli.local_times import instants, written
+from chargeport.cli.local_times import RepeatedTime
 from chargeport.derive.records.records import wire_instant
 from chargeport.derive.records.reported import OPEN_FOR_MS, RECORDS, from_record
 from chargeport.derive.sessions.energy import COUNTER_TOLERANCE
@@ -26,8 +24,38 @@ from chargeport.signals.violation import Rule, Violation
 # Headers are compared without case, punctuation, accents and units; evcc's are in its user's language. The first match counts.
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "id": ("id", "sessionid", "recordid"),
-    "start": ("startedat", "start", "starttime", "startdate", "started", "begin", "created", "from", "startzeit", "date"),
-    "end": ("endedat", "end", "endtime", "enddate", "ended", "stop", "stoptime", "finished", "to", "endzeit"),
+    "start_date": ("startdate", "date", "day", "datum", "startdatum"),
+    "end_date": ("enddate", "enddatum"),
+    "start": (
+        "startedat",
+        "start",
+        "starttime",
+        "startdate",
+        "started",
+        "begin",
+        "created",
+        "chargestart",
+        "chargingstart",
+        "from",
+        "startzeit",
+        "date",
+        "datum",
+        "day",
+    ),
+    "end": (
+        "endedat",
+        "end",
+        "endtime",
+        "enddate",
+        "ended",
+        "stop",
+        "stoptime",
+        "finished",
+        "chargeend",
+        "chargingend",
+        "to",
+        "endzeit",
+    ),
     "duration": ("duration", "chargingtime", "chargingduration", "ladedauer"),
     "energy": ("energyadded", "chargedenergy", "chargeenergyadded", "kwhadded", "energy", "energie", "kwh", "charged"),
     "drawn": ("energydrawn", "chargeenergyused", "kwhused", "energyused"),
@@ -39,8 +67,18 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
         "startingbattery",
         "startingsoc",
         "startstateofcharge",
+        "socbefore",
     ),
-    "end_soc": ("endsocpercent", "endsoc", "socend", "endbatterylevel", "endingbattery", "endingsoc", "endstateofcharge"),
+    "end_soc": (
+        "endsocpercent",
+        "endsoc",
+        "socend",
+        "endbatterylevel",
+        "endingbattery",
+        "endingsoc",
+        "endstateofcharge",
+        "socafter",
+    ),
     "odometer": ("odometer", "mileage", "kilometerstand"),
     "meter_start": ("meterstart", "anfangszhlerstand"),
     "meter_end": ("meterend", "meterstop", "endzhlerstand"),
@@ -68,8 +106,7 @@ NUMBERS: Final = (
 )
 COORDINATES: Final = ("latitude", "longitude")  # they are written with a point, also where amounts have a comma
 
-SECONDS_LONG: Final = 10  # digits of the seconds since 1970, from 2001 to 2286
-_EPOCH: Final = re.compile(r"\d{10}(?:\.\d+)?|\d{13}")
+TIMES_OF_DAY: Final = ("time", "timeofday", "uhrzeit", "startuhrzeit", "starttime")
 _YES: Final = {"true": True, "yes": True, "1": True, "t": True, "false": False, "no": False, "0": False, "f": False}
 
 
@@ -109,6 +146,39 @@ def read(
     Times are in the format `time_format`, or in ISO 8601; those without a zone are in `zone`. `currency` is that of costs
     without one. Of several vehicles, the rows of the one with these `names` are read. Raises ChargeportError.
     """
+    rows, headers, chosen = _table(text, columns)
+    if not rows:
+        return Read([], [], [])
+    time_of_day = next((name for name in headers if plain(name) in TIMES_OF_DAY), None)
+    dated = list_times.with_dates(rows, chosen, time_of_day, time_format)
+    rows, chosen = list(dated.rows), chosen | {"start": dated.start}
+    begun, ended = list_times.starts_and_ends(dated, chosen.get("end"), time_format, zone)
+    cells = Cells.of(row.cells.get(chosen[name]) for row in rows for name in (*NUMBERS, "cost") if name in chosen)
+    has_shares = _has_shares(
+        [row.cells.get(chosen[name]) for row in rows for name in ("start_soc", "end_soc") if name in chosen]
+    )
+    own = list_vehicles.chosen([_vehicle(row, chosen) for row in rows], names)
+    sessions, refused = [], []
+    for row in compress(rows, own.is_own):
+        try:
+            values = _values(row, chosen, cells, currency)
+            if has_shares:
+                values |= {name: 100 * values[name] for name in ("start_soc", "end_soc") if name in values}
+            times = begun[row.number], ended[row.number]
+            if any(isinstance(each, RepeatedTime) for each in times):
+                times = list_times.told_apart(*times, _lasted_s(values, chosen, cells))
+            start, end = _instant(times[0], "start", at), _instant(times[1], "end", at)
+            if start is not None and end is None and "duration" in values:
+                end = start + round(cells.seconds(values["duration"], chosen["duration"]) * 1000)
+            sessions.append(_session(values | {"start": start, "end": end}, source, at))
+        except Violation as violation:
+            refused.append(Refused(row.number, violation.detail))
+    known = set(chosen.values())
+    return Read(sessions, refused, [name for name in headers if name not in known], own.others)
+
+
+def _table(text: str, columns: Mapping[str, str]) -> tuple[list[Row], list[str], dict[str, str]]:
+    """Return the rows of a list, its headers, and the header of each member. Raises ChargeportError."""
     rows = list(rows_of(text))
     if not rows:
         raise ChargeportError("The file holds no sessions: a header and lines of CSV are wanted, or a JSON array of objects.")
@@ -122,24 +192,16 @@ def read(
         raise ChargeportError(
             f"No column has the start of a session: --column start=NAME, of {', '.join(map(repr, headers[:20]))}."
         )
-    times = [(row, _time(row.cells.get(chosen["start"]), time_format)) for row in rows]
-    ends = [(row, _time(row.cells.get(chosen.get("end", "")), time_format)) for row in rows]
-    begun = {row.number: instant for row, instant in instants(times, zone)}
-    ended = {row.number: instant for row, instant in instants(ends, zone)}
-    cells = Cells.of(row.cells.get(chosen[name]) for row in rows for name in (*NUMBERS, "cost") if name in chosen)
-    own = list_vehicles.chosen([_vehicle(row, chosen) for row in rows], names)
-    sessions, refused = [], []
-    for row in compress(rows, own.is_own):
-        try:
-            values = _values(row, chosen, cells, currency)
-            start, end = _instant(begun[row.number], "start", at), _instant(ended[row.number], "end", at)
-            if start is not None and end is None and "duration" in values:
-                end = start + round(cells.seconds(values["duration"], chosen["duration"]) * 1000)
-            sessions.append(_session(values | {"start": start, "end": end}, source, at))
-        except Violation as violation:
-            refused.append(Refused(row.number, violation.detail))
-    known = set(chosen.values())
-    return Read(sessions, refused, [name for name in headers if name not in known], own.others)
+    return rows, headers, chosen
+
+
+def _has_shares(charge: Sequence[Any]) -> bool:
+    """Return whether the states of charge of a list are shares: none is above 1 or has a percent sign, one is in between."""
+    try:
+        found = [float(str(value).strip().replace(",", ".")) for value in charge if value not in (None, "")]
+    except ValueError:
+        return False
+    return all(0 <= share <= 1 for share in found) and any(0 < share < 1 for share in found)
 
 
 def _vehicle(row: Row, chosen: Mapping[str, str]) -> str | None:
@@ -162,19 +224,6 @@ def _chosen(headers: Sequence[str], columns: Mapping[str, str]) -> dict[str, str
         else:
             found |= next(({name: by_plain[each]} for each in known if each in by_plain), {})
     return found
-
-
-def _time(value: Any, form: str | None) -> datetime | Violation | None:
-    if value is None or (isinstance(value, str) and (is_placeholder(value) or value.startswith("0001-01-01"))):
-        return None
-    if form is None and _EPOCH.fullmatch(text := str(value).strip()):
-        is_seconds = len(text.partition(".")[0]) == SECONDS_LONG
-        return datetime.fromtimestamp(float(text) / (1 if is_seconds else 1000), UTC)
-    found = written(str(value), form)
-    if found is not None:
-        return found
-    way_out = "write 2026-05-01 09:59:58, or give the format, as --time-format '%d.%m.%Y %H:%M:%S'"
-    return Violation(Rule.BAD_FORMAT, f"{str(value)[:40]!r} is no time: {way_out}", "time")
 
 
 def _instant(found: int | Violation | None, name: str, now: int) -> int | None:
@@ -201,6 +250,14 @@ def _values(row: Row, chosen: Mapping[str, str], cells: Cells, currency: str | N
     return values
 
 
+def _lasted_s(values: Mapping[str, Any], chosen: Mapping[str, str], cells: Cells) -> float | None:
+    """Return the duration of a row in seconds; None where it is unknown."""
+    try:
+        return cells.seconds(values["duration"], chosen["duration"]) if "duration" in values else None
+    except Violation:
+        return None
+
+
 def _session(values: Mapping[str, Any], source: str, at: int) -> Session:
     """Return a row as a session. Raises Violation if it breaks a rule of charge records."""
     start, end, paid = values["start"], values["end"], values.get("cost")
@@ -217,7 +274,7 @@ def _session(values: Mapping[str, Any], source: str, at: int) -> Session:
         energyAdded=values.get("energy"),
         isPublicCharger=_YES.get(str(values.get("public", "")).lower()),
         chargingType=msgspec.convert(kind, type=Any) if kind in ("AC", "DC") else None,
-        cost=None if cost is None else Cost(cost.currency, abs(cost.energyAmount or 0)),  # prices may be below zero
+        cost=cost,
         location=None if place == Place() else place,
         id=values.get("id"),
         odometer=values.get("odometer") or None,  # evcc writes 0 while it is not known
@@ -233,7 +290,6 @@ def _session(values: Mapping[str, Any], source: str, at: int) -> Session:
     assert session is not None  # noqa: S101  (it has a start)
     return msgspec.structs.replace(
         session,
-        cost=cost,
         energy_drawn_kwh=values.get("drawn"),
         max_power_w=values.get("power"),
         estimated=_YES.get(str(values.get("estimated", "")).lower(), False),

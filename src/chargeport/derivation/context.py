@@ -8,7 +8,8 @@ from chargeport.derivation.samples import CURRENT, POWER, SAMPLED, SOC, VOLTAGE,
 from chargeport.derivation.vehicles import FactsReader
 from chargeport.derive.live.inputs import Context, Observed, OpenSession, Sample
 from chargeport.derive.live.rules import RULES
-from chargeport.derive.tracks import Tracks, samples, sightings
+from chargeport.derive.series import BRIDGED_GAP_MS, CHARGING_W
+from chargeport.derive.tracks import Tracks, number, samples, sightings
 from chargeport.signals.catalogue import BY_KEY, IS_CHARGING
 from chargeport.signals.definition import Signal
 from chargeport.signals.effective import Effective, Ranks, effective_of
@@ -75,16 +76,25 @@ class ContextReader:
             if newest is not None and isinstance(newest.value, int | float) and newest.observed_at >= began_at:
                 session.add(signal, Sample(newest.observed_at, newest.value))
         power, voltage, current, soc = (session.samples.get(signal, []) for signal in (POWER, VOLTAGE, CURRENT, SOC))
-        return OpenSession(started_at=began_at, power=power, voltage=voltage, amperage=current, soc=soc)
+        return OpenSession(
+            started_at=began_at,
+            idle_at=session.idle_at,
+            soc_before=session.soc_before,
+            power=power,
+            voltage=voltage,
+            amperage=current,
+            soc=soc,
+        )
 
     async def _session_samples(self, found: VehicleSeries, began_at: int, now: int) -> SessionSamples:
         vehicle_id = found.vehicle.id
         session = self._sampled.get(vehicle_id)
         if session is not None and session.is_current(began_at, now):
             return session
-        known = await histories.tracks(self._store.history, found, SAMPLED, began_at, now + 1)
-        is_long = sightings(known) > SHORT_SAMPLES
-        session = SessionSamples(began_at, now, await in_thread_if(is_long, _samples, known, began_at))
+        known = await histories.tracks(
+            self._store.history, found, (*SAMPLED, IS_CHARGING), began_at - BRIDGED_GAP_MS, now + 1
+        )  # fmt: skip
+        session = await in_thread_if(sightings(known) > SHORT_SAMPLES, _samples, known, began_at, now)
         self._sampled.pop(vehicle_id, None)
         self._sampled[vehicle_id] = session
         if len(self._sampled) > MAX_SESSIONS:
@@ -103,9 +113,9 @@ class ContextReader:
         return None if is_charging is None or is_charging.value is not True else is_charging.changed_at
 
 
-def _samples(known: Tracks, began_at: int) -> dict[Signal, list[Sample]]:
-    """Return the samples of a session, by signal. Slow for many."""
-    return {
+def _samples(known: Tracks, began_at: int, now: int) -> SessionSamples:
+    """Return the samples of a session, by signal, and what was known just before it. Slow for many."""
+    within = {
         signal: thinned(
             signal,
             [
@@ -116,3 +126,15 @@ def _samples(known: Tracks, began_at: int) -> dict[Signal, list[Sample]]:
         )
         for signal in SAMPLED
     }
+    idle_at = _idle_at(known, began_at)
+    before = [] if idle_at is None else [number(sample) for sample in samples(known, SOC) if sample.at <= idle_at]
+    return SessionSamples(began_at, now, within, idle_at, before[-1] if before else None)
+
+
+def _idle_at(known: Tracks, began_at: int) -> int | None:
+    """Return the last instant before a session at which one of its sources reported no charging; None without a recent one."""
+    flows = [(sample.at, sample.source, sample.value is True) for sample in samples(known, IS_CHARGING)]
+    flows += [(sample.at, sample.source, number(sample) > CHARGING_W) for sample in samples(known, POWER)]
+    own = {source for at, source, charges in flows if charges and at >= began_at}
+    idle = [at for at, source, charges in flows if not charges and source in own and at < began_at]
+    return max((at for at in idle if at >= began_at - BRIDGED_GAP_MS), default=None)

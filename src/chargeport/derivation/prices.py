@@ -3,12 +3,14 @@
 import csv
 from collections.abc import Iterable, Sequence
 from datetime import datetime, time
+from itertools import pairwise
 from math import isfinite
 from pathlib import Path
 
 import msgspec
 
 from chargeport.derive.records.geofences import Geofence, fence_of, located
+from chargeport.derive.records.records import wire_instant
 from chargeport.derive.records.tariffs import WEEKDAYS, Price, PriceWindow, Tariff, priced, series_of
 from chargeport.derive.sessions.session import Session
 from chargeport.errors import SettingError
@@ -70,13 +72,25 @@ def _tariff(settings: TariffSettings, number: int, folder: str) -> Tariff:
                 for window in settings.windows
             ),
             zone=settings.zone,
-            series=series_of(prices, settings.series_kind),
+            series=series_of(_in_order(prices), settings.series_kind),
             session_fee=settings.session_fee,
         )
     except OSError as error:
         raise SettingError(f"{where}.series: {settings.series} can't be read: {error.strerror}.") from error
     except ValueError as error:
         raise SettingError(f"{where}: {error}.") from error
+
+
+def _in_order(prices: Iterable[Price]) -> list[Price]:
+    """Return prices by time, repeated ones once: a supplier may list the newest first, and files of two days may overlap.
+
+    Raises ValueError for two prices of one instant.
+    """
+    ordered = sorted(set(prices), key=lambda price: price.from_at)
+    for before, price in pairwise(ordered):
+        if before.from_at == price.from_at:
+            raise ValueError(f"there are two prices from {wire_instant(price.from_at)} on: remove one")
+    return ordered
 
 
 def _prices(file: Path) -> Iterable[Price]:

@@ -28,6 +28,9 @@ class SessionSamples(msgspec.Struct):
     began_at: int
     read_at: int
     samples: dict[Signal, list[Sample]]
+    idle_at: int | None = None
+    """The instant of the last report before that shows no charging, and the state of charge then."""
+    soc_before: float | None = None
 
     def is_current(self, began_at: int, now: int) -> bool:
         """Return whether these are the samples of the session that began then, and recent enough."""

@@ -47,36 +47,48 @@ class Point(NamedTuple):
 
 
 class Energy(NamedTuple):
-    """The energy of power over time; `bridged` where a gap was bridged or left out."""
+    """The energy of power over time; `bridged` where a gap was bridged or left out.
+
+    Charging began between two regular reports if `before_kwh` is not 0, which flowed if it charged all the time between them;
+    `after_kwh` is the same of its end. Half of both is part of `kwh`.
+    """
 
     kwh: float
     bridged: bool
+    before_kwh: float = 0.0
+    after_kwh: float = 0.0
 
 
 def energy(power: Sequence[Measured], started_at: int, idle_at: int | None = None) -> Energy | None:
     """Return the energy of a session by trapezoids over its samples in W; None with fewer than two, or a gap that is too long.
 
-    Where charging begins or ends between two regular reports, half of that time counts; `idle_at` is the instant of such a
-    report before the first sample. After a sample in the ramp, the power is that of the next sample.
+    Where charging begins or ends between two regular reports, half of that time counts; `idle_at` is the instant of a report
+    before the first sample. After a sample in the ramp, the power is that of the next sample.
     """
     points = _points(power, started_at, idle_at)
     if len(points) < 2:  # noqa: PLR2004  (a line)
         return None
     cadence_ms = _cadence_ms(power if len(power) > 1 else points)
-    total_wms, bridged = 0.0, False
-    for before, after in pairwise(points):
-        area = _area(before, after, cadence_ms)
-        if area is None:
-            return None
-        total_wms, bridged = total_wms + area.wms, bridged or area.bridged
-    return None if bridged and not total_wms else Energy(total_wms / HOUR_MS / 1000, bridged)
+    found = [_area(before, after, cadence_ms) for before, after in pairwise(points)]
+    areas = [area for area in found if area is not None]
+    total_wms, bridged = sum(area.wms for area in areas), any(area.bridged for area in areas)
+    if len(areas) < len(found) or (bridged and not total_wms):
+        return None
+    before_wms = 2 * areas[0].wms if areas[0].is_edge and points[0].value <= CHARGING_W else 0.0
+    after_wms = 2 * areas[-1].wms if areas[-1].is_edge and points[-1].value <= CHARGING_W else 0.0
+    return Energy(_kwh(total_wms), bridged, _kwh(before_wms), _kwh(after_wms))
+
+
+def _kwh(wms: float) -> float:
+    return wms / HOUR_MS / 1000
 
 
 class _Area(NamedTuple):
-    """The energy between two samples, in W x ms."""
+    """The energy between two samples, in W x ms; `is_edge` where charging began or ended at an unknown instant."""
 
     wms: float
     bridged: bool
+    is_edge: bool = False
 
 
 def _area(before: Point, after: Point, cadence_ms: float) -> _Area | None:
@@ -92,13 +104,18 @@ def _area(before: Point, after: Point, cadence_ms: float) -> _Area | None:
         return _Area(trapezoid_wms, is_gap) if interval_ms <= BRIDGED_GAP_MS else None
     if not charges_before and not charges_after:
         return _Area(0.0, bridged=False)  # a pause, however long
-    if REGULAR_INTERVAL[0] * cadence_ms <= interval_ms <= min(REGULAR_INTERVAL[1] * cadence_ms, BRIDGED_GAP_MS):
-        return _Area(trapezoid_wms, is_gap)
+    if is_regular(interval_ms, cadence_ms):
+        return _Area(trapezoid_wms, is_gap, is_edge=True)
     if charges_after:
         return _Area(0.0, bridged=False)
     if interval_ms < REGULAR_INTERVAL[0] * cadence_ms:
         return _Area(before.value * interval_ms, bridged=False)
     return _Area(0.0, bridged=True) if is_gap else _Area(trapezoid_wms, bridged=False)
+
+
+def is_regular(interval_ms: int, cadence_ms: float) -> bool:
+    """Return whether a report after this interval is a regular one; any other one was sent because of a change."""
+    return REGULAR_INTERVAL[0] * cadence_ms <= interval_ms <= min(REGULAR_INTERVAL[1] * cadence_ms, BRIDGED_GAP_MS)
 
 
 def _points(power: Sequence[Measured], started_at: int, idle_at: int | None) -> list[Point]:
@@ -108,7 +125,8 @@ def _points(power: Sequence[Measured], started_at: int, idle_at: int | None) -> 
         return []
     first = points[0]
     cadence_ms = _cadence_ms(points) if len(points) > 1 else 0.0
-    if idle_at is not None and idle_at < first.at:
+    is_edge = idle_at is not None and idle_at < first.at and (len(points) == 1 or is_regular(first.at - idle_at, cadence_ms))
+    if idle_at is not None and is_edge:
         points.insert(0, Point(idle_at, 0.0))
     elif started_at < first.at:
         points.insert(0, Point(started_at, first.value))
@@ -129,8 +147,7 @@ def _without_ramps(points: list[Point], cadence_ms: float) -> list[Point]:
             idle = point
             continue
         if idle is not None:
-            is_regular = REGULAR_INTERVAL[0] * cadence_ms <= point.at - idle.at <= REGULAR_INTERVAL[1] * cadence_ms
-            ramp_until, idle = (0 if is_regular else point.at + RAMP_MS), None
+            ramp_until, idle = (0 if is_regular(point.at - idle.at, cadence_ms) else point.at + RAMP_MS), None
         if point.at < ramp_until < after.at and after.value > point.value:
             result.append(Point(ramp_until, after.value))
     return result

@@ -25,7 +25,7 @@ _CURRENCY = re.compile(r"[A-Z]{3}")
 
 
 class Cost(Document, frozen=True):
-    """The cost of a session, in units of the currency."""
+    """The cost of a session, in units of the currency; below zero at negative prices, or with a credit."""
 
     currency: str | None = None
     energyAmount: Number | None = None  # noqa: N815  (wire name)
@@ -35,8 +35,8 @@ class Cost(Document, frozen=True):
         """Check that the currency is an ISO 4217 code, and that amounts have one."""
         if self.currency is not None and not _CURRENCY.fullmatch(self.currency):
             raise Violation(Rule.BAD_FORMAT, "a currency is three capital letters, like EUR", f"{path}.currency")
-        within(self.energyAmount, 0, MAX_AMOUNT, f"{path}.energyAmount")
-        within(self.otherAmount, 0, MAX_AMOUNT, f"{path}.otherAmount")
+        within(self.energyAmount, -MAX_AMOUNT, MAX_AMOUNT, f"{path}.energyAmount")
+        within(self.otherAmount, -MAX_AMOUNT, MAX_AMOUNT, f"{path}.otherAmount")
 
 
 class Place(Document, frozen=True):

@@ -3,11 +3,13 @@
 The evidence is in docs/evidence/charging.md, Energy and Charge rate.
 """
 
+import math
 from typing import Final
 
+from chargeport.derive.edges import SocRise, step_percent, with_edges
 from chargeport.derive.live import electrics
 from chargeport.derive.live.view import SOC, WATTAGE, View
-from chargeport.derive.series import Energy, energy
+from chargeport.derive.series import CHARGING_W, Energy, energy
 
 MIN_RISE_PERCENT: Final = 3.0
 """Each end may be off by one percent: a smaller rise is too inexact."""
@@ -15,6 +17,7 @@ MIN_PROOF_PERCENT: Final = 10.0
 PROOF_SHARE: Final = 0.08
 PROOF_PERCENT: Final = 1.0
 """A rise of at least this shows the energy to within a share (the capacity is nominal) and a percent (it is rounded)."""
+FULL_PERCENT: Final = 100.0
 MIN_SOC_PERCENT: Final = 20.0
 """Below, the reported range is too coarse, or has a reserve, to compute the full range from."""
 
@@ -55,8 +58,38 @@ def energy_by_bridged_product(view: View) -> float | None:
 def _added_kwh(view: View, drawn: Energy | None, *, bridged: bool) -> float | None:
     if drawn is None or drawn.bridged is not bridged:
         return None
-    added_kwh = drawn.kwh * electrics.session_efficiency(view)
+    share = electrics.session_efficiency(view)
+    before_kwh, after_kwh = share * drawn.before_kwh, share * drawn.after_kwh
+    added_kwh = share * drawn.kwh
+    if before_kwh or after_kwh:
+        inner_kwh = added_kwh - (before_kwh + after_kwh) / 2
+        soc = _soc_rise(view)
+        if soc is not None and after_kwh:
+            after_kwh = min(after_kwh, _max_after_kwh(view, soc))
+        added_kwh = with_edges(inner_kwh, (before_kwh, after_kwh), soc).kwh
     return None if _is_contradicted(view, added_kwh) else added_kwh
+
+
+def _max_after_kwh(view: View, soc: SocRise) -> float:
+    """Return the most that can be added after the last report of charging: half a step once the limit is shown.
+
+    At 100 % a car goes on: it balances its battery.
+    """
+    limit_percent, charge = view.limit_percent(), view.samples(SOC, dated=False)
+    is_reached = limit_percent is not None and limit_percent < FULL_PERCENT and charge[-1].value == limit_percent
+    return soc.step_kwh / 2 if is_reached and not soc.after_kwh else math.inf
+
+
+def _soc_rise(view: View) -> SocRise | None:
+    """Return the energy by the state of charge since before the session; None where it, or the capacity, is unknown."""
+    soc, capacity_kwh, power = view.samples(SOC, dated=False), view.capacity_kwh(), electrics.power(view)
+    before = None if view.session is None else view.session.soc_before
+    if before is None or capacity_kwh is None or not soc or not power:
+        return None
+    ended_at = max((sample.at for sample in power if sample.value > CHARGING_W), default=power[-1].at)
+    within = [sample.value for sample in soc if sample.at <= ended_at] or [soc[0].value]
+    step = step_percent([before, *(sample.value for sample in soc)])
+    return SocRise.of((before, within[0], within[-1], soc[-1].value), step, capacity_kwh / 100)
 
 
 def _is_contradicted(view: View, added_kwh: float) -> bool:

@@ -47,13 +47,14 @@ class CarFacts(msgspec.Struct, frozen=True, kw_only=True):
 class OpenSession(msgspec.Struct, frozen=True, kw_only=True):
     """The measurements since a session began: ordered by time, with repeated values.
 
-    `idle_at` is the instant of the last report before without charging. `power` is the reported power in W (empty where only
-    voltage and current are reported), `soc` in percent. `energy_at_start_kwh` and `counter` are the readings of a register
-    before the session and now; it measures on the `counter_side`.
+    `idle_at` is the instant of the last report before without charging, `soc_before` the state of charge then. `power` is the
+    reported power in W (empty where only voltage and current are reported), `soc` in percent. `energy_at_start_kwh` and
+    `counter` are the readings of a register before the session and now; it measures on the `counter_side`.
     """
 
     started_at: int
     idle_at: int | None = None
+    soc_before: float | None = None
     power: Sequence[Sample] = ()
     voltage: Sequence[Sample] = ()
     amperage: Sequence[Sample] = ()

@@ -134,7 +134,7 @@ _FLOW: Final = (
 
 def _energy(name: str, compute: Compute, *series: Signal) -> Rule:
     return Rule(
-        name=f"energyadded/{name}", signal=ENERGY_ADDED, optional=(_FAST, _PHASES, _CAPACITY), series=series,
+        name=f"energyadded/{name}", signal=ENERGY_ADDED, optional=(_FAST, _PHASES, _CAPACITY, _LIMITS), series=series,
         max_spread_ms=CLOSE_MS, compute=compute,
     )  # fmt: skip
 

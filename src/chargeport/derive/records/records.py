@@ -69,17 +69,10 @@ def shown(record: Record) -> ChargeRecord:
         energyAdded=None if session.energy_added_kwh is None else round(session.energy_added_kwh, ENERGY_DIGITS),
         isPublicCharger=session.is_public,
         chargingType=session.charging_type,
-        cost=_cost(session.cost),
+        cost=None if session.cost == Cost() else session.cost,
         location=_place(session.place),
         id=record.id,
     )
-
-
-def _cost(cost: Cost | None) -> Cost | None:
-    """Return the cost as it is shown; None for one below zero, which the signal does not allow."""
-    if cost is None or cost == Cost() or min(cost.energyAmount or 0, cost.otherAmount or 0) < 0:
-        return None
-    return cost
 
 
 def _place(place: Place | None) -> Place | None:

@@ -11,7 +11,8 @@ from typing import Final
 import msgspec
 
 from chargeport.derive.series import HOUR_MS, MINUTE_MS
-from chargeport.derive.sessions.energy import COUNTER_TOLERANCE, DISAGREES_KWH, MAX_CAPACITY_SHARE
+from chargeport.derive.sessions.choice import DISAGREES_KWH
+from chargeport.derive.sessions.energy import COUNTER_TOLERANCE, MAX_CAPACITY_SHARE
 from chargeport.derive.sessions.rules import Rules
 from chargeport.derive.sessions.session import Evidence, Fact, Session
 from chargeport.signals.catalogue import BY_CODE
@@ -19,8 +20,10 @@ from chargeport.signals.records import MAX_ENERGY_KWH
 
 MAX_AC_KW: Final = 44.0
 """Three phases of 63 A at 230 V."""
+ONE_INSTANT_MS: Final = MINUTE_MS
+"""Start and end of a session of up to this may be one instant: that of receipt, or a rounded one."""
 MIN_DURATION_MS: Final = 5 * MINUTE_MS
-"""Start and end of a shorter session may be one instant: that of receipt, or a rounded one."""
+"""A shorter session does not show how fast a car charges."""
 DAY_MS: Final = 24 * HOUR_MS
 MAX_RATE_SHARE: Final = 1.5
 """The most by which the energy may exceed the energy that is expected from another session, or the detected one."""
@@ -99,7 +102,7 @@ def _max_kwh(session: Session, rules: Rules) -> float:
     """Return the most that can have been charged: by the power of chargers, and by the capacity once a day."""
     lasted_ms = session.ended_at - session.started_at
     kw = MAX_AC_KW if session.charging_type == "AC" else rules.max_kw
-    is_unlimited = lasted_ms < MIN_DURATION_MS or session.is_open
+    is_unlimited = lasted_ms <= ONE_INSTANT_MS or session.is_open
     supplied = MAX_ENERGY_KWH if is_unlimited else kw * lasted_ms / HOUR_MS + DISAGREES_KWH
     if rules.capacity_kwh is None:
         return supplied

@@ -30,6 +30,8 @@ RECOVERY_MS: Final = 2 * HOUR_MS
 """A counter that continues its former course within this time was not reset: the reports in between were wrong."""
 HEATING_KWH: Final = 1.0
 """A car may draw up to this to heat itself while its counter of charged energy does not rise."""
+MIN_COURSE: Final = 3
+MIN_COURSE_KWH: Final = 1.0
 COUNTER_LAG_MS: Final = 10 * MINUTE_MS
 """A counter may show the previous session for this long after charging began."""
 
@@ -139,6 +141,26 @@ def counter_rises(counts: Sequence[Sample], supply: PowerSupply, rules: Rules) -
     return sorted(rises)
 
 
+def courses(rises: Sequence[Rise], rules: Rules) -> set[Rise]:
+    """Return the rises of counters that rise at `MIN_COURSE` reports in succession or more, and by enough energy together.
+
+    A single rise may be a correction, or a leap; a slow one is standby.
+    """
+    found: set[Rise] = set()
+    fast = [rise for rise in rises if rise.amount * 1000 * HOUR_MS > rules.power_from_w * (rise.end - rise.start)]
+    by_start = {(rise.source, rise.start): rise for rise in fast}
+    ends = {(rise.source, rise.end) for rise in fast}
+    for first in fast:
+        if (first.source, first.start) in ends:
+            continue  # it continues another one
+        course = [first]
+        while (later := by_start.get((first.source, course[-1].end))) is not None:
+            course.append(later)
+        if len(course) >= MIN_COURSE and sum(rise.amount for rise in course) >= MIN_COURSE_KWH:
+            found.update(course)
+    return found
+
+
 def resets(counts: Sequence[Sample], supply: PowerSupply) -> list[Reset]:
     """Return the resets of session counters, after which another session is counted; without those while charging continued."""
     found = []
@@ -206,6 +228,7 @@ def counter_energy(
     begin = _begin(found[first], base, before, session, supply, is_register=is_register)
     used = [*([base] if base else []), *(sample for sample in found[first] if sample.at > session.base_until)]
     total, is_filled = _with_missing(begin, used[0], session, supply, energy_between)
+    total += _fallen_in_pauses(found[first], session.pauses)
     was_reset = False
     for index in range(first + 1, len(found)):
         last, segment = found[index - 1][-1], found[index]
@@ -217,6 +240,7 @@ def counter_energy(
         between = _energy_between_segments(found, index, since, supply, energy_between, is_register=is_register)
         was_reset, is_filled = was_reset or between.is_reset, is_filled or not between.is_reset
         total += (between.kwh or 0.0) + max(0.0, number(segment[-1]) - number(segment[0]))
+        total += _fallen_in_pauses(segment, session.pauses)
         used += segment
     is_unchanged = begin.continues and not is_filled and total <= 0
     if is_unchanged and (session.likely_kwh is None or session.likely_kwh >= HEATING_KWH):
@@ -257,9 +281,11 @@ def _begin(
     if base is not None:
         rise = max(0.0, last - number(base))
         if number(base) and rise and not is_register:
-            # The base may be the previous session's count, and the counter was reset below it without a report of that.
-            likely = _likely_kwh(segment, first, session.start) if session.likely_kwh is None else session.likely_kwh
-            is_possible = number(first) <= supply.max_kwh(session.start, first.at)
+            # The base may be the previous session's count, and the counter was reset below it without a report of that. It may
+            # show that count until this session ends.
+            own = next((sample for sample in segment if sample.at > session.base_until and sample.value != base.value), first)
+            likely = _likely_kwh(segment, own, session.start) if session.likely_kwh is None else session.likely_kwh
+            is_possible = number(own) <= supply.max_kwh(session.start, own.at)
             if is_possible and likely is not None and abs(last - likely) <= abs(rise - likely):
                 return _Begin(last, continues=False)
         return _Begin(rise, continues=bool(number(base)) or is_register)
@@ -320,6 +346,15 @@ def _energy_between_segments(
         rate = _usual_rate([found[index - 1], found[index]])
         kwh = None if rate is None else rate * (after.at - before.at)
     return _Between(max(number(after), kwh or 0.0) if begins else kwh, is_reset=begins)
+
+
+def _fallen_in_pauses(segment: Sequence[Sample], pauses: Sequence[tuple[int, int]]) -> float:
+    """Return by how much a counter fell in the pauses of a session: what a car uses then was charged before."""
+    return sum(
+        max(0.0, number(before) - number(after))
+        for before, after in pairwise(segment)
+        if any(paused_at <= before.at and after.at <= resumed_at for paused_at, resumed_at in pauses)
+    )
 
 
 def _likely_kwh(segment: Sequence[Sample], first: Sample, start: int) -> float | None:

@@ -12,10 +12,12 @@ The steps:
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from statistics import median
 from typing import Final
 
 import msgspec
 
+from chargeport.derive.efficiency import MIN_CURRENT_A, ac_efficiency_at
 from chargeport.derive.series import HOUR_MS
 from chargeport.derive.sessions.energy import EnergyInputs, energy
 from chargeport.derive.sessions.measurements import CURRENT, ENERGY, REGISTER
@@ -34,7 +36,7 @@ from chargeport.derive.sessions.rules import Rules, reported_capacities
 from chargeport.derive.sessions.session import Evidence, Fact, Session
 from chargeport.derive.sessions.soc import LOOK_BACK_MS, ROUNDING_PERCENT, SOC, after_drive, rise_between
 from chargeport.derive.sessions.stretches import Stretch
-from chargeport.derive.tracks import AT, Sample, Tracks, between, number, samples
+from chargeport.derive.tracks import AT, Sample, Tracks, between, by_source, number, samples
 from chargeport.signals.catalogue import BY_CODE, IS_CHARGING
 from chargeport.signals.definition import Signal
 from chargeport.signals.documents import ChargingType
@@ -236,6 +238,13 @@ def _end_soc(soc: Sequence[Sample], charging: _Charging, rules: Rules) -> float 
     return number(known[0]) if known else None
 
 
+def _ac_efficiency(current: Sequence[Sample], start: int, end: int, rules: Rules) -> float:
+    """Return the efficiency at the usual current of a session, by the source with most samples; that of the rules without."""
+    own = max(by_source(between(current, start, end)).values(), key=len, default=[])
+    flowing = [number(sample) for sample in own if number(sample) > MIN_CURRENT_A]
+    return ac_efficiency_at(median(flowing)) if flowing else rules.ac_efficiency
+
+
 def _energy_inputs(
     charging: _Charging, observations: Observations, socs: tuple[float | None, float | None], rules: Rules, *, is_dc: bool
 ) -> EnergyInputs:
@@ -264,6 +273,6 @@ def _energy_inputs(
         capacity_kwh=rules.capacity_kwh,
         idle_at=max(idle, default=None),
         base_until=start - 1 if any(report.at == start for report in period.charging) else start,
-        efficiency=rules.dc_efficiency if is_dc else rules.ac_efficiency,
+        efficiency=rules.dc_efficiency if is_dc else _ac_efficiency(period.measurements.current, start, end, rules),
         supply=power_supply(period.measurements, observations.reports, rules),
     )

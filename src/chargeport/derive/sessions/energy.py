@@ -10,17 +10,19 @@ In: `EnergyInputs`, the measurements of one session. Out: `Energy`. The steps:
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
 from chargeport.derive.series import HOUR_MS
 from chargeport.derive.sessions import power
+from chargeport.derive.sessions.choice import DISAGREES_KWH, Candidate, Choice, Name, choose
 from chargeport.derive.sessions.counters import CountedSession, CounterEnergy, EnergyMethod, counter_energy
+from chargeport.derive.sessions.polled import PolledInputs, between_polls
 from chargeport.derive.sessions.power import Integral, Slot, integral, scaled
 from chargeport.derive.sessions.reports import POWER
 from chargeport.derive.sessions.rules import Rules
-from chargeport.derive.sessions.soc import SOC, Trend, extrapolated_start, last_before_end, trend
+from chargeport.derive.sessions.soc import SOC, extrapolated_start, last_before_end, trend
 from chargeport.derive.sessions.stretches import Stretch
 from chargeport.derive.sessions.supply import PowerSupply
 from chargeport.derive.tracks import Sample, between, by_source, number
@@ -46,11 +48,8 @@ class Tolerance(NamedTuple):
 COUNTER_TOLERANCE: Final = Tolerance(0.9, 1.1, 0.3)
 POWER_TOLERANCE: Final = Tolerance(0.85, 1.15, 0.3)
 ESTIMATED_POWER_TOLERANCE: Final = Tolerance(0.7, 1.4, 0.5)  # of power with long gaps
-ESTIMATED_POWER_SHARE: Final = 0.1  # the most by which such power may differ from an up-to-date state of charge
 SOC_TOLERANCE: Final = (0.8, 1.25)
 SOC_STEP_PERCENT: Final = 1.5  # the error of a difference of two states of charge
-DISAGREES_KWH: Final = 1.5
-"""Two energies that differ by at most this do not contradict each other, whatever their bounds."""
 LIKELY_SHARE: Final = 0.15
 """Of several counters, those within this share of the energy by power, or by the state of charge, are preferred."""
 DRAWN_SLACK_KWH: Final = 0.5
@@ -134,33 +133,21 @@ class _Measured(msgspec.Struct, frozen=True):
     soc_kwh: float | None
 
 
-Name = Literal["car", "station", "power", "soc"]
-
-
-class _Candidate(NamedTuple):
-    """The added energy by one measurement, with its bounds; `is_estimated` where power has long gaps."""
-
-    name: Name
-    kwh: float
-    low: float
-    high: float
-    is_estimated: bool = False
-
-    def agrees(self, other: "_Candidate") -> bool:
-        gap = max(self.low - other.high, other.low - self.high)
-        return gap <= 0 or abs(self.kwh - other.kwh) <= DISAGREES_KWH
-
-
 def energy(inputs: EnergyInputs, rules: Rules) -> Energy:
     """Return the energy by the best measurement: a counter, else power over time, else the state of charge."""
     by_power, soc_kwh = integral(inputs.power, inputs.stretches, rules), _soc_kwh(inputs)
+    if by_power is not None:
+        polled = PolledInputs(inputs.stretches, inputs.idle_at, inputs.soc, inputs.capacity_kwh, inputs.efficiency)
+        by_power = between_polls(by_power, polled, rules)
     likely = soc_kwh if by_power is None else by_power.kwh * inputs.efficiency
     if likely is not None and soc_kwh is not None and likely < soc_kwh / 2 and soc_kwh - likely > DISAGREES_KWH:
         likely = soc_kwh
     car, station, register = _counters(inputs, likely, rules)
+    if by_power is None and soc_kwh is None and car is None and station is None:
+        by_power = power.held(inputs.power, inputs.stretches, rules)
     measured = _Measured(car, station, register, by_power, soc_kwh)
     limits = _max_added_kwh(inputs), _max_heating_kwh(inputs, rules)
-    choice = _choice(_candidates(measured, inputs), *limits, trend(inputs.soc, inputs.start, inputs.end))
+    choice = choose(_candidates(measured, inputs), *limits, trend(inputs.soc, inputs.start, inputs.end))
     return _result(choice, measured, inputs, rules)
 
 
@@ -230,22 +217,25 @@ def _soc_kwh_between(inputs: EnergyInputs, start: int, end: int) -> float | None
     return None
 
 
-def _candidates(measured: _Measured, inputs: EnergyInputs) -> list[_Candidate]:
+def _candidates(measured: _Measured, inputs: EnergyInputs) -> list[Candidate]:
     """Return the candidates for the added energy, the best measurement first."""
     found = []
     if measured.car is not None:
         kwh = measured.car.energy.kwh
-        found.append(_Candidate("car", kwh, *COUNTER_TOLERANCE.bounds_kwh(kwh)))
+        found.append(Candidate("car", kwh, *COUNTER_TOLERANCE.bounds_kwh(kwh)))
     if measured.station is not None:
         kwh = measured.station.energy.kwh * inputs.efficiency
-        found.append(_Candidate("station", kwh, *COUNTER_TOLERANCE.bounds_kwh(kwh)))
+        found.append(Candidate("station", kwh, *COUNTER_TOLERANCE.bounds_kwh(kwh)))
     if measured.power is not None:
         kwh, is_estimated = measured.power.kwh * inputs.efficiency, measured.power.estimated
         tolerance = ESTIMATED_POWER_TOLERANCE if is_estimated else POWER_TOLERANCE
-        found.append(_Candidate("power", kwh, *tolerance.bounds_kwh(kwh), is_estimated))
+        low, high = tolerance.bounds_kwh(kwh)
+        edge_kwh = measured.power.edge_kwh * inputs.efficiency
+        found.append(Candidate("power", kwh, min(low, kwh - edge_kwh), max(high, kwh + edge_kwh), is_estimated))
     if measured.soc_kwh is not None and inputs.capacity_kwh is not None:
         kwh, slack_kwh = measured.soc_kwh, SOC_STEP_PERCENT / 100 * inputs.capacity_kwh
-        found.append(_Candidate("soc", kwh, *Tolerance(*SOC_TOLERANCE, slack_kwh).bounds_kwh(kwh)))
+        is_estimated = inputs.start_soc is None or inputs.end_soc is None
+        found.append(Candidate("soc", kwh, *Tolerance(*SOC_TOLERANCE, slack_kwh).bounds_kwh(kwh), is_estimated))
     return found
 
 
@@ -266,64 +256,7 @@ def _max_heating_kwh(inputs: EnergyInputs, rules: Rules) -> float:
     return rules.max_heating_w / 1000 * charged_ms / HOUR_MS
 
 
-class _Choice(NamedTuple):
-    """The candidate that counts, its bounds, those that are set aside, and whether any other disagrees."""
-
-    best: _Candidate | None
-    bounds_kwh: tuple[float, float] | None
-    set_aside: list[_Candidate]
-    is_disputed: bool
-
-
-def _choice(
-    candidates: Sequence[_Candidate], max_kwh: float, heating_kwh: float, soc_trend: Trend | None
-) -> _Choice:  # fmt: skip
-    """Choose the best candidate that is possible and not outvoted.
-
-    A counter stays at 0 while the car heats itself; by more power than that, which is `heating_kwh`, it is stuck.
-    """
-    is_charged = any(each.name == "power" and each.kwh > heating_kwh + DISAGREES_KWH for each in candidates)
-    stuck = [each for each in candidates if is_charged and each.name in ("car", "station") and each.kwh <= 0]
-    left = [each for each in candidates if each.kwh <= max_kwh and each not in stuck]
-    soc = next((each for each in left if each.name == "soc" and soc_trend is not None), None)
-    if soc is not None:  # it is more exact than power with long gaps
-        max_difference = ESTIMATED_POWER_SHARE * soc.kwh + DISAGREES_KWH
-        left = [each for each in left if not (each.is_estimated and abs(each.kwh - soc.kwh) > max_difference)]
-    rejected = [each for each in candidates if each not in left]
-    while left:
-        best = left[0]
-        agreeing = [each for each in left[1:] if best.agrees(each)]
-        disagreeing = [each for each in left[1:] if not best.agrees(each)]
-        if not disagreeing or agreeing or not _is_outvoted(best, disagreeing, soc_trend):
-            # Without a candidate that agrees, those that disagree may be right: the bounds include them.
-            bounds_kwh = _bounds(best, agreeing, [] if agreeing else disagreeing, max_kwh)
-            return _Choice(best, bounds_kwh, rejected + (disagreeing if agreeing else []), bool(disagreeing))
-        left.remove(best)
-        rejected.append(best)
-    return _Choice(None, None, rejected, is_disputed=False)
-
-
-def _bounds(
-    best: _Candidate, agreeing: Sequence[_Candidate], disagreeing: Sequence[_Candidate], max_kwh: float
-) -> tuple[float, float]:
-    """Return the bounds of the energy: those that all agreeing candidates share, widened to the disagreeing ones."""
-    low, high = max(each.low for each in (best, *agreeing)), min(each.high for each in (best, *agreeing))
-    energies = [best.kwh, *(each.kwh for each in disagreeing)]
-    return max(0.0, min(low, *energies)), min(max(high, *energies), max_kwh)
-
-
-def _is_outvoted(best: _Candidate, disagreeing: Sequence[_Candidate], soc_trend: Trend | None) -> bool:
-    """Return whether a candidate that none agrees with is wrong: two others agree, or the state of charge denies it.
-
-    The state of charge denies too small an energy; too large a one only where it has settled, for it may be out of date.
-    """
-    if any(each.agrees(other) for each, other in pairwise(disagreeing)):
-        return True
-    soc = next((each for each in disagreeing if each.name == "soc"), None)
-    return soc is not None and (soc.low > best.high or (soc_trend == "settled" and soc.high < best.low))
-
-
-def _result(choice: _Choice, measured: _Measured, inputs: EnergyInputs, rules: Rules) -> Energy:
+def _result(choice: Choice, measured: _Measured, inputs: EnergyInputs, rules: Rules) -> Energy:
     best, set_aside = choice.best, {each.name for each in choice.set_aside}
     added_kwh = None if best is None else best.kwh
     drawn_kwh, slots, used = _drawn(added_kwh, set_aside, measured, inputs, rules)
@@ -352,7 +285,7 @@ def _result(choice: _Choice, measured: _Measured, inputs: EnergyInputs, rules: R
     )
 
 
-def _method(best: _Candidate | None, measured: _Measured) -> tuple[EnergyMethod | None, bool]:
+def _method(best: Candidate | None, measured: _Measured) -> tuple[EnergyMethod | None, bool]:
     """Return how the energy is known, and whether it is estimated."""
     if best is None:
         return None, False
@@ -382,6 +315,7 @@ def _drawn(
         low = max(kwh * min_share, kwh * inputs.efficiency - heating_kwh) - DRAWN_SLACK_KWH
         high = kwh * MAX_ADDED_SHARE + DRAWN_SLACK_KWH
         if added_kwh is None or low <= added_kwh <= high:
-            slots = scaled(by_power.slots, kwh, inputs.stretches)
-            return kwh, slots, (("energy_drawn", POWER.code, by_power.samples),)
+            drawn_kwh = max(kwh, added_kwh or 0.0)  # power in whole kW, or sampled seldom, may show a little less
+            slots = scaled(by_power.slots, drawn_kwh, inputs.stretches)
+            return drawn_kwh, slots, (("energy_drawn", POWER.code, by_power.samples),)
     return None, (), ()

@@ -1,10 +1,12 @@
 """The samples of measured signals, and the times in which they show that nothing was charged.
 
 In: the samples of all sources, and stretches of charging. Out: the times that are to be removed from the stretches: in them,
-charging was reported, but no power flowed and nothing rose; or little power flowed, and the measures of energy did not rise.
+charging was reported, but no power flowed and nothing rose; or little power flowed, and the measures of energy did not rise; or
+every report repeated the one before.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Final
 
 import msgspec
@@ -24,6 +26,9 @@ CURRENT: Final = BY_CODE["charge-amperage"]
 
 STANDBY_SHARE: Final = 0.25
 """Power up to this share of the highest of a stretch may be standby: it is charging only if something rises."""
+MIN_STEPS: Final = 3
+MAX_RESTS: Final = 3
+"""A measure that did not rise for so many times its longest rest has ended to rise."""
 FULL_PERCENT: Final = 100.0
 """A state of charge does not rise above this."""
 
@@ -139,3 +144,61 @@ def _rests(measured: Measurements, stretch: Stretch, time: tuple[int, int], rule
             if kwh is not None and rules.ac_efficiency * kwh >= min_kwh:
                 return True
     return False
+
+
+def repeated_times(
+    measured: Measurements, found: Sequence[Stretch], charging: Sequence[Report], rules: Rules
+) -> list[tuple[int, int]]:
+    """Return the long times before the end of a stretch, and after its start, in which reports of charging only repeat values.
+
+    A cloud goes on with the last report of a car, or says that a car charges which waits, or is full. Its counter, or its state
+    of charge, then no longer rises as before, or does not rise yet. Power that varies, or
+    flows before anything rises, shows that the reports are new.
+    """
+    repeated = []
+    for stretch in found:
+        courses = list(_courses(measured, stretch, rules))
+        if not courses:
+            continue
+        times = (stretch.start, min(first for _, first, _, _ in courses)), (max(last for _, _, last, _ in courses), stretch.end)
+        longest_ms = max(each for *_, each in courses)
+        sources = {source for source, *_ in courses}
+        for start, end in times:
+            flows = any(number(each) > rules.power_from_w for each in between(measured.power, start, end))
+            is_waiting = start != stretch.start or not flows
+            if end - start > longest_ms and is_waiting and _repeats(measured, charging, (start, end), sources):
+                repeated.append((start, end))
+    return repeated
+
+
+def _courses(measured: Measurements, stretch: Stretch, rules: Rules) -> Iterator[tuple[str, int, int, int]]:
+    """Yield each counter and state of charge that rose: its source, when it began and ended to rise, and its longest rest.
+
+    The rest is the longest time for which it may not rise although it charges.
+    """
+    for samples, min_rise, highest, min_rest_ms in (
+        (measured.energy, rules.min_rise_kwh, float("inf"), rules.waiting_ms),
+        (measured.register, rules.min_rise_kwh, float("inf"), rules.waiting_ms),
+        (measured.soc, rules.soc_idle_percent, FULL_PERCENT, soc.SETTLED_MS),
+    ):
+        for source, own in by_source(between(samples, stretch.start, stretch.end)).items():
+            steps = [(before.at, after.at) for before, after in pairwise(own) if number(after) > number(before)]
+            if len(steps) < MIN_STEPS or number(own[-1]) - number(own[0]) < min_rise:
+                continue
+            longest_ms = max(later - earlier for (_, earlier), (_, later) in pairwise(steps))
+            # At 100 % a car may balance its battery for long.
+            is_balancing = number(own[-1]) >= highest and bool(between(measured.power, steps[-1][1] + 1, stretch.end))
+            last_at = stretch.end if is_balancing else steps[-1][1]
+            yield source, steps[0][0], last_at, max(MAX_RESTS * longest_ms, min_rest_ms)
+
+
+def _repeats(measured: Measurements, charging: Sequence[Report], time: tuple[int, int], sources: set[str]) -> bool:
+    """Return whether all reports of charging of a time are of these sources, several, and with values that do not vary."""
+    reports = reports_between(charging, *time)
+    if len(reports) < MIN_STEPS or not {report.source for report in reports} <= sources:
+        return False
+    for samples in (measured.power, measured.current):
+        for own in by_source(between(samples, time[0] + 1, time[1] - 1)).values():
+            if len({sample.value for sample in own}) > 1:
+                return False
+    return True

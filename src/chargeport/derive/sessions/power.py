@@ -41,7 +41,8 @@ class Slot(NamedTuple):
 class Integral(msgspec.Struct, frozen=True):
     """Energy by power over time: `measured_kwh` in the time in which power is known, `kwh` in all of the time.
 
-    `coverage` is the share of the time in which power is known; `samples` are those that were used.
+    `coverage` is the share of the time in which power is known; `samples` are those that were used. Where it is unknown when
+    charging began and ended, the energy may be wrong by `edge_kwh`.
     """
 
     kwh: float
@@ -50,6 +51,7 @@ class Integral(msgspec.Struct, frozen=True):
     slots: tuple[Slot, ...]
     estimated: bool
     samples: Sequence[Sample]
+    edge_kwh: float = 0.0
 
 
 def integral(power: Sequence[Sample], stretches: Sequence[Stretch], rules: Rules) -> Integral | None:
@@ -86,6 +88,30 @@ def integral(power: Sequence[Sample], stretches: Sequence[Stretch], rules: Rules
         estimated=is_bridged or not is_full,
         samples=used,
     )
+
+
+def held(power: Sequence[Sample], stretches: Sequence[Stretch], rules: Rules) -> Integral | None:
+    """Return the integral of power that holds from each report to the next, as of a source that reports changes only.
+
+    None where power was not reported as each stretch began. Where reports are missing, the true energy may be anything up to
+    twice as much.
+    """
+    own = next(iter(_most_samples_first(power, stretches)), [])
+    slots: dict[int, float] = {}
+    used: list[Sample] = []
+    for stretch in stretches:
+        within = between(own, stretch.start, stretch.end)
+        is_held = bool(within) and within[0].at - stretch.start <= MINUTE_MS and number(within[0]) > rules.power_from_w
+        if not is_held:
+            return None
+        used += within
+        for sample, until in zip(within, [*(each.at for each in within[1:]), stretch.end], strict=True):
+            if until - sample.at > rules.state_holds_ms:
+                return None
+            _add_line(slots, (sample.at, number(sample)), (until, number(sample)))
+    found = tuple(Slot(at, kwh) for at, kwh in sorted(slots.items()))
+    kwh = sum(slot.kwh for slot in found)
+    return Integral(kwh, kwh, coverage=1.0, slots=found, estimated=True, samples=used, edge_kwh=kwh) if used else None
 
 
 def energy_between(power: Sequence[Sample], start: int, end: int, rules: Rules) -> float | None:

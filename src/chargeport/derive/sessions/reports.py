@@ -126,6 +126,10 @@ class Reports(msgspec.Struct, frozen=True):
                 found.update(at for at in within if not self._is_elsewhere(name, at, rules))
         return sorted(found)
 
+    def is_plugged(self, start: int, end: int, rules: Rules) -> bool:
+        """Return whether any source reports a connected cable at both instants."""
+        return all(any(each.cable_at(at + 1, rules) for each in self.by_source.values()) for at in (start, end))
+
     def is_idle(self, source: str, at: int, rules: Rules) -> bool:
         """Return whether the cable of a source was disconnected for long around an instant, so that it measured no charging."""
         reports = self.by_source.get(source)

@@ -10,7 +10,7 @@ from chargeport.derive.series import CHARGING_W, HOUR_MS, MINUTE_MS
 from chargeport.derive.tracks import Track
 from chargeport.signals.battery import NominalCapacity
 
-VERSION: Final = "4"
+VERSION: Final = "5"
 """Increase it with every change of a rule: a session records the version by which it was computed."""
 
 

@@ -27,6 +27,7 @@ REVERTED_WITHIN_PERCENT: Final = 5.0
 """A step that is reverted within this time, to within this difference, is an error of the source."""
 FASTEST_PERCENT_PER_HOUR: Final = 40.0
 """A car of 60 kWh uses this much at 120 km/h: a faster fall to the value before the step was no drive."""
+FALLING_STEP_PERCENT: Final = 20.0
 MAX_REVERSAL_MS: Final = 90 * MINUTE_MS
 """The longest time within which a step can be reverted, of whatever size it is."""
 NEAR_MS: Final = 30 * MINUTE_MS
@@ -39,6 +40,7 @@ SETTLED_MS: Final = 45 * MINUTE_MS
 SETTLED_SAMPLES: Final = 3
 """A state of charge that has not risen for this time, in this many samples, has settled."""
 NEAR_END_MS: Final = 15 * MINUTE_MS
+COURSE_STEPS: Final = 3
 
 Trend = Literal["settled", "rising"]
 
@@ -90,7 +92,7 @@ def _without_steps(samples: Sequence[Sample]) -> list[Sample]:
 def _reversal(before: Sample, samples: Sequence[Sample], index: int) -> int | None:
     """Return the index at which the step at `index` is reverted; None where it is not.
 
-    It is reverted soon, or to the same value faster than a car drives or charges on AC.
+    It is reverted soon, or to the same value faster than a car drives or charges on AC, or to any value by an impossible fall.
     """
     step = abs(number(samples[index]) - number(before))
     if step < STEP_PERCENT:
@@ -99,11 +101,24 @@ def _reversal(before: Sample, samples: Sequence[Sample], index: int) -> int | No
     for later in range(index + 1, len(samples)):
         longest_ms = max(samples[index].at - before.at, samples[later].at - samples[index].at)
         difference = abs(number(samples[later]) - number(before))
-        if longest_ms > max(REVERTED_WITHIN_MS, fast_ms):
+        if longest_ms > MAX_REVERSAL_MS:
             return None
-        if difference <= (REVERTED_WITHIN_PERCENT if longest_ms <= REVERTED_WITHIN_MS else ROUNDING_PERCENT):
+        if _falls_too_fast(samples, index, later):
+            return later
+        max_difference = REVERTED_WITHIN_PERCENT if longest_ms <= REVERTED_WITHIN_MS else ROUNDING_PERCENT
+        if longest_ms <= max(REVERTED_WITHIN_MS, fast_ms) and difference <= max_difference:
             return later
     return None
+
+
+def _falls_too_fast(samples: Sequence[Sample], index: int, later: int) -> bool:
+    """Return whether a plateau that a step up began ends, for good, by a fall which no drive makes: it was an old value."""
+    plateau, after = samples[later - 1], samples[later]
+    fall = number(plateau) - number(after)
+    is_plateau = number(samples[index]) - FALLING_STEP_PERCENT <= number(plateau) <= number(samples[index])
+    is_fast = fall * HOUR_MS > FASTEST_PERCENT_PER_HOUR * (after.at - plateau.at)
+    returns = later + 1 < len(samples) and number(samples[later + 1]) - number(after) >= STEP_PERCENT
+    return later > index and is_plateau and fall >= FALLING_STEP_PERCENT and is_fast and not returns
 
 
 def rises(charge: Sequence[Sample], rules: Rules) -> list[Rise]:
@@ -131,6 +146,13 @@ def _rises_of_source(samples: Sequence[Sample], rules: Rules) -> Iterator[Rise]:
             trough = peak = sample  # it has not risen yet: a rise begins here at the earliest
     if trough is not None and peak is not None:
         yield Rise(trough.at, peak.at, number(peak) - number(trough), peak.source)
+
+
+def is_course(charge: Sequence[Sample], rise: Rise, rules: Rules) -> bool:
+    """Return whether a rise is a large one in several steps, which no recalibration makes."""
+    own = by_source(between(charge, rise.start, rise.end)).get(rise.source, [])
+    steps = sum(number(after) > number(before) for before, after in pairwise(own))
+    return rise.amount >= rules.soc_step_percent and steps >= COURSE_STEPS
 
 
 def jumps(charge: Sequence[Sample], rules: Rules) -> list[Rise]:

@@ -6,6 +6,7 @@ Everything in this module concerns one cable period: the time from one disconnec
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -90,11 +91,18 @@ def _up_to_its_end(charging: Sequence[Report], not_charging: Sequence[int], rule
 
 
 def with_counter_rises(
-    stretches: list[Stretch], rises: Sequence[Rise], not_charging: NotCharging, rate_at: RateAt, rules: Rules
+    stretches: list[Stretch],
+    rises: Sequence[Rise],
+    courses: AbstractSet[Rise],
+    not_charging: NotCharging,
+    *,
+    rate_at: RateAt,
+    rules: Rules,
 ) -> list[Stretch]:
     """Return the stretches and those that only a counter shows. A rise that overlaps a stretch adds nothing.
 
-    A small rise may be a correction if it is long, next to a stretch, or contains a report without charging.
+    A small rise that is none of a course may be a correction if it is long, next to a stretch, or contains a report without
+    charging.
     """
     added = []
     for rise in rises:
@@ -103,7 +111,8 @@ def with_counter_rises(
             continue
         is_long = rise.end - rise.start > rules.pause_ms
         is_adjacent = any(each.end == rise.start or each.start == rise.end for each in stretches)
-        if (is_denied or is_long or is_adjacent) and rise.amount < rules.min_rise_kwh:
+        may_be_correction = is_adjacent or ((is_denied or is_long) and rise not in courses)
+        if may_be_correction and rise.amount < rules.min_rise_kwh:
             continue
         rate_kw = rate_at(rise) if is_denied or is_long else None
         beside = _rise_beside(rise, rises, rules) if is_long and rate_kw is None else None
@@ -151,26 +160,33 @@ def _stretch_of_rise(stretches: Sequence[Stretch], rise: Rise, rate_kw: float | 
 
 
 def with_soc_rises(
-    stretches: list[Stretch], rises: Sequence[Rise], jumps: Sequence[Rise], not_charging: NotCharging
+    stretches: list[Stretch], rises: Sequence[Rise], jumps: Sequence[Rise], is_denied: Callable[[Rise], bool]
 ) -> list[Stretch]:
-    """Return the stretches and those that only the state of charge shows, unless a report inside denies charging."""
+    """Return the stretches and those that only the state of charge shows, unless that is denied."""
     for found in (rises, jumps):
         added = [
             Stretch(rise.start, rise.end, estimated=True)
             for rise in found
-            if not _overlaps(stretches, rise.start, rise.end) and not not_charging(rise.source, rise.start + 1, rise.end - 1)
+            if not _overlaps(stretches, rise.start, rise.end) and not is_denied(rise)
         ]
         stretches = merged([*stretches, *added])
-    return stretches
+    beyond = [
+        Stretch(end, jump.end, estimated=True) for jump in jumps for end in _lost_ends(stretches, jump) if not is_denied(jump)
+    ]
+    return merged([*stretches, *beyond])
 
 
-def without(stretches: Sequence[Stretch], times: Sequence[tuple[int, int]]) -> list[Stretch]:
-    """Return the stretches without the given times."""
+def _lost_ends(stretches: Sequence[Stretch], jump: Rise) -> list[int]:
+    """Return the end of the only stretch in a jump of the state of charge, if it was not reported: it charged on."""
+    within = [each for each in stretches if each.start < jump.end and each.end > jump.start]
+    return [each.end for each in within if len(within) == 1 and each.estimated and each.end < jump.end]
+
+
+def without(stretches: Sequence[Stretch], times: Sequence[tuple[int, int]], *, estimated: bool = False) -> list[Stretch]:
+    """Return the stretches without the given times, whose starts are `estimated` ends of stretches, or reported ones."""
     remaining = list(stretches)
     for start, end in times:
-        left = [
-            Stretch(each.start, min(each.end, start), estimated=False) for each in remaining if each.start < start < each.end
-        ]
+        left = [Stretch(each.start, min(each.end, start), estimated) for each in remaining if each.start < start < each.end]
         right = [Stretch(max(each.start, end), each.end, each.estimated) for each in remaining if each.start < end < each.end]
         untouched = [each for each in remaining if each.end <= start or each.start >= end]
         remaining = sorted([*untouched, *left, *right])

@@ -36,8 +36,8 @@ class PowerSupply(msgspec.Struct, frozen=True):
 
     def max_kwh(self, start: int, end: int) -> float:
         """Return the most that can have flowed from one instant to the other."""
-        measured = self._measured_kw(start, end)
-        kw = self.max_kw if measured is None else measured * RATE_SHARE
+        highest_w = max(self._measured_w(start, end), default=0.0)  # 0 W may be stuck
+        kw = self.max_kw if highest_w <= self.from_w else highest_w / 1000 * RATE_SHARE
         return kw * (end - start) / HOUR_MS + SLACK_KWH
 
     def goes_on(self, before: Sample, after: Sample) -> bool:
@@ -47,7 +47,7 @@ class PowerSupply(msgspec.Struct, frozen=True):
             return False
         if own is not None and own.charges_throughout(before.at, after.at):
             return True
-        return self._measured_kw(before.at, after.at) is not None
+        return min(self._measured_w(before.at, after.at), default=0.0) > self.from_w
 
     def flowing_since(self, at: int) -> int:
         """Return since when power was measured without a break until `at`; `at` itself where it was not."""
@@ -59,18 +59,17 @@ class PowerSupply(msgspec.Struct, frozen=True):
             since = sample.at
         return since
 
-    def _measured_kw(self, start: int, end: int) -> float | None:
-        """Return the highest power of a time in which power flowed without a break; else None.
+    def _measured_w(self, start: int, end: int) -> list[float]:
+        """Return the samples of a time in which power was reported without a break; else none.
 
-        The samples are those of the time, the last one before it and the first one after.
+        They are those of the time, the last one before it and the first one after.
         """
         first = bisect_right(self.power, start, key=AT) - 1
         last = bisect_left(self.power, end, key=AT)
         if first < 0 or last >= len(self.power):
-            return None
+            return []
         near = self.power[first : last + 1]
         if start - near[0].at > NEAR_MS or near[-1].at - end > NEAR_MS:
-            return None
+            return []
         has_break = any(after.at - before.at > NEAR_MS for before, after in pairwise(near))
-        watts = [number(sample) for sample in near]
-        return None if has_break or min(watts) <= self.from_w else max(watts) / 1000
+        return [] if has_break else [number(sample) for sample in near]
