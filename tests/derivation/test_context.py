@@ -122,7 +122,8 @@ async def test_a_session_knows_when_its_source_last_denied_charging_and_the_stat
     house.clock.move(20 * 60)
     found = await house.store.readings.signals(CAR.id)
     assert found is not None
-    context = await contexts.of(found, T0 + 20 * MINUTE)
+    at = T0 + 20 * MINUTE
+    context = await contexts.of(found, every_effective(found, house.store.readings.ranks, at), at)
     assert context is not None
     assert context.session is not None
     assert (context.session.started_at, context.session.idle_at, context.session.soc_before) == (

@@ -3,7 +3,7 @@
 delivery ── dialect.read ──▶ message ── rows, gates, memory ──▶ Reading, Absence ; Issue
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
@@ -17,11 +17,12 @@ from chargeport.ingest.issues import issue_of
 from chargeport.ingest.liveness import LIVENESS, Liveness, liveness_messages
 from chargeport.ingest.memory import CarMemory
 from chargeport.ingest.record_lists import single_sessions, valid_session, without_member
+from chargeport.ingest.rows import has_no_value, in_order, is_lasting, is_zero, rows_of
 from chargeport.ingest.times import as_of
 from chargeport.ingest.words import as_written
 from chargeport.signals import bodies
 from chargeport.signals.catalogue import BY_CODE, CABLE_CONNECTED, IS_CHARGING
-from chargeport.signals.definition import COUNT, DOCUMENT, FLAG, LASTING, LIVE, PLUGGED, QUANTITY, TEXT, Value
+from chargeport.signals.definition import DOCUMENT, FLAG, LASTING, LIVE, PLUGGED, QUANTITY, TEXT, Value
 from chargeport.signals.documents import MAX_ENTRIES
 from chargeport.signals.freshness import Freshness
 from chargeport.signals.reading import AbsenceReason, Entry, Issue, Reading, reason_below_zero
@@ -124,7 +125,7 @@ class _Normaliser:
             unconfirmed, memory.unconfirmed = memory.unconfirmed, {}
             return unconfirmed
         if message.retained and message.observed_at is None:
-            lasting = {field for field in message.fields if self._is_lasting(field)}
+            lasting = {field for field in message.fields if is_lasting(self.dialect, field)}
             memory.unconfirmed |= {field: value for field, value in message.fields.items() if field not in lasting}
             return {field: value for field, value in message.fields.items() if field in lasting}
         if memory.unconfirmed:
@@ -132,12 +133,6 @@ class _Normaliser:
             memory.unconfirmed = {}
             return fields
         return message.fields
-
-    def _is_lasting(self, field: str) -> bool:
-        """Return whether a field is used for lasting signals only, so that its age does little harm."""
-        rows = self.dialect.by_field.get(field, ())
-        own = [row for row in rows if row.fields[0] == field]
-        return not rows or (bool(own) and all(row.signal.cadence is LASTING and len(row.fields) == 1 for row in own))
 
     def _has_value(self, field: str, value: Any) -> bool:
         """Return whether a field has a value; handle fields about capability or the whole car, and unknown ones."""
@@ -179,15 +174,15 @@ class _Normaliser:
 
     def _read(self, valued: Mapping[str, Any], emptied: Iterable[str]) -> None:
         """Read the rows of fields with a value, and rows that combine fields of which one no longer has a value."""
-        rows = self._rows(valued)
+        rows = rows_of(self.dialect, valued)
         rows += [
             row
-            for row in self._rows(emptied)
+            for row in rows_of(self.dialect, emptied)
             if row.combine is not None
             and (row.signal.cadence is not LIVE or row.signal is IS_CHARGING)
             and not valued.keys() & set(row.fields)
         ]
-        for row in _in_order(rows):
+        for row in in_order(rows):
             if row.combine is None and row.fields[0] in self._empty and not row.knows(valued[row.fields[0]]):
                 self._read_emptied(row, valued)
                 continue
@@ -201,7 +196,7 @@ class _Normaliser:
                 if not may_follow and not self._read_one_by_one(row, own):
                     self._report_unreadable(row, own, *_explained(error))
         missing = self.fields.keys() - valued.keys()
-        for row in self._rows(field for field in self.fields if field in missing):
+        for row in rows_of(self.dialect, (field for field in self.fields if field in missing)):
             if row.fields[0] in missing or set(emptied) & set(row.fields):
                 self._read_emptied(row, valued)
 
@@ -239,14 +234,6 @@ class _Normaliser:
         self._enter(row, {"values": sessions})
         return True
 
-    def _rows(self, fields: Iterable[str]) -> list[Row]:
-        """Return the rows that use any of these fields, each once."""
-        rows: dict[int, Row] = {}
-        for field in fields:
-            for row in self.dialect.by_field.get(field, ()):
-                rows[id(row)] = row
-        return list(rows.values())
-
     def _read_held(self) -> None:
         """Add what was held back because the car did not charge or was not plugged in, if this message changed that."""
         flags = (IS_CHARGING, CABLE_CONNECTED)
@@ -264,12 +251,12 @@ class _Normaliser:
 
     def _enter(self, row: Row, content: Decoded) -> None:
         """Add the entry of a decoded row. Raises Violation for an invalid body."""
-        if content is NOT_KNOWN or (row.signal is _CAPACITY and isinstance(content, dict) and _is_0(content.get("capacity"))):
+        if content is NOT_KNOWN or (row.signal is _CAPACITY and isinstance(content, dict) and is_zero(content.get("capacity"))):
             return  # 0 kWh is written while the capacity is not known
         if isinstance(content, AbsenceReason):
             self.builder.add_absence(row.signal, content)
             return
-        if content is None or (row.signal.kind is not DOCUMENT and _is_none(row, content)):
+        if content is None or (row.signal.kind is not DOCUMENT and has_no_value(row.signal, content)):
             self._withdraw(row)
             return
         if self._holds_back(row, content):
@@ -363,31 +350,6 @@ class _Normaliser:
 
     def _issue(self, subject: str, rule: Rule, detail: str, fields: Mapping[str, Any]) -> None:
         self.issues.append(issue_of(msgspec.structs.replace(self.message, fields=fields), subject, rule, detail))
-
-
-def _is_none(row: Row, content: Mapping[str, Any]) -> bool:
-    """Return whether a body has no value; a count of 0 phases is none."""
-    found = content.get("value", content)
-    return is_nothing(found) or (row.signal.kind is COUNT and _is_0(found))
-
-
-def _is_0(found: Any) -> bool:
-    return type(found) in (int, float) and found == 0
-
-
-def _in_order(rows: Sequence[Row]) -> list[Row]:
-    """Return the rows as they are read: of several for one signal in the order of the table, as the first with a value counts.
-
-    The rows of charging and of the cable come first: the gates of the others depend on them.
-    """
-    by_signal: dict[int, list[Row]] = {IS_CHARGING.key: [], CABLE_CONNECTED.key: []}
-    for row in rows:
-        by_signal.setdefault(row.signal.key, []).append(row)
-    return [row for own in by_signal.values() for row in (own if len(own) == 1 else sorted(own, key=_place))]
-
-
-def _place(row: Row) -> int:
-    return row.place
 
 
 def _explained(error: Exception) -> tuple[str, Rule, str]:
