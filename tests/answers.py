@@ -31,8 +31,8 @@ def typed_error(response: httpx.Response, status: int | None = None, kind: str |
     assert body.keys() >= _V2 | {"errors"}, body.keys()
     (error,) = body["errors"]
     assert error.keys() == _V3, error.keys()
-    told = request_id(response)
-    assert (body["requestId"], error["meta"]) == (told, {"debug": {"requestId": told}})
+    reported = request_id(response)
+    assert (body["requestId"], error["meta"]) == (reported, {"debug": {"requestId": reported}})
     assert (body["statusCode"], error["status"]) == (response.status_code, str(response.status_code))
     assert (body["type"], body["code"], body["description"]) == (error["type"], error["code"], error["detail"])
     assert (response.status_code, body["type"], body["code"]) in _KINDS, "no kind of error that the docs explain"

@@ -37,7 +37,7 @@ CAPACITY, TOTAL = BY_CODE["tractionbattery-nominalcapacity"], BY_CODE["chargepor
 LOCATION = BY_CODE["location-preciselocation"]
 
 
-def said(signal: Signal, value: Any, at: int, source: str = "box", car: str = CAR.id) -> Reading:
+def reading(signal: Signal, value: Any, at: int, source: str = "box", car: str = CAR.id) -> Reading:
     """A report; of a document the body."""
     known = bodies.parse(signal, value) if isinstance(value, dict) else value
     return Reading(car, signal, known, at, at + 250, source)
@@ -84,8 +84,8 @@ class House:
 
     async def take(self, entries: Iterable[Entry]) -> None:
         """Store them in one go."""
-        told = list(entries)
-        self.derivation.note(told, await self.store.readings.write(told))
+        reported = list(entries)
+        self.derivation.note(reported, await self.store.readings.write(reported))
 
     async def work(self) -> None:
         await catch_up(self.derivation)
@@ -124,11 +124,11 @@ def night(
 ) -> list[Reading]:
     """A session at 7.4 kW: cable in, power, state of charge of a 60 kWh battery, cable out."""
     end = start + round(hours * HOUR)
-    told = [said(CABLE, False, start - HOUR, source), said(CHARGING, False, start - HOUR, source)]
-    told += [said(SOC, soc, start - 2 * MINUTE, source), said(CABLE, True, start - MINUTE, source)]
+    reported = [reading(CABLE, False, start - HOUR, source), reading(CHARGING, False, start - HOUR, source)]
+    reported += [reading(SOC, soc, start - 2 * MINUTE, source), reading(CABLE, True, start - MINUTE, source)]
     for at in range(start, end, every_s * 1000):
         share = (at - start) / HOUR * power_w * 0.9 / 60_000 * 100
-        told += [said(CHARGING, True, at, source), said(WATTAGE, power_w, at, source)]
-        told += [said(SOC, round(soc + share, 1), at, source), said(VOLTAGE, 230, at, source)]
-    told += [said(CHARGING, False, end, source), said(WATTAGE, 0, end, source)]
-    return [*told, said(CABLE, False, end + 10 * MINUTE, source)]
+        reported += [reading(CHARGING, True, at, source), reading(WATTAGE, power_w, at, source)]
+        reported += [reading(SOC, round(soc + share, 1), at, source), reading(VOLTAGE, 230, at, source)]
+    reported += [reading(CHARGING, False, end, source), reading(WATTAGE, 0, end, source)]
+    return [*reported, reading(CABLE, False, end + 10 * MINUTE, source)]

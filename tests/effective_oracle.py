@@ -18,20 +18,20 @@ class Oracle:
 
     def __init__(self, reports: Reports, ranks: Ranks, now: int) -> None:
         self.now, self.ranks = now, ranks
-        self.said = {
+        self.sent = {
             (key, source): [each for each in every if each.at <= now]
             for key, sources in reports.items()
             for source, every in sources.items()
         }
 
     def sources(self, signal: Signal) -> list[str]:
-        return [source for (key, source), every in self.said.items() if key == signal.key and every]
+        return [source for (key, source), every in self.sent.items() if key == signal.key and every]
 
     def last(self, signal: Signal, source: str) -> tuple[Value | None, int, int]:
         """The last value, when it was reported last, and since when it was the same."""
         value, seen_at, since = None, -1, -1
         is_gone = True
-        for each in self.said.get((signal.key, source), []):
+        for each in self.sent.get((signal.key, source), []):
             if each.value is None:
                 is_gone = True
                 continue
@@ -40,7 +40,7 @@ class Oracle:
         return value, seen_at, since
 
     def is_given(self, signal: Signal, source: str) -> bool:
-        every = self.said.get((signal.key, source), [])
+        every = self.sent.get((signal.key, source), [])
         return bool(every) and every[-1].value is not None
 
     def is_fresh(self, signal: Signal, source: str) -> bool:
@@ -170,10 +170,10 @@ class Oracle:
             is_on = self.flag(signal)[0]
             good = [source for source in good if self.last(signal, source)[0] is is_on]
             reported_at = max((self.last(signal, each)[1] for each in verdicts if each != DERIVED), default=-1)
-            told = [source for source in good if source != DERIVED]
-            if not told and self.last(signal, DERIVED)[1] <= reported_at:
+            reported = [source for source in good if source != DERIVED]
+            if not reported and self.last(signal, DERIVED)[1] <= reported_at:
                 return None
-            return min(told or good, key=lambda each: (-self.last(signal, each)[1], each), default=None)
+            return min(reported or good, key=lambda each: (-self.last(signal, each)[1], each), default=None)
         reporting = [source for source in good if source != DERIVED]
         if not reporting:
             return DERIVED if DERIVED in good else None

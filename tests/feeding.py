@@ -25,7 +25,9 @@ def pipeline(store: Store, clock: ManualClock | None = None, dialects: Mapping[s
     return Pipeline(store, clock or ManualClock(T0), dialects, max_future_s=300, **more)
 
 
-def said(fields: Mapping[str, Any], *, source: str = "car", vehicle: str = CAR.id, at: int = T0, **more: Any) -> RawMessage:
+def raw_message(
+    fields: Mapping[str, Any], *, source: str = "car", vehicle: str = CAR.id, at: int = T0, **more: Any
+) -> RawMessage:
     """A message in the generic dialect: signals by their codes."""
     named = {code if code in BY_CODE else f"charge-{code}": value for code, value in fields.items()}
     return RawMessage(source=source, dialect="generic", vehicle=vehicle, fields=named, received_at=at, observed_at=at, **more)

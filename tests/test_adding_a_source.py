@@ -50,14 +50,21 @@ async def test_the_table_in_toml_understands_the_script(tmp_path: Path) -> None:
     await feeds.start()
     await feeds.close()
 
-    def said(field: str, value: str) -> Delivery:
+    def delivery(field: str, value: str) -> Delivery:
         given = {"source": "script", "dialect": "homescript", "received_at": NOW}
         return Delivery(topic=f"home/ann/{field}", payload=value.encode(), **given)  # type: ignore[arg-type]
 
-    heard = [("state", "Charging"), ("power", "7.2"), ("plug", "in"), ("plug", "unknown"), ("uptime", "5"), ("wifi_dbm", "-60")]
-    taken = await feeds.pipeline.take([said(*each) for each in heard])
+    received = [
+        ("state", "Charging"),
+        ("power", "7.2"),
+        ("plug", "in"),
+        ("plug", "unknown"),
+        ("uptime", "5"),
+        ("wifi_dbm", "-60"),
+    ]
+    taken = await feeds.pipeline.take([delivery(*each) for each in received])
     assert (taken.stored, taken.issues) == (4, [])
-    taken = await feeds.pipeline.take([said("state", "sulking"), said("fan", "on")])
+    taken = await feeds.pipeline.take([delivery("state", "sulking"), delivery("fan", "on")])
     assert [issue.subject for issue in taken.issues] == ["state", "fan"]
     car = await store.vehicles.find_vehicle("ann")
     assert car is not None

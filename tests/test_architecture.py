@@ -308,9 +308,9 @@ def test_every_signal_refuses_placeholders_and_foreign_units(signal: Signal) -> 
 
 def test_a_live_value_stands_for_as_long_as_the_decision_says() -> None:
     page = (ROOT / "docs" / "adr" / "0006-live-values-go-stale.md").read_text("utf-8")
-    said = re.match(r"# 0006\. .* (\d+) minutes\n", page)
-    assert said
-    assert int(said[1]) * 60_000 == LIVE_FOR_MS
+    sent = re.match(r"# 0006\. .* (\d+) minutes\n", page)
+    assert sent
+    assert int(sent[1]) * 60_000 == LIVE_FOR_MS
     for signal in CATALOGUE:
         state = State(signal, value=1, observed_at=0, changed_at=0, received_at=5, source="test")
         assert stale_at(state) == (LIVE_FOR_MS if signal.cadence is Cadence.LIVE else None)

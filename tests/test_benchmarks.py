@@ -49,8 +49,8 @@ def run(module: str, *options: str) -> str:
 
 def test_with_everything_at_once_each_load_has_its_latencies_alone_and_together() -> None:
     options = "--vehicles 40 --streams 5 --seconds 1 --quiet 0 --ingest 200 --reads 50 --changes 10"
-    told = run("mixed", *options.split())
-    rows = {line.split()[0]: [float(each) for each in line.split()[1:]] for line in told.splitlines()[1:5]}
+    reported = run("mixed", *options.split())
+    rows = {line.split()[0]: [float(each) for each in line.split()[1:]] for line in reported.splitlines()[1:5]}
     assert {name: row[0] for name, row in rows.items()} == {"ingest": 4, "reads": 50, "stream": 10, "webhook": 10}
     assert all(value > 0 for row in rows.values() for value in row[1:])
 

@@ -192,9 +192,9 @@ async def test_what_a_curl_line_posts_is_understood_with_the_settings_above_it(
     try:
         headers = (await world.application()).headers
         response = await world.client.post(url.removeprefix("http://127.0.0.1:8080"), content=body.strip(), headers=headers)
-        told = response.json()
-        assert (response.status_code, told["rejected"]) == (200, [])
-        assert told["accepted"]
+        reported = response.json()
+        assert (response.status_code, reported["rejected"]) == (200, [])
+        assert reported["accepted"]
     finally:
         await world.close()
 
@@ -208,8 +208,10 @@ async def test_what_a_line_of_mosquitto_publishes_is_understood(
     world = await opened(command.settings, tmp_path, monkeypatch)
     try:
         [table] = world.service.settings.sources
-        heard = Delivery(source=table["name"], dialect=table["dialect"], payload=payload.encode(), received_at=T0, topic=topic)
-        taken = await world.service.feeds.pipeline.take([heard])
+        received = Delivery(
+            source=table["name"], dialect=table["dialect"], payload=payload.encode(), received_at=T0, topic=topic
+        )
+        taken = await world.service.feeds.pipeline.take([received])
         assert taken.issues == []
         assert sum(taken.outcomes.values())
     finally:
@@ -258,14 +260,14 @@ def test_every_dialect_has_a_page() -> None:
 
 @pytest.mark.parametrize("name", sorted(TABLES))
 def test_what_a_page_says_that_a_dialect_gives_is_what_its_rows_are_for(name: str) -> None:
-    said = [code for codes, _ in TABLES[name] for code in codes]
-    assert len(said) == len(set(said))
+    sent = [code for codes, _ in TABLES[name] for code in codes]
+    assert len(sent) == len(set(sent))
     given = {row.signal.code for row in ALL[name].rows}
     if name == "generic":  # it gives all there are, as its page says
         assert given == {signal.code for signal in CATALOGUE}
-        assert set(said) <= given
+        assert set(sent) <= given
     else:
-        assert set(said) == given
+        assert set(sent) == given
 
 
 def is_called(field: str, named: str) -> bool:
@@ -292,11 +294,11 @@ def test_an_entity_that_the_settings_give_to_a_car_is_read_as_the_cars(field: st
     domain, _, name = field.partition(".")
     entity = f"{domain}.model_3_{name}"
     state = {"entity_id": entity, "state": "1", "attributes": {}, "last_updated": "2026-05-01T09:59:58+00:00"}
-    heard = Delivery(
+    received = Delivery(
         source="home", dialect="home_assistant", payload=msgspec.json.encode(state), received_at=T0, topic=entity,
         vehicle="5YJ3E1EA7KF000000",
     )  # fmt: skip
-    found = read(heard, ALL["home_assistant"])
+    found = read(received, ALL["home_assistant"])
     assert isinstance(found, list)
     assert [(each.vehicle, set(each.fields)) for each in found] == [("5YJ3E1EA7KF000000", {field})]
 
@@ -322,9 +324,9 @@ def test_the_overview_links_every_page() -> None:
 
 
 def test_the_overview_names_signals_and_sides_that_there_are() -> None:
-    told = {code: cells[1] for cells in rows_under("Two sources for one car") for code in CODE.findall(cells[0])}
-    assert told.keys() <= BY_CODE.keys()
-    assert set(told.values()) == {"car", "station"}
+    reported = {code: cells[1] for cells in rows_under("Two sources for one car") for code in CODE.findall(cells[0])}
+    assert reported.keys() <= BY_CODE.keys()
+    assert set(reported.values()) == {"car", "station"}
     assert {"ocpp", "evcc"} == STATIONS
 
 

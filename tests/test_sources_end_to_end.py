@@ -145,8 +145,8 @@ def test_two_cars_several_systems_and_a_table_that_is_mended(house: House) -> No
         assert [each["subject"] for each in house.source("issues")] == ["vehicle"]
 
     house.server.stop()
-    (heard,) = (house.folder / "heard").glob("mybox-*.jsonl")
-    replayed = house.source("replay", str(heard), "--dialect", "mybox", code=1)
+    (received,) = (house.folder / "heard").glob("mybox-*.jsonl")
+    replayed = house.source("replay", str(received), "--dialect", "mybox", code=1)
     assert (replayed["messages"], replayed["rejected"]) == (2, 2), "the names of cars are redacted"
     replayed = house.source("replay", str(house.folder / "again.jsonl"), "--source", "again", "--vehicle", "bob")
     assert (replayed["accepted"], replayed["rejected"]) == (0, 0)

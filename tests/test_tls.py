@@ -185,19 +185,19 @@ def test_files_that_are_no_good_leave_the_certificate_before_in_use(
     assert certificate.context is not before
 
 
-@pytest.mark.parametrize(("days", "said"), [(13.5, "expires in 13 days"), (-1, "has expired"), (15, None)])
+@pytest.mark.parametrize(("days", "statement"), [(13.5, "expires in 13 days"), (-1, "has expired"), (15, None)])
 def test_a_certificate_that_ends_soon_is_logged_once_a_day(
-    authority: Authority, caplog: pytest.LogCaptureFixture, days: float, said: str | None
+    authority: Authority, caplog: pytest.LogCaptureFixture, days: float, statement: str | None
 ) -> None:
     time_s = [0.0]
     certificate = Certificate(authority.issue(not_after=NOW + dt.timedelta(days=days)), lambda: time_s[0], lambda: NOW_MS)
     for _ in range(3):
         time_s[0] += CHECK_EVERY_S
         certificate.refresh()
-    assert [said in each for each in caplog.messages] == ([] if said is None else [True])
+    assert [statement in each for each in caplog.messages] == ([] if statement is None else [True])
     time_s[0] += 86_400
     certificate.refresh()
-    assert len(caplog.messages) == (0 if said is None else 2)
+    assert len(caplog.messages) == (0 if statement is None else 2)
 
 
 async def test_a_client_refuses_an_expired_certificate_and_the_server_continues(world: World, authority: Authority) -> None:
@@ -255,8 +255,8 @@ async def test_links_that_follow_a_name_of_the_request_are_warned_of_once(
     assert isinstance(world.served, WebApp)
     for _ in range(2):
         await world.client.get("/v3/vehicles", headers={"Host": host})
-    told = [each for each in caplog.messages if "server.base_url" in each]
-    assert len(told) == int(warns)
+    reported = [each for each in caplog.messages if "server.base_url" in each]
+    assert len(reported) == int(warns)
 
 
 async def test_no_warning_where_the_address_is_set(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -25,7 +25,7 @@ class Bad(NamedTuple):
 
     name: str
     status: int
-    told: Sequence[str] = ()
+    named: Sequence[str] = ()
     body: bytes = b""
     method: str = "POST"
     path: str = "/ingest/readings"
@@ -58,16 +58,16 @@ def item(name: str, body: bytes, rule: Rule, path: str) -> Bad:
     return Bad(name, 422, (rule.value, path), body)
 
 
-def packed(name: str, status: int, body: bytes, *told: str) -> Bad:
-    return Bad(name, status, told, body, headers=[(b"content-encoding", b"gzip")])
+def packed(name: str, status: int, body: bytes, *named: str) -> Bad:
+    return Bad(name, status, named, body, headers=[(b"content-encoding", b"gzip")])
 
 
-def read(name: str, status: int, path: str, query: bytes = b"", *headers: Header, told: Sequence[str] = ()) -> Bad:
-    return Bad(name, status, told, method="GET", path=path, query=query, headers=headers)
+def read(name: str, status: int, path: str, query: bytes = b"", *headers: Header, named: Sequence[str] = ()) -> Bad:
+    return Bad(name, status, named, method="GET", path=path, query=query, headers=headers)
 
 
-def token(name: str, status: int, body: bytes, *headers: Header, told: Sequence[str] = ()) -> Bad:
-    return Bad(name, status, told, body, path="/oauth2/token", headers=headers, token=False)
+def token(name: str, status: int, body: bytes, *headers: Header, named: Sequence[str] = ()) -> Bad:
+    return Bad(name, status, named, body, path="/oauth2/token", headers=headers, token=False)
 
 
 DEEP = 100_000
@@ -258,38 +258,38 @@ PACKED = [
 # Headers, paths and queries
 SIGNALS = f"/v3/vehicles/{CAR}/signals"
 OUTSIDE = [
-    read("no token", 401, SIGNALS, b"", (b"authorization", b""), told=["Bearer"]),
-    read("an empty token", 401, SIGNALS, b"", (b"authorization", b"Bearer "), told=["1 to 512"]),
-    read("a token of 513 characters", 401, SIGNALS, b"", (b"authorization", b"Bearer " + b"x" * 513), told=["1 to 512"]),
-    read("a token of 1 MB", 401, SIGNALS, b"", (b"authorization", b"Bearer " + b"x" * MEBIBYTE), told=["1 to 512"]),
-    read("a token of bytes", 401, SIGNALS, b"", (b"authorization", b"Bearer \xff\x00\r\n"), told=["not known"]),
-    read("a token with SQL", 401, SIGNALS, b"", (b"authorization", b"Bearer ' OR 1=1 --"), told=["not known"]),
-    read("two headers, the last one bad", 401, SIGNALS, b"", (b"authorization", b"Bearer x"), told=["not known"]),
-    read("a user of bytes", 404, SIGNALS, b"", (b"sc-user-id", b"\xff\x00"), told=["sc-user-id"]),
-    read("an overlong user", 404, SIGNALS, b"", (b"sc-user-id", b"u" * 100_000), told=["sc-user-id"]),
-    read("an empty user", 404, SIGNALS, b"", (b"sc-user-id", b""), told=["sc-user-id"]),
-    read("a line break in a user", 404, SIGNALS, b"", (b"sc-user-id", b"x\r\nset-cookie: y=1"), told=["sc-user-id"]),
-    read("an unknown vehicle's signals", 404, "/v3/vehicles/nobody/signals", told=["No vehicle"]),
-    read("a vehicle of 100,000 characters", 404, f"/v3/vehicles/{'x' * 100_000}/signals", told=["No vehicle"]),
-    read("a vehicle with a line break", 404, "/v3/vehicles/x\r\nset-cookie: y=1/signals", told=["No vehicle"]),
-    read("a vehicle with NUL behind", 404, f"/v3/vehicles/{CAR}\x00/signals", told=["No vehicle"]),
-    read("a signal with NUL behind", 404, f"{SIGNALS}/charge-voltage\x00", told=["no signal"]),
-    read("a signal of 100,000 characters", 404, f"{SIGNALS}/{'x' * 100_000}", told=["no signal"]),
-    read("a script for a signal", 404, f"{SIGNALS}/<script>", told=["no signal"]),
-    read("a way up", 404, f"{SIGNALS}/../../../../etc/passwd", told=["nothing at"]),
-    read("a path of 100,000 characters", 404, "/" + "x" * 100_000, told=["nothing at"]),
-    read("page 0", 400, SIGNALS, b"page[number]=0", told=["page[number]", "from 1"]),
-    read("page -1", 400, SIGNALS, b"page[number]=-1", told=["page[number]"]),
-    read("page 2.5", 400, "/v3/vehicles", b"page[number]=2.5", told=["page[number]"]),
-    read("a page behind every page", 400, "/v3/vehicles", b"page[number]=1000000001", told=["page[number]"]),
-    read("a page of 10**40", 400, "/v3/vehicles", b"page[number]=" + b"9" * 40, told=["page[number]"]),
-    read("a page that is no text", 400, "/v3/connections", b"page[number]=%ff%00", told=["page[number]"]),
-    read("a page of other digits", 400, "/v3/connections", b"page[number]=%d9%a1", told=["page[number]"]),
-    read("a size of 0", 400, "/v3/connections", b"page[size]=0", told=["page[size]"]),
-    read("an empty size", 400, "/v3/vehicles", b"page[size]=", told=["page[size]"]),
-    read("an unknown code to filter by", 400, SIGNALS, b"filter[code]=charge-nothing", told=["filter[code]"]),
-    read("an unknown group to filter by", 400, SIGNALS, b"filter[group]=%00", told=["filter[group]"]),
-    read("a code of 100,000 characters to filter by", 400, SIGNALS, b"filter[code]=" + b"x" * 100_000, told=["filter[code]"]),
+    read("no token", 401, SIGNALS, b"", (b"authorization", b""), named=["Bearer"]),
+    read("an empty token", 401, SIGNALS, b"", (b"authorization", b"Bearer "), named=["1 to 512"]),
+    read("a token of 513 characters", 401, SIGNALS, b"", (b"authorization", b"Bearer " + b"x" * 513), named=["1 to 512"]),
+    read("a token of 1 MB", 401, SIGNALS, b"", (b"authorization", b"Bearer " + b"x" * MEBIBYTE), named=["1 to 512"]),
+    read("a token of bytes", 401, SIGNALS, b"", (b"authorization", b"Bearer \xff\x00\r\n"), named=["not known"]),
+    read("a token with SQL", 401, SIGNALS, b"", (b"authorization", b"Bearer ' OR 1=1 --"), named=["not known"]),
+    read("two headers, the last one bad", 401, SIGNALS, b"", (b"authorization", b"Bearer x"), named=["not known"]),
+    read("a user of bytes", 404, SIGNALS, b"", (b"sc-user-id", b"\xff\x00"), named=["sc-user-id"]),
+    read("an overlong user", 404, SIGNALS, b"", (b"sc-user-id", b"u" * 100_000), named=["sc-user-id"]),
+    read("an empty user", 404, SIGNALS, b"", (b"sc-user-id", b""), named=["sc-user-id"]),
+    read("a line break in a user", 404, SIGNALS, b"", (b"sc-user-id", b"x\r\nset-cookie: y=1"), named=["sc-user-id"]),
+    read("an unknown vehicle's signals", 404, "/v3/vehicles/nobody/signals", named=["No vehicle"]),
+    read("a vehicle of 100,000 characters", 404, f"/v3/vehicles/{'x' * 100_000}/signals", named=["No vehicle"]),
+    read("a vehicle with a line break", 404, "/v3/vehicles/x\r\nset-cookie: y=1/signals", named=["No vehicle"]),
+    read("a vehicle with NUL behind", 404, f"/v3/vehicles/{CAR}\x00/signals", named=["No vehicle"]),
+    read("a signal with NUL behind", 404, f"{SIGNALS}/charge-voltage\x00", named=["no signal"]),
+    read("a signal of 100,000 characters", 404, f"{SIGNALS}/{'x' * 100_000}", named=["no signal"]),
+    read("a script for a signal", 404, f"{SIGNALS}/<script>", named=["no signal"]),
+    read("a way up", 404, f"{SIGNALS}/../../../../etc/passwd", named=["nothing at"]),
+    read("a path of 100,000 characters", 404, "/" + "x" * 100_000, named=["nothing at"]),
+    read("page 0", 400, SIGNALS, b"page[number]=0", named=["page[number]", "from 1"]),
+    read("page -1", 400, SIGNALS, b"page[number]=-1", named=["page[number]"]),
+    read("page 2.5", 400, "/v3/vehicles", b"page[number]=2.5", named=["page[number]"]),
+    read("a page behind every page", 400, "/v3/vehicles", b"page[number]=1000000001", named=["page[number]"]),
+    read("a page of 10**40", 400, "/v3/vehicles", b"page[number]=" + b"9" * 40, named=["page[number]"]),
+    read("a page that is no text", 400, "/v3/connections", b"page[number]=%ff%00", named=["page[number]"]),
+    read("a page of other digits", 400, "/v3/connections", b"page[number]=%d9%a1", named=["page[number]"]),
+    read("a size of 0", 400, "/v3/connections", b"page[size]=0", named=["page[size]"]),
+    read("an empty size", 400, "/v3/vehicles", b"page[size]=", named=["page[size]"]),
+    read("an unknown code to filter by", 400, SIGNALS, b"filter[code]=charge-nothing", named=["filter[code]"]),
+    read("an unknown group to filter by", 400, SIGNALS, b"filter[group]=%00", named=["filter[group]"]),
+    read("a code of 100,000 characters to filter by", 400, SIGNALS, b"filter[code]=" + b"x" * 100_000, named=["filter[code]"]),
     Bad("an unknown method", 405, ("GET",), method="BREW", path=SIGNALS),
     Bad("a method of 1,000 letters", 405, ("GET",), method="X" * 1000, path=SIGNALS),
 ]
@@ -298,24 +298,24 @@ OUTSIDE = [
 FORM = (b"content-type", b"application/x-www-form-urlencoded")
 JSON = (b"content-type", b"application/json")
 CREDENTIALS = [
-    token("no credentials", 400, b"", told=["grant_type"]),
-    token("no JSON at all", 400, b"{", JSON, told=["JSON"]),
-    token("an array of credentials", 400, b"[]", JSON, told=["JSON"]),
-    token("credentials 100,000 deep", 400, (b'{"a":' * 2000), JSON, told=["JSON"]),
-    token("a number for a secret", 400, b'{"grant_type":"client_credentials","client_secret":1}', JSON, told=["JSON"]),
-    token("no grant", 400, b"client_id=x&client_secret=y", FORM, told=["grant_type"]),
-    token("another grant", 400, b"grant_type=password", FORM, told=["client_credentials"]),
-    token("no id", 400, b"grant_type=client_credentials&client_secret=y", FORM, told=["client_id"]),
-    token("no secret", 400, b"grant_type=client_credentials&client_id=x&client_secret=", FORM, told=["client_secret"]),
-    token("wrong credentials", 401, b"grant_type=client_credentials&client_id=x&client_secret=y", FORM, told=["wrong"]),
-    token("a form of 33 members", 400, b"&".join(b"a%d=1" % n for n in range(33)), FORM, told=["form"]),
-    token("a form of bytes", 400, b"grant_type=\xff\xfe", FORM, told=["UTF-8"]),
-    token("17 kB of credentials", 413, b"x" * 17_000, FORM, told=["16384"]),
-    token("credentials that are not gzip", 400, b"x", (b"content-encoding", b"gzip"), told=["gzip"]),
-    token("an unknown packing of it", 415, b"x", (b"content-encoding", b"br"), told=["br"]),
-    token("Basic, no base64", 400, b"grant_type=client_credentials", FORM, (b"authorization", b"Basic !!"), told=["base64"]),
-    token("Basic, no colon", 400, b"grant_type=client_credentials", FORM, (b"authorization", b"Basic eHh4"), told=["id:"]),
-    token("Basic of bytes", 400, b"grant_type=client_credentials", FORM, (b"authorization", b"Basic //8="), told=["base64"]),
+    token("no credentials", 400, b"", named=["grant_type"]),
+    token("no JSON at all", 400, b"{", JSON, named=["JSON"]),
+    token("an array of credentials", 400, b"[]", JSON, named=["JSON"]),
+    token("credentials 100,000 deep", 400, (b'{"a":' * 2000), JSON, named=["JSON"]),
+    token("a number for a secret", 400, b'{"grant_type":"client_credentials","client_secret":1}', JSON, named=["JSON"]),
+    token("no grant", 400, b"client_id=x&client_secret=y", FORM, named=["grant_type"]),
+    token("another grant", 400, b"grant_type=password", FORM, named=["client_credentials"]),
+    token("no id", 400, b"grant_type=client_credentials&client_secret=y", FORM, named=["client_id"]),
+    token("no secret", 400, b"grant_type=client_credentials&client_id=x&client_secret=", FORM, named=["client_secret"]),
+    token("wrong credentials", 401, b"grant_type=client_credentials&client_id=x&client_secret=y", FORM, named=["wrong"]),
+    token("a form of 33 members", 400, b"&".join(b"a%d=1" % n for n in range(33)), FORM, named=["form"]),
+    token("a form of bytes", 400, b"grant_type=\xff\xfe", FORM, named=["UTF-8"]),
+    token("17 kB of credentials", 413, b"x" * 17_000, FORM, named=["16384"]),
+    token("credentials that are not gzip", 400, b"x", (b"content-encoding", b"gzip"), named=["gzip"]),
+    token("an unknown packing of it", 415, b"x", (b"content-encoding", b"br"), named=["br"]),
+    token("Basic, no base64", 400, b"grant_type=client_credentials", FORM, (b"authorization", b"Basic !!"), named=["base64"]),
+    token("Basic, no colon", 400, b"grant_type=client_credentials", FORM, (b"authorization", b"Basic eHh4"), named=["id:"]),
+    token("Basic of bytes", 400, b"grant_type=client_credentials", FORM, (b"authorization", b"Basic //8="), named=["base64"]),
 ]  # fmt: skip
 
 CORPUS = [*BROKEN, *ITEMS, *VALUES, *INSTANTS, *DOCUMENTS, *PACKED, *OUTSIDE, *CREDENTIALS]
@@ -359,9 +359,9 @@ async def test_each_row_gets_one_typed_4xx_that_names_what_is_wrong_and_changes_
         response = await ask(world.app, bad.path, headers, method=bad.method, query=bad.query, body=[bad.body])
         try:
             body = typed_error(response, bad.status)
-            said = f"{body['description']} {json.dumps(body.get('rejected', ''))}"
-            missing = [text for text in bad.told if text not in said]
-            assert not missing, f"says nothing of {missing}: {said[:300]}"
+            statement = f"{body['description']} {json.dumps(body.get('rejected', ''))}"
+            missing = [text for text in bad.named if text not in statement]
+            assert not missing, f"says nothing of {missing}: {statement[:300]}"
             assert len(response.content) < 10_000, f"{len(response.content)} bytes in answer to it"
             assert b"\r\n" not in b"".join(value for _, value in response.headers.raw)
             assert "error" in body or bad.path != "/oauth2/token", "an OAuth client looks for `error`"
@@ -392,7 +392,7 @@ async def test_a_bad_item_never_costs_its_neighbours(known: tuple[World, Header]
         got = (result.get("accepted"), {each["index"] for each in result.get("rejected", [])})
         if got != expected:
             wrong.append(f"{bad.name}: {got} {result.get('description', '')}")
-        others = [each for each in result.get("rejected", []) if each["code"] not in (*bad.told, Rule.NOT_JSON.value)]
+        others = [each for each in result.get("rejected", []) if each["code"] not in (*bad.named, Rule.NOT_JSON.value)]
         wrong += [f"{bad.name}: {each}" for each in others]
     assert not wrong, "\n".join(wrong)
 

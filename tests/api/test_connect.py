@@ -55,7 +55,7 @@ async def sign_in(world: World, asked: dict[str, str]) -> None:
     assert urlsplit(answer.headers["location"]).path == "/oauth/authorize"
 
 
-def told(answer: httpx.Response, address: str = BACK) -> dict[str, str]:
+def parameters_of(answer: httpx.Response, address: str = BACK) -> dict[str, str]:
     """What the application is told in the address to which the person is sent back."""
     assert answer.status_code == 303, answer.text
     parts = urlsplit(answer.headers["location"])
@@ -67,7 +67,7 @@ async def code_for(world: World, client: Client, car: Vehicle, **more: str) -> s
     asked = query(client, **more)
     await sign_in(world, asked)
     answer = await sent(world, asked, action="allow", vehicle=car.id, permission=["read_charge", "read_vin"])
-    return told(answer)["code"]
+    return parameters_of(answer)["code"]
 
 
 async def exchange(world: World, client: Client, status: int = 200, **body: str) -> dict[str, Any]:
@@ -87,7 +87,7 @@ async def test_a_person_chooses_one_of_two_cars_and_the_code_reads_it_and_no_oth
     assert other.id in page
     assert "Charts &lt;b&gt;" in page
     answer = await sent(world, asked, action="allow", vehicle=mine.id, permission=["read_charge", "read_vin"])
-    back = told(answer)
+    back = parameters_of(answer)
     assert (back["state"], back["user_id"]) == ("s 1", user_uuid_of(NAME))
     tokens = await exchange(world, asking, grant_type="authorization_code", code=back["code"], redirect_uri=BACK)
     assert (tokens["token_type"], tokens["expires_in"]) == ("Bearer", 3600)
@@ -103,7 +103,7 @@ async def test_a_person_chooses_one_of_two_cars_and_the_code_reads_it_and_no_oth
 async def test_who_lets_an_application_read_a_car_is_in_the_audit_log(world: World, asking: Client, car: Vehicle) -> None:
     asked = query(asking)
     await sign_in(world, asked)
-    told(await sent(world, asked, action="allow", vehicle=car.id, permission=["read_charge"]))
+    parameters_of(await sent(world, asked, action="allow", vehicle=car.id, permission=["read_charge"]))
     found, _ = await world.store.audit.entries(AuditFilter(), Page(1, 100))
     who = {each.act: (each.actor, each.address) for each in found if each.act in (Act.CONNECTION_SET, Act.CONSENT_GIVEN)}
     assert who == dict.fromkeys((Act.CONNECTION_SET, Act.CONSENT_GIVEN), (f"user:{NAME}", "203.0.113.9"))
@@ -159,7 +159,7 @@ async def test_a_code_with_a_challenge_needs_its_verifier(world: World, asking: 
     ],
 )
 async def test_what_is_wrong_is_reported_to_the_application(world: World, asking: Client, more: Any, error: str) -> None:
-    back = told(await shown(world, query(asking, **more)))
+    back = parameters_of(await shown(world, query(asking, **more)))
     assert (back["error"], back["state"]) == (error, "s 1")
     assert back["error_description"]
 
@@ -177,7 +177,7 @@ async def test_a_denial_is_reported_and_connects_nothing(world: World, asking: C
     asked = query(asking, redirect_uri="scabc://exchange")
     await sign_in(world, asked)
     answer = await sent(world, asked, action="deny", vehicle=car.id, permission="read_charge")
-    assert told(answer, "scabc://exchange")["error"] == "access_denied"
+    assert parameters_of(answer, "scabc://exchange")["error"] == "access_denied"
     assert (await world.store.access.connections(Page(), asking.id))[1] == 0
 
 
@@ -220,7 +220,7 @@ async def test_without_a_code_the_user_comes_back(
 ) -> None:
     asked = query(asking, response_type=response_type, external_id="owner 7", application_id=asking.id, client_id=None)
     await sign_in(world, asked)
-    back = told(await sent(world, asked, action="allow", vehicle=car.id, permission="read_charge"))
+    back = parameters_of(await sent(world, asked, action="allow", vehicle=car.id, permission="read_charge"))
     assert (back["user_id"], back["external_id"]) == (user_uuid_of("owner 7"), "owner 7")
     assert "code" not in back
     assert member is None or back[member] == car.id
@@ -232,7 +232,7 @@ async def test_what_is_required_stays_and_nothing_beyond_the_request_is_granted(
     asked = query(asking, scope="required:read_vin read_charge control_charge")
     await sign_in(world, asked)
     answer = await sent(world, asked, action="allow", vehicle=car.id, permission=["read_battery", "write_readings"])
-    assert "code" in told(answer)
+    assert "code" in parameters_of(answer)
     (connection,) = (await world.store.access.connections(Page(), asking.id))[0]
     assert connection.permissions == {Permission.READ_VIN}
 

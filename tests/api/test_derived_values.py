@@ -91,8 +91,8 @@ async def test_coverage_counts_a_signal_once_and_says_who_derived_it(world: Worl
     await derive(world, car, 7000.0)
     found = (await get(world, app, f"/v3/vehicles/{car.id}/coverage"))["data"]
     assert len(found) == len(CATALOGUE)
-    told = {each["code"]: each for each in found}
-    assert (told[POWER]["status"], told[POWER]["source"]) == ("SUCCESS", f"derived:{RULE}")
+    reported = {each["code"]: each for each in found}
+    assert (reported[POWER]["status"], reported[POWER]["source"]) == ("SUCCESS", f"derived:{RULE}")
 
 
 async def test_an_export_has_no_derived_value(world: World, car: Vehicle) -> None:

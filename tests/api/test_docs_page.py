@@ -86,13 +86,13 @@ async def test_the_example_of_an_error_is_a_real_answer_but_for_its_detail_and_r
         ("/vehicles/x", app.headers),
         ("/vehicles?page[size]=x", app.headers),
     ):
-        told = (await world.client.get(path, headers=headers)).json()
-        section = shown[told["docURL"].partition("#")[2]]
+        reported = (await world.client.get(path, headers=headers)).json()
+        section = shown[reported["docURL"].partition("#")[2]]
         example = json.loads(unescape(section.partition("<pre>")[2].partition("</pre>")[0]))
-        example["description"] = example["errors"][0]["detail"] = told["description"]
-        example["requestId"] = example["errors"][0]["meta"]["debug"]["requestId"] = told["requestId"]
+        example["description"] = example["errors"][0]["detail"] = reported["description"]
+        example["requestId"] = example["errors"][0]["meta"]["debug"]["requestId"] = reported["requestId"]
         example["docURL"] = example["docURL"].replace("https://cars.example", HOST)
-        assert list(example.items()) == list(told.items())
+        assert list(example.items()) == list(reported.items())
 
 
 def sections(page: str) -> dict[str, str]:

@@ -226,6 +226,6 @@ def test_a_plain_read_is_answered_without_what_the_router_calls(two: Two, monkey
 
 def facts(response: httpx.Response) -> tuple[int, list[tuple[bytes, bytes]], str]:
     """The whole answer, but for its id."""
-    told = request_id(response)
+    reported = request_id(response)
     headers = [(name, value) for name, value in response.headers.raw if name != b"sc-request-id"]
-    return response.status_code, headers, response.text.replace(told, "ID")
+    return response.status_code, headers, response.text.replace(reported, "ID")

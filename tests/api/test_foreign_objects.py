@@ -274,8 +274,8 @@ async def test_a_stream_reveals_nothing_of_others(world: World, callers: dict[st
     for who, caller in callers.items():
         if "vehicle_id" in caller.sees or not caller.headers:
             continue
-        told = await followed(world, caller.headers, theirs)
-        assert not [mark for mark in (*MARKS, theirs.ids["vehicle_id"]) if mark in told], who
+        reported = await followed(world, caller.headers, theirs)
+        assert not [mark for mark in (*MARKS, theirs.ids["vehicle_id"]) if mark in reported], who
 
 
 async def followed(world: World, headers: dict[str, str], theirs: Things) -> str:
@@ -392,8 +392,8 @@ async def test_a_stream_shows_what_the_connection_allows_alone(world: World, the
     headers = theirs.client.headers | ({} if user is None else {"sc-user-id": user})
 
     async def shown() -> list[str]:
-        told = await followed(world, headers, theirs)
-        return [mark for mark in ("777.75", "ottage", "48.7777", "77.25") if mark in told]
+        reported = await followed(world, headers, theirs)
+        return [mark for mark in ("777.75", "ottage", "48.7777", "77.25") if mark in reported]
 
     assert await shown() == ["777.75", "ottage", "48.7777", "77.25"]
     less = ORDINARY - {Permission.READ_BATTERY, Permission.READ_CHARGE_LOCATIONS}

@@ -301,8 +301,8 @@ async def test_a_bad_item_costs_no_other_and_is_named(world: World, app: Client,
     ]
     result = await taken(world, app, items)
     assert result["accepted"] + result["superseded"] == 3
-    told = [(each["index"], each.get("signal"), each["code"], each["path"]) for each in result["rejected"]]
-    assert told == [
+    reported = [(each["index"], each.get("signal"), each["code"], each["path"]) for each in result["rejected"]]
+    assert reported == [
         (1, "charge-voltage", "OUT_OF_BOUNDS", "body.value"),
         (2, "charge-voltage", "WRONG_TYPE", "body.value"),
         (3, "charge-voltage", "UNKNOWN_VEHICLE", "vehicle"),
@@ -365,9 +365,9 @@ async def test_more_items_than_the_limit_are_413_and_none_is_taken(narrow: World
     lines = "\n".join(json.dumps(each) for each in small).encode()
     broken = [*small[:3], 7]
     for payload, kind in ((small, "application/json"), (lines, "application/x-ndjson"), (broken, "application/json")):
-        said = detail(await post(narrow, app, payload, kind), 413, "VALIDATION/PAYLOAD_TOO_LARGE")
-        assert "3" in said
-        assert "4" in said
+        statement = detail(await post(narrow, app, payload, kind), 413, "VALIDATION/PAYLOAD_TOO_LARGE")
+        assert "3" in statement
+        assert "4" in statement
     assert await dump(narrow) == []
     assert (await taken(narrow, app, small[:3]))["accepted"] > 0
     await narrow.close()
@@ -422,9 +422,9 @@ async def test_an_application_for_connected_vehicles_writes_to_no_other(world: W
     names = [foreign.id, "FOREIGN0000000001", "nobody", readable.id]
     result = await taken(world, writer, [item(car, at=T0 - 9), *map(item, names), item(VIN, 7)])
     assert (result["accepted"], result["superseded"]) == (2, 0)
-    told = {(each["code"], each["detail"], each["path"]) for each in result["rejected"]}
+    reported = {(each["code"], each["detail"], each["path"]) for each in result["rejected"]}
     assert [each["index"] for each in result["rejected"]] == [1, 2, 3, 4]
-    assert len(told) == 1, "it does not learn which vehicles there are"
+    assert len(reported) == 1, "it does not learn which vehicles there are"
     assert {change.vehicle_id for change in await dump(world)} == {car.id}
 
 
@@ -497,8 +497,8 @@ async def test_a_writer_to_connected_vehicles_makes_none_known(open_door: World)
 async def test_a_status_says_why_there_is_no_value(
     world: World, app: Client, car: Vehicle, error: Item, shown: tuple[str, str]
 ) -> None:
-    told = {"vehicle": car.id, "signal": "charge-voltage", "status": {"value": "ERROR", "error": error}}
-    assert await taken(world, app, told) == counts(accepted=1)
+    reported = {"vehicle": car.id, "signal": "charge-voltage", "status": {"value": "ERROR", "error": error}}
+    assert await taken(world, app, reported) == counts(accepted=1)
     response = await world.client.get(f"/v3/vehicles/{car.id}/signals/charge-voltage", headers=app.headers)
     status = response.json()["data"]["attributes"]["status"]
     assert (status["value"], status["error"]["type"], status["error"]["code"]) == ("ERROR", *shown)

@@ -158,7 +158,7 @@ async def test_what_a_user_has_in_hand_of_any_system_is_taken(world: World, car:
     """The payloads of our recordings, as somebody would post them, one a request."""
     world.clock.move(365 * 86_400)  # what they tell is not in the future
     app = await world.application()
-    told: list[dict[str, Any]] = []
+    reported: list[dict[str, Any]] = []
     by_topic = any("{field" in each.text for each in ALL[dialect].topics)
     for file in sorted((RECORDINGS / dialect).glob("session*.jsonl")):
         for line in map(json.loads, file.read_text().splitlines()[:10]):
@@ -169,5 +169,5 @@ async def test_what_a_user_has_in_hand_of_any_system_is_taken(world: World, car:
             text = body.encode() if isinstance(body, str) else json.dumps(body).encode()
             answer = await push(world, app, dialect, text, car.id)
             assert answer.status_code in (200, 422), answer.text
-            told.append(answer.json())
-    assert any(each["accepted"] for each in told), told
+            reported.append(answer.json())
+    assert any(each["accepted"] for each in reported), reported

@@ -175,12 +175,12 @@ async def test_a_cached_list_is_not_sorted_or_counted_by_what_a_connection_shows
 ) -> None:
     reader = await world.application(READS, connected_only=True)
     seen = [await world.store.vehicles.vehicle(cars[name]) for name in ("Amber", "Birch")]
-    told = []
+    reported = []
     for permissions in (READS, READS - {Permission.READ_CHARGE, Permission.READ_BATTERY}):
         for vehicle in seen:
             await world.connect(reader, vehicle or pytest.fail("gone"), "ann", permissions)
-        told.append((await fleet(world, reader, sort="-soc"))["meta"]["states"])
-    assert told == [{"charging": 1, "idle": 1}, {"unknown": 2}]
+        reported.append((await fleet(world, reader, sort="-soc"))["meta"]["states"])
+    assert reported == [{"charging": 1, "idle": 1}, {"unknown": 2}]
     assert await models(world, reader, sort="-soc") == await models(world, reader, sort="soc"), "no value is known"
 
 

@@ -144,7 +144,7 @@ SAME_HEAD = [  # sent between plain reads, from whose heads they differ in littl
 async def conversation(port: int, requests: list[bytes]) -> list[bytes]:
     """What comes after each request; the next one is sent once that was answered, or nothing comes for a while."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    heard = []
+    deliveries = []
     for request in requests:
         writer.write(request)
         received = b""
@@ -152,9 +152,9 @@ async def conversation(port: int, requests: list[bytes]) -> list[bytes]:
             async with asyncio.timeout(1):
                 while not is_whole(received, request) and (part := await reader.read(65536)):
                     received += part
-        heard.append(IDS.sub(b"ID", received))
+        deliveries.append(IDS.sub(b"ID", received))
     writer.close()
-    return heard
+    return deliveries
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -163,8 +163,8 @@ async def test_requests_with_the_head_of_the_one_before_are_answered_as_any_othe
     requests = [request for _ in range(8) for request in (get(ONE), draw.choice(SAME_HEAD))]
     with_fast_path, without = service.app(page.handlers()), service.app(page.handlers(), fast_path=False)
     async with served(with_fast_path) as quick, served(without) as plain:
-        heard, expected = await asyncio.gather(conversation(quick.port, requests), conversation(plain.port, requests))
-    assert heard == expected
+        deliveries, expected = await asyncio.gather(conversation(quick.port, requests), conversation(plain.port, requests))
+    assert deliveries == expected
 
 
 async def test_a_head_that_is_repeated_is_not_parsed_again(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,8 +172,8 @@ async def test_a_head_that_is_repeated_is_not_parsed_again(service: Service, mon
     parse = FastPathProtocol._parse
     monkeypatch.setattr(FastPathProtocol, "_parse", lambda self, data: (parsed.append(data), parse(self, data))[1])
     async with served(service.app(page.handlers())) as quick:
-        heard = await conversation(quick.port, [get(ONE), get(ALL), get(ONE), get(ONE, "X-Other: 1\r\n"), get(ONE)])
-    assert all(answer.startswith(b"HTTP/1.1 200") for answer in heard)
+        deliveries = await conversation(quick.port, [get(ONE), get(ALL), get(ONE), get(ONE, "X-Other: 1\r\n"), get(ONE)])
+    assert all(answer.startswith(b"HTTP/1.1 200") for answer in deliveries)
     assert parsed == [get(ONE), get(ONE, "X-Other: 1\r\n"), get(ONE)]
 
 

@@ -176,9 +176,9 @@ async def test_a_code_that_is_no_signal_is_404_and_points_to_the_list(either: Wo
 async def test_a_signal_that_was_never_reported_is_404_with_the_reason(either: World, subject: Vehicle) -> None:
     for code in CODES:
         response = await get(either, f"/v3/vehicles/{subject.id}/signals/{code}")
-        said = detail(response, 404, "RESOURCE_NOT_FOUND/SIGNAL_NOT_FOUND")
-        assert code in said
-        assert "never reported" in said
+        sent = detail(response, 404, "RESOURCE_NOT_FOUND/SIGNAL_NOT_FOUND")
+        assert code in sent
+        assert "never reported" in sent
 
 
 @pytest.mark.parametrize(

@@ -32,9 +32,9 @@ async def test_coverage_has_each_source_with_its_value_and_age_and_why_it_does_n
     await say(world, car, "cloud", POWER, 6900, minutes=-1)
     await say(world, car, "logger", POWER, 6800, minutes=-40)
     document = await get(world, app, f"/v3/vehicles/{car.id}/coverage")
-    told = {each["code"]: each for each in document["data"]}[POWER]
-    assert (told["status"], told["source"]) == ("SUCCESS", "garage")
-    effective, *others = told["sources"]
+    reported = {each["code"]: each for each in document["data"]}[POWER]
+    assert (reported["status"], reported["source"]) == ("SUCCESS", "garage")
+    effective, *others = reported["sources"]
     assert effective == {
         "source": "garage", "oemUpdatedAt": "2026-05-01T09:54:58.000Z", "ageSeconds": 300, "isEffective": True,
         "body": {"value": 7200, "unit": "watts"},
@@ -76,9 +76,9 @@ async def test_a_source_that_never_reported_the_signal_is_404_with_the_way_out(w
     await say(world, car, "garage", POWER, 7200)
     for path in (POWER, f"{POWER}/values"):
         response = await world.client.get(f"/v3/vehicles/{car.id}/signals/{path}?source=cloud", headers=app.headers)
-        said = detail(response, 404, "RESOURCE_NOT_FOUND/SIGNAL_NOT_FOUND")
-        assert "'cloud'" in said
-        assert "coverage" in said
+        sent = detail(response, 404, "RESOURCE_NOT_FOUND/SIGNAL_NOT_FOUND")
+        assert "'cloud'" in sent
+        assert "coverage" in sent
     assert (await get(world, app, f"/v3/vehicles/{car.id}/signals?source=cloud"))["data"] == []
 
 

@@ -204,17 +204,17 @@ async def test_an_error_event_becomes_absences(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("event", "told"),
+    ("event", "reported"),
     [
         (b"{", "The body is no webhook of Smartcar's"),
         (b"[]", "The body is no webhook of Smartcar's"),
         (b"\xff", "The body is no webhook of Smartcar's"),
     ],
 )
-async def test_what_is_no_event_is_refused(world: World, event: Any, told: str) -> None:
+async def test_what_is_no_event_is_refused(world: World, event: Any, reported: str) -> None:
     answer = await send(world, event)
     assert answer.status_code == 400
-    assert told in answer.json()["description"]
+    assert reported in answer.json()["description"]
 
 
 @pytest.mark.parametrize("event_type", ["VEHICLE_SOLD", "vehicle_state", ["VERIFY"], None, 7])

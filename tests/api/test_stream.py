@@ -306,7 +306,7 @@ async def test_only_the_selected_vehicles_and_signals_are_sent(world: World, app
     for car, code in itertools.product(cars, (POWER, CHARGING, "charge-voltage")):
         await world.report(car, code, BY_CODE[code].example)
 
-    async def told(query: str, count: int) -> set[tuple[str, str]]:
+    async def reported(query: str, count: int) -> set[tuple[str, str]]:
         async with Listener(world.app, app.headers, query, last_id=0) as stream:
             events = await stream.events_of(count)
             await world.report(cars[0], POWER, {"value": 1}, T0 + 1)  # comes last wherever it comes
@@ -314,11 +314,13 @@ async def test_only_the_selected_vehicles_and_signals_are_sent(world: World, app
         return {(event.data["vehicle"], event.data["signal"]["id"]) for event in events}
 
     ids = [car.id for car in cars]
-    assert await told(f"vehicle={ids[1]}", 3) == {(ids[1], code) for code in (POWER, CHARGING, "charge-voltage")}
-    assert await told(f"vehicle={ids[1]},{ids[2]}&vehicle={ids[3]}&signal={CHARGING}", 3) == {
+    assert await reported(f"vehicle={ids[1]}", 3) == {(ids[1], code) for code in (POWER, CHARGING, "charge-voltage")}
+    assert await reported(f"vehicle={ids[1]},{ids[2]}&vehicle={ids[3]}&signal={CHARGING}", 3) == {
         (id_, CHARGING) for id_ in ids[1:]
     }
-    assert await told(f"signal={CHARGING},%20charge-voltage", 8) == set(itertools.product(ids, (CHARGING, "charge-voltage")))
+    assert await reported(f"signal={CHARGING},%20charge-voltage", 8) == set(
+        itertools.product(ids, (CHARGING, "charge-voltage"))
+    )
 
 
 async def test_an_application_gets_only_what_it_has_the_permission_for(world: World, car: Vehicle) -> None:
@@ -354,8 +356,8 @@ async def test_a_connected_application_gets_its_connected_vehicles_and_with_thei
             await world.report_all(car)
         battery = [each for each in CATALOGUE if each.permission is Permission.READ_BATTERY]
         events = await stream.events_of(len(battery) + len(CATALOGUE))
-    told = [event.data["vehicle"] for event in events]
-    assert (told.count(mine.id), told.count(partly.id), told.count(other.id)) == (len(CATALOGUE), len(battery), 0)
+    reported = [event.data["vehicle"] for event in events]
+    assert (reported.count(mine.id), reported.count(partly.id), reported.count(other.id)) == (len(CATALOGUE), len(battery), 0)
 
 
 async def test_a_connection_that_begins_or_ends_counts_from_then_on(world: World, car: Vehicle) -> None:

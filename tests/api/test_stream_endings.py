@@ -106,9 +106,9 @@ async def test_a_value_of_a_car_that_falls_silent_ends_once_as_a_read_shows_it(w
 async def test_reads_and_changes_have_the_instant_of_the_expiry_beforehand(world: World, app: Client, car: Vehicle) -> None:
     async with listening(world, app, f"vehicle={car.id}") as stream:
         await confirm(world, car)
-        told = (await stream.events_of(1))[0].data["signal"]
+        reported = (await stream.events_of(1))[0].data["signal"]
     read = (await world.client.get(f"/v3/vehicles/{car.id}/signals/{POWER}", headers=app.headers)).json()["data"]
-    assert told["meta"] == read["meta"]
+    assert reported["meta"] == read["meta"]
     assert read["meta"]["staleAt"] == "2026-05-01T10:04:58.000Z"
     then = await world.client.get(f"/v3/vehicles/{car.id}/signals/{POWER}?at={T0}", headers=app.headers)
     assert then.json()["data"]["meta"]["staleAt"] == read["meta"]["staleAt"]

@@ -76,7 +76,7 @@ async def test_a_stream_resumes_by_a_sealed_position(sealed: World, app: Client)
 
 async def test_a_sign_of_life_looks_the_same_whatever_other_cars_do(sealed: World, app: Client) -> None:
     mine, other = await sealed.car(), await sealed.car()
-    heard = []
+    received = []
     for is_busy in (False, True):
         async with Listener(sealed.app, app.headers, f"vehicle={mine.id}") as stream:
             before = len(stream.body)
@@ -85,8 +85,8 @@ async def test_a_sign_of_life_looks_the_same_whatever_other_cars_do(sealed: Worl
             sealed.clock.move(HEARTBEAT_MS / 1000)
             sealed.service.doorbell.ring()
             await stream.until(lambda stream=stream: bool(stream.comments))  # type: ignore[misc]
-            heard.append(IDS.sub(b"id: ...", stream.body[before:]))
-    assert heard[0] == heard[1]
+            received.append(IDS.sub(b"id: ...", stream.body[before:]))
+    assert received[0] == received[1]
 
 
 async def test_an_event_has_one_position_on_all_streams_of_an_application_and_each_heartbeat_another(
@@ -121,8 +121,8 @@ async def test_a_page_of_history_ends_at_a_sealed_position_and_keeps_its_etag(se
     second = await client.get(following, headers=app.headers)
     assert [each["body"]["value"] for each in second.json()["data"]] == [2, 3]
     packed = parse_qs(urlsplit(following).query)["page[cursor]"][0]
-    told = urlsafe_b64decode(packed + "=" * (-len(packed) % 4))
-    at, _, position = told.partition(b".")
+    reported = urlsafe_b64decode(packed + "=" * (-len(packed) % 4))
+    at, _, position = reported.partition(b".")
     assert at[1:].isdigit()
     assert re.fullmatch(rb"[\w-]{16,}", position), "sealed text, in which digits stand by chance"
     assert not position.isdigit()

@@ -76,9 +76,9 @@ async def test_an_absence_lasts_from_its_report_until_the_next_value(world: Worl
     await world.report(car, POWER, {"value": 7}, T0 - 9 * MINUTE)
     await world.absent(car, POWER, AbsenceReason.UNREADABLE, T0 - 6 * MINUTE)
     await world.report(car, POWER, {"value": 8}, T0 - 3 * MINUTE)
-    told = [(await element(world, app, car, POWER, T0 - minutes * MINUTE))["attributes"] for minutes in (7, 6, 4, 3)]
-    assert [each["status"]["value"] for each in told] == ["SUCCESS", "ERROR", "ERROR", "SUCCESS"]
-    assert [each["body"]["value"] for each in told] == [7, 7, 7, 8], "the last value stands beside the error, as now"
+    reported = [(await element(world, app, car, POWER, T0 - minutes * MINUTE))["attributes"] for minutes in (7, 6, 4, 3)]
+    assert [each["status"]["value"] for each in reported] == ["SUCCESS", "ERROR", "ERROR", "SUCCESS"]
+    assert [each["body"]["value"] for each in reported] == [7, 7, 7, 8], "the last value stands beside the error, as now"
 
 
 async def test_before_the_first_word_one_signal_is_404_and_the_list_leaves_it_out(
@@ -87,8 +87,8 @@ async def test_before_the_first_word_one_signal_is_404_and_the_list_leaves_it_ou
     await world.report(car, POWER, {"value": 7}, T0 - MINUTE)
     await world.report(car, "charge-voltage", {"value": 230}, T0 - 9 * MINUTE)
     response = await read(world, app, car, POWER, at=T0 - MINUTE - 1)
-    said = detail(response, 404, "RESOURCE_NOT_FOUND/SIGNAL_NOT_FOUND")
-    assert "2026-05-01T09:58:57.999Z" in said
+    sent = detail(response, 404, "RESOURCE_NOT_FOUND/SIGNAL_NOT_FOUND")
+    assert "2026-05-01T09:58:57.999Z" in sent
     document = (await read(world, app, car, at=T0 - MINUTE - 1)).json()
     assert [each["id"] for each in document["data"]] == ["charge-voltage"]
     assert document["meta"]["totalCount"] == 1
@@ -97,18 +97,18 @@ async def test_before_the_first_word_one_signal_is_404_and_the_list_leaves_it_ou
 
 
 @pytest.mark.parametrize(
-    ("at", "told"),
+    ("at", "reported"),
     [(T0 + 1, "future"), ("2026-05-01T09:59:58.001Z", "future"), ("now", "no instant"), ("", "no instant"),
      ("1777629598", "seconds"), ("2026-13-01T00:00:00Z", "no instant"), ("9" * 30, "no instant"), ("\x00", "no instant")],
 )  # fmt: skip
 @pytest.mark.parametrize("code", [POWER, ""])
 async def test_a_time_that_is_none_or_still_to_come_is_400(
-    world: World, app: Client, car: Vehicle, at: Any, *, told: str, code: str
+    world: World, app: Client, car: Vehicle, at: Any, *, reported: str, code: str
 ) -> None:
     await world.report(car, POWER, {"value": 7})
-    said = detail(await read(world, app, car, code, at=at), 400, BAD)
-    assert said.startswith("at: ")
-    assert told in said
+    sent = detail(await read(world, app, car, code, at=at), 400, BAD)
+    assert sent.startswith("at: ")
+    assert reported in sent
 
 
 async def test_who_may_not_read_now_may_not_read_then(world: World, app: Client, car: Vehicle) -> None:

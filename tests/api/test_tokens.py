@@ -83,15 +83,15 @@ async def test_wrong_credentials_are_refused_alike_whatever_is_wrong(world: Worl
         (app.id.upper(), app.secret), (revoked.id, revoked.secret), (rotated.id, rotated.secret), (app.id + "\x00", app.secret),
         (app.id, revoked.secret), ("' OR 1=1 --", app.secret),
     ]  # fmt: skip
-    told = set()
+    reported = set()
     for client_id, secret in pairs:
         for response in (
             await post(world, urlencode(GRANT | {"client_id": client_id, "client_secret": secret})),
             await post(world, urlencode(GRANT), authorization=basic(client_id, secret)),
         ):
-            told.add(refusal(response, 401, "invalid_client")["description"])
+            reported.add(refusal(response, 401, "invalid_client")["description"])
             assert response.headers["www-authenticate"].startswith("Basic")
-    assert len(told) == 1
+    assert len(reported) == 1
     assert (await post(world, urlencode(GRANT | {"client_id": rotated.id, "client_secret": "new"}))).status_code == 200
 
 

@@ -186,7 +186,7 @@ async def test_what_the_client_has_already_is_304(asked: Asked) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "told"),
+    ("query", "reported"),
     [
         ({"from_": "yesterday"}, ["from", "2026-05-01T09:59:58Z"]),
         ({"from_": ""}, ["from"]),
@@ -221,11 +221,11 @@ async def test_what_the_client_has_already_is_304(asked: Asked) -> None:
     ],
 )
 async def test_a_bad_parameter_is_named_with_its_rule_and_the_way_out(
-    asked: Asked, query: dict[str, Any], told: list[str]
+    asked: Asked, query: dict[str, Any], reported: list[str]
 ) -> None:
     await asked.reports(1)
-    said = await asked.refused(**query)
-    assert not [text for text in told if text not in said], said
+    sent = await asked.refused(**query)
+    assert not [text for text in reported if text not in sent], sent
 
 
 async def test_a_hundred_thousand_stretches_are_the_most(asked: Asked) -> None:
@@ -361,7 +361,7 @@ async def test_stretches_are_what_looking_at_every_minute_says(asked: Asked, cod
     for each, held in zip(got, expected.values(), strict=True):
         bounds = _ms(each["from"]), _ms(each["to"])
         assert each["count"] == len([run for run in runs if run.value is not None and bounds[0] <= run.observed_at < bounds[1]])
-        told(signal, each, held)
+        reported(signal, each, held)
 
 
 def scattered(car: str, signal: Signal, chance: random.Random, start: int) -> list[Entry]:
@@ -394,7 +394,7 @@ async def looked_at(world: World, car: Vehicle, signal: Signal, minutes: range, 
     return found
 
 
-def told(signal: Signal, bucket: Document, held: dict[Value, int]) -> None:
+def reported(signal: Signal, bucket: Document, held: dict[Value, int]) -> None:
     """The bucket says what was seen: `held` has minutes by value, the last value last."""
     last = list(held)[-1]
     assert bucket["last"] == (json.loads(str(last)) if signal.kind is Kind.DOCUMENT else last)

@@ -77,17 +77,17 @@ async def test_coverage_shows_the_state_of_every_signal_or_why_there_is_none(wor
     document = await get(world, app, f"/v3/vehicles/{car.id}/coverage")
     assert document["meta"] == {"totalCount": len(CATALOGUE)}
     assert [each["code"] for each in document["data"]] == [signal.code for signal in CATALOGUE]
-    told = {each["code"]: each for each in document["data"]}
+    reported = {each["code"]: each for each in document["data"]}
     about = {"code": "charge-voltage", "name": "Voltage", "group": "Charge", "status": "SUCCESS"}
-    assert told["charge-voltage"] == about | {
+    assert reported["charge-voltage"] == about | {
         "oemUpdatedAt": "2026-05-01T09:59:58.000Z", "ageSeconds": 2, "source": "box",
         "sources": [
             {"oemUpdatedAt": "2026-05-01T09:59:58.000Z", "ageSeconds": 2, "source": "box", "isEffective": True,
              "body": {"value": 231, "unit": "volts"}},
         ],
     }  # fmt: skip
-    assert told["charge-chargelimits"]["ageSeconds"] == 86_402
-    statuses = {code: (each["status"], "reason" in each) for code, each in told.items()}
+    assert reported["charge-chargelimits"]["ageSeconds"] == 86_402
+    statuses = {code: (each["status"], "reason" in each) for code, each in reported.items()}
     assert statuses.pop("charge-voltage") == statuses.pop("charge-chargelimits") == ("SUCCESS", False)
     assert statuses.pop("charge-wattage") == ("UNREACHABLE", True)
     assert statuses.pop("charge-chargeportstatuscolor") == ("NOT_CAPABLE", True)

@@ -59,14 +59,14 @@ async def test_it_needs_its_own_permission(world: World) -> None:
     assert found["attributes"]["body"] == {"value": VIN}
 
 
-@pytest.mark.parametrize(("known", "told"), [(VIN, VIN), (None, REPORTED)])
+@pytest.mark.parametrize(("known", "reported"), [(VIN, VIN), (None, REPORTED)])
 async def test_the_car_s_own_facts_come_before_what_a_source_reports(
-    world: World, app: Client, known: str | None, told: str
+    world: World, app: Client, known: str | None, reported: str
 ) -> None:
     car = await world.car(vin=known)
     await world.report(car, CODE, {"value": REPORTED}, T0 + 1000)
     found = (await read(world, app, f"/v3/vehicles/{car.id}/signals/{CODE}"))["data"]
-    assert found["attributes"]["body"] == {"value": told}
+    assert found["attributes"]["body"] == {"value": reported}
     assert ("source" in found["meta"]) is (known is None)
 
 

@@ -38,13 +38,13 @@ def listed(folder: Path) -> list[str]:
 
 
 def test_a_backup_is_restored_as_it_was(chargeport: CommandLine, car: str, tmp_path: Path) -> None:
-    told = chargeport("backup", "copy.db", "--json").json
-    assert told["counts"] == {"vehicles": 1, "changes": 300, "applications": 0, "connections": 0}
+    reported = chargeport("backup", "copy.db", "--json").json
+    assert reported["counts"] == {"vehicles": 1, "changes": 300, "applications": 0, "connections": 0}
     assert (tmp_path / "copy.db").stat().st_mode & 0o777 == 0o600
     before = chargeport("export", "-", "--sightings").out
     assert chargeport("vehicle", "remove", VIN, "--yes").code == 0
     restored = chargeport("restore", "copy.db", "--json").json
-    assert restored["counts"] == told["counts"]
+    assert restored["counts"] == reported["counts"]
     assert chargeport("export", "-", "--sightings").out == before
     assert listed(tmp_path) == ["cars.db", "cars.db.before-restore", "copy.db"]
     kept = chargeport("vehicle", "list", "--json", "--database", restored["kept"]).json

@@ -162,15 +162,15 @@ def test_serve_says_which_file_and_database_it_uses_and_how_to_make_the_first_ap
     chargeport: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("CHARGEPORT_DATABASE")
-    said = served(tmp_path)
-    assert "none from a file" in said
-    assert f"Database  {tmp_path}/chargeport.db\n" in said
-    assert "app create NAME\n" in said
+    sent = served(tmp_path)
+    assert "none from a file" in sent
+    assert f"Database  {tmp_path}/chargeport.db\n" in sent
+    assert "app create NAME\n" in sent
     file = settings_file(tmp_path / "own.toml", tmp_path / "named.db")
-    said = served(tmp_path, "--config", "own.toml")
-    assert f"Settings  {file}\n" in said
-    assert f"Database  {tmp_path}/named.db\n" in said
-    assert "app create NAME --config own.toml\n" in said
+    sent = served(tmp_path, "--config", "own.toml")
+    assert f"Settings  {file}\n" in sent
+    assert f"Database  {tmp_path}/named.db\n" in sent
+    assert "app create NAME --config own.toml\n" in sent
     chargeport.app("First", "--config", str(file))
     assert "app create" not in served(tmp_path, "--config", "own.toml")
 

@@ -93,7 +93,7 @@ def test_an_empty_history_is_a_sentence(chargeport: CommandLine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "reported"),
     [
         (("--resolution", "hour"), "PT15M"),
         (("--resolution", "PT1S"), "PT1M"),
@@ -101,8 +101,10 @@ def test_an_empty_history_is_a_sentence(chargeport: CommandLine) -> None:
         (("--limit", "0"), "--limit"),
     ],
 )
-def test_a_wrong_word_is_refused_in_a_sentence(chargeport: CommandLine, car: str, words: tuple[str, ...], told: str) -> None:
-    assert told in chargeport("history", car, "wattage", *words).refused(2)
+def test_a_wrong_word_is_refused_in_a_sentence(
+    chargeport: CommandLine, car: str, words: tuple[str, ...], reported: str
+) -> None:
+    assert reported in chargeport("history", car, "wattage", *words).refused(2)
 
 
 def test_an_unknown_signal_or_vehicle_and_too_many_stretches_are_refused(chargeport: CommandLine, car: str) -> None:
@@ -148,6 +150,6 @@ def test_bars_are_as_long_as_their_amounts() -> None:
     assert "█" not in none
 
 
-@pytest.mark.parametrize(("length_s", "said"), [(0, "under 1 s"), (0.999, "under 1 s"), (1, "1 s"), (7200, "2 h")])
-def test_durations_are_printed_in_the_unit_that_fits(length_s: float, said: str) -> None:
-    assert long(length_s) == said
+@pytest.mark.parametrize(("length_s", "sent"), [(0, "under 1 s"), (0.999, "under 1 s"), (1, "1 s"), (7200, "2 h")])
+def test_durations_are_printed_in_the_unit_that_fits(length_s: float, sent: str) -> None:
+    assert long(length_s) == sent

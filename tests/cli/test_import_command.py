@@ -181,9 +181,9 @@ def test_a_file_can_be_taken_as_another_cars_and_another_sources(chargeport: Com
     without = {name: value for name, value in at(2).items() if name != "vehicle"}
     Path("in.ndjson").write_text(lines(at(1, vehicle="Herbie", source="old", receivedAt=AT), without))
     assert chargeport("import", "in.ndjson", "--vehicle", "Käfer", "--source", "notebook").code == 0
-    told = [json.loads(line) for line in chargeport("export", "-").out.splitlines()]
-    assert {(each["vehicle"], each["source"]) for each in told} == {(CAR, "notebook")}
-    assert told[0]["receivedAt"] == AT
+    reports = [json.loads(line) for line in chargeport("export", "-").out.splitlines()]
+    assert {(each["vehicle"], each["source"]) for each in reports} == {(CAR, "notebook")}
+    assert reports[0]["receivedAt"] == AT
 
 
 def test_what_names_no_source_comes_from_the_import(chargeport: CommandLine, car: str) -> None:

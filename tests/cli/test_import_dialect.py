@@ -307,8 +307,8 @@ def test_what_is_wrong_with_a_row_is_told_with_its_line_and_costs_no_other(charg
     ended = chargeport("import", "in.csv", *TESLAFI, "--zone", "Europe/Berlin", "--report", "wrong.ndjson")
     assert ended.code == 1
     assert "Not known to the dialect, and not read: newInThisYear." in ended.out
-    told = [json.loads(line) for line in Path("wrong.ndjson").read_text().splitlines()]
-    assert {(each["line"], each["path"]) for each in told} == {
+    reported = [json.loads(line) for line in Path("wrong.ndjson").read_text().splitlines()]
+    assert {(each["line"], each["path"]) for each in reported} == {
         (3, "charger_power"),
         (3, "charging_state"),
         (6, "row"),

@@ -31,10 +31,10 @@ async def test_the_view_shows_charge_power_and_what_is_left_and_never_guesses(wo
     assert [row.vehicle.id for row in rows] == [busy.id, idle.id]
     console = Console(width=100, record=True, file=io.StringIO())
     console.print(live_view.view(rows, {}, ["the newest change"], world.clock.now()))
-    told = console.export_text()
-    assert re.search(r"ACME Busy +charging +████░░░░░░  40 % +7\.20 kW +1:35 h", told)
-    assert re.search(r"ACME Idle +unknown +— +— +—", told)
-    assert "the newest change" in told
+    reported = console.export_text()
+    assert re.search(r"ACME Busy +charging +████░░░░░░  40 % +7\.20 kW +1:35 h", reported)
+    assert re.search(r"ACME Idle +unknown +— +— +—", reported)
+    assert "the newest change" in reported
     assert Permission.READ_CHARGE in live_view._EVERYTHING
 
 

@@ -25,11 +25,11 @@ def fail() -> None:
 def test_a_text_of_others_makes_no_line_of_its_own() -> None:
     log, written = logger()
     log.warning("station %s is new: größer", FORGED)
-    said = written.getvalue()
-    assert said.count("\n") == 1
-    assert said[:-1].isprintable()
-    assert said.endswith(": größer\n")
-    assert r"box\n2026 ERROR" in said
+    sent = written.getvalue()
+    assert sent.count("\n") == 1
+    assert sent[:-1].isprintable()
+    assert sent.endswith(": größer\n")
+    assert r"box\n2026 ERROR" in sent
 
 
 def test_no_line_of_a_traceback_looks_like_a_record() -> None:

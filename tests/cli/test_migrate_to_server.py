@@ -86,7 +86,7 @@ async def everything(store: Store) -> list[Any]:
     return found
 
 
-async def told(store: Store) -> list[Any]:
+async def content_of(store: Store) -> list[Any]:
     try:
         return await everything(store)
     finally:
@@ -101,8 +101,8 @@ async def test_a_copied_database_has_the_same_content_and_takes_more(file: Path,
     assert shares == sorted(shares)
     assert counts["session_edits"] == 3
     assert counts["hourly"] > 100
-    expected = await told(SqliteStore.open(file))
-    assert await told(PostgresStore.open(url)) == expected
+    expected = await content_of(SqliteStore.open(file))
+    assert await content_of(PostgresStore.open(url)) == expected
     store = PostgresStore.open(url)
     before = await store.readings.position()
     await store.vehicles.add_vehicle(Vehicle(id="new"))
@@ -133,7 +133,7 @@ async def test_a_copy_that_was_interrupted_continues(
         assert copied > begun
         begun = copied
     await copying.copy(file, url, lambda _: None)
-    assert await told(PostgresStore.open(url)) == await told(SqliteStore.open(file))
+    assert await content_of(PostgresStore.open(url)) == await content_of(SqliteStore.open(file))
 
 
 async def test_a_target_with_data_is_left_alone(file: Path, postgres: PostgresServer) -> None:

@@ -91,8 +91,8 @@ def test_a_long_cell_is_wrapped(car: str, terminal: Terminal) -> None:
     lines = terminal("signals", car)
     start = next(index for index, line in enumerate(lines) if line.startswith("charge-chargelimits"))
     column = lines[start].index("—")
-    told = " ".join(line[column:].strip() for line in [lines[start], *lines[start + 1 : start + 4]])
-    assert "The vehicle does not have this." in " ".join(told.split())
+    reported = " ".join(line[column:].strip() for line in [lines[start], *lines[start + 1 : start + 4]])
+    assert "The vehicle does not have this." in " ".join(reported.split())
 
 
 def test_a_vehicle_is_a_line_with_its_id_and_vin_whole(car: str, terminal: Terminal) -> None:

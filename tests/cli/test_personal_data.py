@@ -65,20 +65,20 @@ def members(file: Path) -> dict[str, Any]:
 
 
 def test_an_archive_has_everything_of_a_vehicle_and_explains_it(chargeport: CommandLine, car: str, tmp_path: Path) -> None:
-    told = chargeport("data", "export", str(tmp_path / "all.zip"), "--vehicle", VIN, "--json").json
+    reported = chargeport("data", "export", str(tmp_path / "all.zip"), "--vehicle", VIN, "--json").json
     found = members(tmp_path / "all.zip")
-    assert told["counts"].keys() == found.keys() - {"README.md"}
+    assert reported["counts"].keys() == found.keys() - {"README.md"}
     filled_ones = {
         "vehicle.json", "readings.ndjson", "records.json", "session_edits.json", "share_links.json",
         "subscriptions.json", "issues.json", "issue_messages.json", "remembered.json", "audit.json",
     }  # fmt: skip
-    assert filled_ones <= {name for name, count in told["counts"].items() if count}
+    assert filled_ones <= {name for name, count in reported["counts"].items() if count}
     (about,) = json.loads(found["vehicle.json"])
     assert (about["id"], about["vin"], about["connections"][0]["user"]) == (car, VIN, "share")
     assert PLACE in found["issue_messages.json"]
     assert json.loads(found["session_edits.json"])[0]["document"]["type"] == "Add"
     assert len(found["readings.ndjson"].splitlines()) == 10
-    assert all(f"`{name}`" in found["README.md"] for name in told["counts"])
+    assert all(f"`{name}`" in found["README.md"] for name in reported["counts"])
     assert (tmp_path / "all.zip").stat().st_mode & 0o077 == 0
     assert chargeport("audit", "--act", "data.exported", "--json").json[0]["subject"] == car
 
@@ -128,13 +128,13 @@ def test_a_person_goes_with_what_is_theirs_alone(chargeport: CommandLine, car: s
         await store.webhooks.enqueue(subscription, [event], "{}", None)
 
     filled(database, fill)
-    told = chargeport("data", "export", str(tmp_path / "person.zip"), "--user", person, "--json").json
+    reported = chargeport("data", "export", str(tmp_path / "person.zip"), "--user", person, "--json").json
     (about,) = json.loads(members(tmp_path / "person.zip")["person.json"])
     assert (len(about["connections"]), about["sessions"][0]["browser"]) == (2, "Firefox of the cottage")
-    assert f"vehicles/{own}/readings.ndjson" in told["counts"]
-    assert [told["counts"][name] for name in ("webhook_events.json", "commands.json")] == [1, 1]
+    assert f"vehicles/{own}/readings.ndjson" in reported["counts"]
+    assert [reported["counts"][name] for name in ("webhook_events.json", "commands.json")] == [1, 1]
     assert json.loads(members(tmp_path / "person.zip")["commands.json"])[0]["vehicle_id"] == car
-    assert not [name for name in told["counts"] if car in name], "somebody else is connected to it, too"
+    assert not [name for name in reported["counts"] if car in name], "somebody else is connected to it, too"
     account = chargeport("data", "erase", "--user", person, "--yes", "--json").json
     assert (list(account["vehicles"]), account["connections"], account["traces"]) == ([own], 2, [])
     left = b"".join(file.read_bytes() for file in database.parent.iterdir() if file.name.startswith(database.name))

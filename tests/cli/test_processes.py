@@ -52,7 +52,7 @@ def stop(process: "subprocess.Popen[str]", number: signal.Signals) -> None:
     assert "Traceback" not in complaints
 
 
-def told(*arguments: str, database: Path) -> Any:
+def output_of(*arguments: str, database: Path) -> Any:
     return in_a_process(*arguments, "--database", f"sqlite:///{database}", "--json").json
 
 
@@ -60,9 +60,9 @@ def test_commands_work_beside_a_server_on_the_same_file(tmp_path: Path) -> None:
     database = tmp_path / "cars.db"
     with running("serve", "--database", f"sqlite:///{database}") as (server, line):
         url = line.split()[3]
-        app = told("app", "create", "Board", database=database)
-        car = told("vehicle", "add", *ACME, database=database)["id"]
-        token = told("app", "token", app["client_id"], database=database)["access_token"]
+        app = output_of("app", "create", "Board", database=database)
+        car = output_of("vehicle", "add", *ACME, database=database)["id"]
+        token = output_of("app", "token", app["client_id"], database=database)["access_token"]
         headers = {"Authorization": f"Bearer {token}"}
         items = [{"vehicle": car, "signal": signal.code, "body": signal.example} for signal in CATALOGUE]
         with httpx.Client(base_url=url, headers=headers) as client:
@@ -71,10 +71,10 @@ def test_commands_work_beside_a_server_on_the_same_file(tmp_path: Path) -> None:
             one = client.get(f"/v3/vehicles/{car}/signals/charge-voltage").text
             basic = httpx.BasicAuth(app["client_id"], app["client_secret"])
             assert client.post("/oauth2/token", data={"grant_type": "client_credentials"}, auth=basic).status_code == 200
-        assert told("signals", car, database=database) == json.loads(every.replace(url, ""))
-        assert told("signals", car, "charge-voltage", database=database) == json.loads(one.replace(url, ""))
+        assert output_of("signals", car, database=database) == json.loads(every.replace(url, ""))
+        assert output_of("signals", car, "charge-voltage", database=database) == json.loads(one.replace(url, ""))
         port = ("--host", "127.0.0.1", "--port", url.rpartition(":")[2])
-        checks = told("doctor", *port, database=database)["checks"]
+        checks = output_of("doctor", *port, database=database)["checks"]
         assert "a Chargeport answers" in checks[-1]["found"]
         refused = in_a_process("serve", "--database", f"sqlite:///{database}", *port).refused()
         assert port[-1] in refused

@@ -43,9 +43,11 @@ def work_out(database: Path, readings: list[Reading]) -> None:
 
 def session(car: str, start: int = T0) -> list[Reading]:
     times = range(start, start + 2 * HOUR, 300_000)
-    told = [Reading(car, signal, value, at, at, "box") for at in times for signal, value in ((CHARGING, True), (WATTAGE, 7000))]
+    reported = [
+        Reading(car, signal, value, at, at, "box") for at in times for signal, value in ((CHARGING, True), (WATTAGE, 7000))
+    ]
     end = start + 2 * HOUR
-    return [*told, Reading(car, CHARGING, False, end, end, "box"), Reading(car, WATTAGE, 0, end, end, "box")]
+    return [*reported, Reading(car, CHARGING, False, end, end, "box"), Reading(car, WATTAGE, 0, end, end, "box")]
 
 
 @pytest.fixture
@@ -58,8 +60,8 @@ def car(chargeport: CommandLine, database: Path) -> str:
     }  # fmt: skip
     body = bodies.parse(RECORDS, {"values": [record]})
     at = T0 + 30 * HOUR
-    told = Reading(vehicle_id, RECORDS, body, at, at, "oem")
-    work_out(database, [*session(vehicle_id), *session(vehicle_id, T0 + 24 * HOUR), told])
+    reported = Reading(vehicle_id, RECORDS, body, at, at, "oem")
+    work_out(database, [*session(vehicle_id), *session(vehicle_id, T0 + 24 * HOUR), reported])
     return vehicle_id
 
 
@@ -122,7 +124,7 @@ def test_a_server_shows_what_was_changed_beside_it(chargeport: CommandLine, car:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "reported"),
     [
         (("split", "CAR", "CHG-0", "--at", "2026-05-01T11:00:00Z"), "No record has the id 'CHG-0'"),
         (("split", "CAR", "ONE", "--at", "2026-05-09T11:00:00Z"), "must be between the start and the end"),
@@ -133,11 +135,11 @@ def test_a_server_shows_what_was_changed_beside_it(chargeport: CommandLine, car:
         (("undo", "CAR", "77"), "No edit of its records has the number 77"),
     ],
 )
-def test_what_can_t_be_changed_is_refused(chargeport: CommandLine, car: str, arguments: tuple[str, ...], told: str) -> None:
+def test_what_can_t_be_changed_is_refused(chargeport: CommandLine, car: str, arguments: tuple[str, ...], reported: str) -> None:
     names = {"CAR": car, "ONE": chargeport("records", car, "--json").json[0]["id"]}
     ended = chargeport("record", *(names.get(each, each) for each in arguments))
     assert ended.code in (1, 2)
-    assert told in ended.err
+    assert reported in ended.err
     assert chargeport("record", "edits", car, "--json").json == []
 
 

@@ -164,10 +164,10 @@ def test_coverage_of_a_car_that_never_reported_points_to_the_issues_that_may_be_
 
 @pytest.mark.parametrize("signal", CATALOGUE, ids=lambda signal: signal.code)
 def test_every_value_fits_on_one_line(signal: Signal) -> None:
-    said = in_words(signal, bodies.parse(signal, signal.example))
-    assert said.isprintable()
-    assert 0 < len(said) < 60
-    assert IN_WORDS.get(signal.code, said) == said
+    sent = in_words(signal, bodies.parse(signal, signal.example))
+    assert sent.isprintable()
+    assert 0 < len(sent) < 60
+    assert IN_WORDS.get(signal.code, sent) == sent
 
 
 def test_a_document_without_a_main_number_says_how_much_it_has() -> None:
@@ -179,9 +179,9 @@ def test_a_document_without_a_main_number_says_how_much_it_has() -> None:
 
 
 @pytest.mark.parametrize(
-    ("age_s", "said"),
+    ("age_s", "sent"),
     [(-4, "just now"), (0, "just now"), (1, "1 s ago"), (119, "119 s ago"), (120, "2 min ago"), (7199, "119 min ago"),
      (7200, "2 h ago"), (172_799, "47 h ago"), (172_800, "2 d ago"), (86_400 * 400, "400 d ago")],
 )  # fmt: skip
-def test_ages_are_printed_in_the_unit_that_fits(age_s: int, said: str) -> None:
-    assert ago(0, age_s * 1000) == said
+def test_ages_are_printed_in_the_unit_that_fits(age_s: int, sent: str) -> None:
+    assert ago(0, age_s * 1000) == sent

@@ -79,7 +79,7 @@ def written(database: Path, *states: SourceState, age_s: float = 0) -> None:
     asyncio.run(write())
 
 
-def heard(database: Path, settings: Path, *payloads: Any) -> int:
+def messages_taken(database: Path, settings: Path, *payloads: Any) -> int:
     """What the server's source hears; how much of it is stored."""
 
     async def take() -> int:
@@ -101,7 +101,7 @@ def heard(database: Path, settings: Path, *payloads: Any) -> int:
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "reported"),
     [
         (state(condition="connected", messages=12, last_message_at=NOW - 1000),
          "connected since 5 min: 12 messages, 0/s, last 1 s ago"),
@@ -114,9 +114,9 @@ def heard(database: Path, settings: Path, *payloads: Any) -> int:
         (state(cause="unreachable", sentence="Nobody there."), "connecting since 5 min (unreachable: Nobody there.): 0"),
     ],
 )  # fmt: skip
-def test_a_source_is_described_in_one_line_with_what_to_do(given: SourceState, told: str) -> None:
+def test_a_source_is_described_in_one_line_with_what_to_do(given: SourceState, reported: str) -> None:
     line = sources.sentence(given, True, NOW)
-    assert told in line
+    assert reported in line
     assert "\n" not in line
     assert sources.sentence(given, False, NOW).startswith("the server does not run; it was ")
 
@@ -197,7 +197,7 @@ def test_each_source_is_tried_once_and_the_cause_of_failure_is_printed(
 def test_what_was_not_understood_is_read_again_once_the_table_is_mended(
     chargeport: CommandLine, database: Path, settings: Path
 ) -> None:
-    assert heard(database, settings, {"volts": 231, "watts": 7200}, {"watts": 7300}, {"nonsense": 1}) == 1
+    assert messages_taken(database, settings, {"volts": 231, "watts": 7200}, {"watts": 7300}, {"nonsense": 1}) == 1
     rows = chargeport("source", "issues").rows
     assert {(row[0], row[2], row[4]) for row in rows} == {("garage", "watts", "2"), ("garage", "nonsense", "1")}
     assert {row[1] for row in rows} == {f"a vehicle ({VIN})"}, "named as a person knows it"
@@ -212,17 +212,22 @@ def test_what_was_not_understood_is_read_again_once_the_table_is_mended(
     assert (ended.code, json.loads(ended.out)["rejected"]) == (1, 3)
     settings.write_text(settings.read_text().replace("\n[[vehicles]]", f"{OWN_ROW}\n[[vehicles]]", 1))
     ended = chargeport(*replayed, "--json")
-    told = json.loads(ended.out)
-    assert (ended.code, told["messages"], told["accepted"] + told["superseded"], told["rejected"]) == (1, 3, 2, 1)
+    reported = json.loads(ended.out)
+    assert (ended.code, reported["messages"], reported["accepted"] + reported["superseded"], reported["rejected"]) == (
+        1,
+        3,
+        2,
+        1,
+    )
     assert [row[2] for row in chargeport("source", "issues").rows] == ["nonsense"]
-    assert sum(each["count"] for each in chargeport("source", "issues", "--json").json) == told["rejected"]
+    assert sum(each["count"] for each in chargeport("source", "issues", "--json").json) == reported["rejected"]
     assert "1 times nonsense: is not known" in chargeport(*replayed).out
 
 
 def test_a_message_that_fails_for_another_reason_now_is_stored_under_that(
     chargeport: CommandLine, database: Path, settings: Path
 ) -> None:
-    heard(database, settings, {"watts": 7200}, {"watts": "a lot"}, {"watts": "much"})
+    messages_taken(database, settings, {"watts": 7200}, {"watts": "a lot"}, {"watts": "much"})
     settings.write_text(settings.read_text().replace("\n[[vehicles]]", f"{OWN_ROW}\n[[vehicles]]", 1))
     for _ in range(2):
         ended = chargeport("source", "replay", "--issues", "--config", str(settings), "--json")
@@ -234,7 +239,7 @@ def test_a_message_that_fails_for_another_reason_now_is_stored_under_that(
 def test_a_recording_is_read_into_the_database_and_a_second_time_changes_nothing(
     chargeport: CommandLine, database: Path, settings: Path
 ) -> None:
-    heard(database, settings)
+    messages_taken(database, settings)
     file = database.parent / "heard.jsonl"
     file.write_text("".join(f'{{"at": {NOW + number}, "payload": {{"volts": {number}}}}}\n' for number in range(1200)))
     command = ("source", "replay", str(file), "--config", str(settings), "--dialect", "mybox", "--vehicle", VIN)
@@ -248,7 +253,7 @@ def test_a_recording_is_read_into_the_database_and_a_second_time_changes_nothing
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "reported"),
     [
         ((), "Name a recording, or use --issues."),
         (("a.jsonl", "--issues"), "Name a recording, or use --issues."),
@@ -259,12 +264,12 @@ def test_a_recording_is_read_into_the_database_and_a_second_time_changes_nothing
     ],
 )
 def test_a_replay_that_can_not_be_is_refused(
-    chargeport: CommandLine, database: Path, arguments: tuple[str, ...], told: str
+    chargeport: CommandLine, database: Path, arguments: tuple[str, ...], reported: str
 ) -> None:
     written(database)
     (database.parent / "a.jsonl").write_text('{"at": 1, "payload": 1}\n')
     (database.parent / "broken.jsonl").write_text("{\n")
-    assert told in chargeport("source", "replay", *arguments).refused()
+    assert reported in chargeport("source", "replay", *arguments).refused()
 
 
 def imported(chargeport: CommandLine, source: str, *volts: tuple[str, int]) -> None:
@@ -289,8 +294,8 @@ def test_what_a_source_reported_is_erased_and_what_others_reported_stays(chargep
     erased = chargeport("source", "forget", "wrong", "--to", "2026-05-02", "--vehicle", VIN, "--yes", "--json").json
     assert (erased["source"], erased["erased"]["vehicles"], erased["erased"]["history"]) == ("wrong", 1, 1)
     assert sorted(voltages(chargeport)) == [("box", 230), ("wrong", 120)]
-    told = chargeport("source", "forget", "wrong", "--yes")
-    assert "The readings of wrong are erased, of 1 vehicles: 1 latest values, 1 runs of history" in told.out
+    reported = chargeport("source", "forget", "wrong", "--yes")
+    assert "The readings of wrong are erased, of 1 vehicles: 1 latest values, 1 runs of history" in reported.out
     assert voltages(chargeport) == [("box", 230)]
 
 
@@ -299,8 +304,8 @@ def test_nothing_is_erased_that_nobody_agreed_to_or_that_is_not_there(chargeport
     imported(chargeport, "box", ("2026-05-01T10:00:00Z", 230))
     assert "use --yes to continue" in chargeport("source", "forget", "box").refused()
     assert "Nothing is stored that 'bux' reported of all vehicles" in chargeport("source", "forget", "bux", "--yes").refused()
-    told = chargeport("source", "forget", "box", "--from", "2026-05-02", "--yes").refused()
-    assert "'box' reported of all vehicles from 2026-05-02 00:00:00 UTC" in told
+    reported = chargeport("source", "forget", "box", "--from", "2026-05-02", "--yes").refused()
+    assert "'box' reported of all vehicles from 2026-05-02 00:00:00 UTC" in reported
     assert "No vehicle is called" in chargeport("source", "forget", "box", "--vehicle", "bob", "--yes").refused()
     assert voltages(chargeport) == [("box", 230)]
 
@@ -308,7 +313,7 @@ def test_nothing_is_erased_that_nobody_agreed_to_or_that_is_not_there(chargeport
 def test_what_a_source_says_is_recorded_redacted_and_not_stored(
     chargeport: CommandLine, database: Path, settings: Path
 ) -> None:
-    heard(database, settings)
+    messages_taken(database, settings)
     lines = [{"volts": 231, "vin": "5YJ3E1EA7KF123456", "box": "Secret Castle"}, {"volts": 232}, {"volts": 233}]
     (database.parent / "heard.jsonl").write_text("".join(json.dumps({"at": NOW, "payload": each}) + "\n" for each in lines))
     command = ("source", "record", "again", "new.jsonl", "--config", str(settings), "--count", "2", "--name", "Secret Castle")
@@ -322,7 +327,7 @@ def test_what_a_source_says_is_recorded_redacted_and_not_stored(
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "reported"),
     [
         ("posts", 'write record = "FOLDER" at the source in the settings'),
         ("smartcar", 'write record = "FOLDER" in [ingest]'),
@@ -330,17 +335,17 @@ def test_what_a_source_says_is_recorded_redacted_and_not_stored(
     ],
 )
 def test_what_can_not_be_recorded_says_what_to_do_instead(
-    chargeport: CommandLine, settings: Path, name: str, told: str
+    chargeport: CommandLine, settings: Path, name: str, reported: str
 ) -> None:
-    assert told in chargeport("source", "record", name, "new.jsonl", "--config", str(settings)).refused()
+    assert reported in chargeport("source", "record", name, "new.jsonl", "--config", str(settings)).refused()
 
 
 def test_a_recording_of_a_source_that_cannot_be_reached_leaves_no_file_behind(
     chargeport: CommandLine, settings: Path, tmp_path: Path
 ) -> None:
     file = tmp_path / "new.jsonl"
-    told = chargeport("source", "record", "garage", str(file), "--seconds", "5", "--config", str(settings)).refused()
-    assert "unreachable" in told
+    reported = chargeport("source", "record", "garage", str(file), "--seconds", "5", "--config", str(settings)).refused()
+    assert "unreachable" in reported
     assert not file.exists()
 
 

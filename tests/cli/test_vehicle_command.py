@@ -60,7 +60,7 @@ def test_a_vehicle_gets_other_facts_and_names_and_keeps_its_data(chargeport: Com
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "reported"),
     [
         ((), "nothing to change"),
         (("--remove-alias", "Ente"), "has no alias 'Ente'"),
@@ -68,21 +68,21 @@ def test_a_vehicle_gets_other_facts_and_names_and_keeps_its_data(chargeport: Com
         (("--vin", VIN), "choose another name"),
     ],
 )
-def test_an_edit_that_can_not_be_changes_nothing(chargeport: CommandLine, options: tuple[str, ...], told: str) -> None:
+def test_an_edit_that_can_not_be_changes_nothing(chargeport: CommandLine, options: tuple[str, ...], reported: str) -> None:
     chargeport.vehicle("--alias", "Ente 2", "--vin", VIN)
     vehicle_id = chargeport.vehicle("--alias", "Käfer")
     before = chargeport("vehicle", "show", vehicle_id, "--json").json
-    assert told in chargeport("vehicle", "edit", vehicle_id, *options).refused()
+    assert reported in chargeport("vehicle", "edit", vehicle_id, *options).refused()
     assert chargeport("vehicle", "show", vehicle_id, "--json").json == before
 
 
 def test_removing_erases_what_was_stored(chargeport: CommandLine, database: Path) -> None:
     vehicle_id = chargeport.vehicle("--vin", VIN)
     store(database, [reading(VIN, "charge-voltage", {"value": 231, "unit": "volts"})])
-    told = chargeport("vehicle", "remove", VIN, "--yes", "--json").json
+    reported = chargeport("vehicle", "remove", VIN, "--yes", "--json").json
     counts = {"latest": 1, "history": 1, "connections": 0, "names": 2, "issues": 0, "hours": 0, "sessions": 0, "edits": 0}
     counts |= {"events": 0, "audited": 1, "notes": 0, "commands": 0}
-    assert told == {"id": vehicle_id, "removed": True, "erased": counts, "rewritten": True}
+    assert reported == {"id": vehicle_id, "removed": True, "erased": counts, "rewritten": True}
     chargeport.vehicle("--id", vehicle_id, "--vin", VIN)
     assert [each["id"] for each in chargeport("signals", VIN, "--json").json["data"]] == [VIN_CODE], "what the car is"
 

@@ -91,13 +91,13 @@ def test_with_json_each_change_is_a_document_and_only_the_named_signals_are_prin
         assert json.loads(first)["signal"]["id"] == "charge-voltage"
         store(database, [reading(car, "charge-wattage", {"value": 7200})])
         store(database, [reading(car, "charge-amperage", {"value": 16})])
-        told = json.loads(first)
-        while told["signal"]["id"] == "charge-voltage":
-            told = json.loads(watch.line())
-    assert told["vehicle"] == car
-    assert told["signal"]["id"] == "charge-amperage"
-    assert told["signal"]["attributes"]["body"] == {"value": 16, "unit": "ampere"}
-    assert told["signal"]["meta"]["source"] == "wallbox"
+        reported = json.loads(first)
+        while reported["signal"]["id"] == "charge-voltage":
+            reported = json.loads(watch.line())
+    assert reported["vehicle"] == car
+    assert reported["signal"]["id"] == "charge-amperage"
+    assert reported["signal"]["attributes"]["body"] == {"value": 16, "unit": "ampere"}
+    assert reported["signal"]["meta"]["source"] == "wallbox"
 
 
 def test_a_live_value_that_ends_by_silence_is_a_line_too(chargeport: CommandLine, database: Path) -> None:

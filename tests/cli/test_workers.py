@@ -38,12 +38,12 @@ class Fleet:
         self.database = folder / "cars.db"
         self.server = Server(self.database, options=("--workers", str(WORKERS)))
         self.server.start()
-        app = self.told("app", "create", "Board")
-        self.car = self.told("vehicle", "add", *ACME)["id"]
-        self.headers = {"Authorization": f"Bearer {self.told('app', 'token', app['client_id'])['access_token']}"}
+        app = self.reported("app", "create", "Board")
+        self.car = self.reported("vehicle", "add", *ACME)["id"]
+        self.headers = {"Authorization": f"Bearer {self.reported('app', 'token', app['client_id'])['access_token']}"}
         self.path = f"/v3/vehicles/{self.car}/signals/{CODE}"
 
-    def told(self, *arguments: str) -> Any:
+    def reported(self, *arguments: str) -> Any:
         return in_a_process(*arguments, "--database", f"sqlite:///{self.database}", "--json").json
 
     def client(self) -> httpx.Client:

@@ -58,20 +58,20 @@ def environment() -> Iterator[dict[str, str]]:
         yield os.environ | known | dict.fromkeys(origins, facts["url"])
 
 
-def said(command: list[str], environment: dict[str, str], folder: Path) -> list[Any]:
+def output_of(command: list[str], environment: dict[str, str], folder: Path) -> list[Any]:
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
-    told: list[Any] = json.loads(done.stdout)
-    return told
+    reported: list[Any] = json.loads(done.stdout)
+    return reported
 
 
 def test_the_python_sdk_knows_each_error(environment: dict[str, str], tmp_path: Path) -> None:
-    told = said([sys.executable, "-W", "ignore", "-c", PYTHON], environment, tmp_path)
-    assert [each[:4] for each in told] == [[kind.status, kind.type, kind.code, kind.resolution] for kind in KINDS]
-    assert {f"{each[4]}" for each in told} == {"7"}
+    reported = output_of([sys.executable, "-W", "ignore", "-c", PYTHON], environment, tmp_path)
+    assert [each[:4] for each in reported] == [[kind.status, kind.type, kind.code, kind.resolution] for kind in KINDS]
+    assert {f"{each[4]}" for each in reported} == {"7"}
 
 
 def test_the_node_sdk_knows_each_error(environment: dict[str, str], tmp_path: Path) -> None:
-    told = said([node(), "-e", NODE], environment, installed(tmp_path))
-    assert [each[:4] for each in told] == [[kind.status, kind.type, kind.code, kind.resolution] for kind in KINDS]
-    assert {f"{each[4]}" for each in told} == {"7"}
+    reported = output_of([node(), "-e", NODE], environment, installed(tmp_path))
+    assert [each[:4] for each in reported] == [[kind.status, kind.type, kind.code, kind.resolution] for kind in KINDS]
+    assert {f"{each[4]}" for each in reported} == {"7"}

@@ -54,11 +54,11 @@ async def prepared(database: Path, car: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[str, Any]]]:
     database = tmp_path_factory.mktemp("demo") / "demo.db"
-    with demo("--vehicles", "1", "--database", str(database)) as told:
-        yield told["url"], asyncio.run(prepared(database, told["vehicles"][0]["id"]))
+    with demo("--vehicles", "1", "--database", str(database)) as answers_of:
+        yield answers_of["url"], asyncio.run(prepared(database, answers_of["vehicles"][0]["id"]))
 
 
-def told(section: str) -> dict[str, str]:
+def answers_of(section: str) -> dict[str, str]:
     """What the page says of each method below a heading."""
     text = PAGE.read_text("utf-8").split(f"\n## {section}\n", 1)[1].split("\n## ", 1)[0]
     return dict(ROW.findall(text))
@@ -71,10 +71,10 @@ def test_each_method_does_what_the_page_says(
     section: str, calls: Callable[[str, dict[str, Any]], dict[str, Any]], server: tuple[str, dict[str, Any]]
 ) -> None:
     found = calls(*server)
-    said = told(section)
-    assert said.keys() == found.keys()
+    sent = answers_of(section)
+    assert sent.keys() == found.keys()
     for method, came in found.items():
-        match said[method]:
+        match sent[method]:
             case "works":
                 assert came == "answered", (method, came)
             case "differs":

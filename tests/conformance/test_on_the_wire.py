@@ -47,9 +47,9 @@ class Got(NamedTuple):
 
     def masked(self) -> tuple[bytes, dict[bytes, bytes], bytes]:
         """The answer without what differs from one to the next."""
-        told = self.headers.get(b"sc-request-id", b"-")
+        reported = self.headers.get(b"sc-request-id", b"-")
         kept = {name: value for name, value in self.headers.items() if name not in (b"sc-request-id", b"date")}
-        return self.line, kept, self.body.replace(told, b"ID")
+        return self.line, kept, self.body.replace(reported, b"ID")
 
 
 async def populate(database: Path) -> tuple[bytes, bytes]:

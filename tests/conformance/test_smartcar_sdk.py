@@ -49,8 +49,8 @@ json.dump(answers, sys.stdout, default=lambda part: getattr(part, "__dict__", st
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     database = tmp_path_factory.mktemp("demo") / "demo.db"
-    with demo("--vehicles", "3", "--database", str(database)) as told:
-        yield told | {"narrow": asyncio.run(narrow_token(database))}
+    with demo("--vehicles", "3", "--database", str(database)) as reported:
+        yield reported | {"narrow": asyncio.run(narrow_token(database))}
 
 
 async def narrow_token(database: Path) -> str:

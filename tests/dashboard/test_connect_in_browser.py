@@ -53,12 +53,12 @@ const client = new smartcar.AuthClient({ clientId: told.id, clientSecret: told.s
 """
 
 
-async def node_sdk(url: str, **told: Any) -> Any:
+async def node_sdk(url: str, **reported: Any) -> Any:
     variables = {"SMARTCAR_AUTH_ORIGIN": url, "SMARTCAR_API_ORIGIN": url, "SMARTCAR_API_V3_ORIGIN": url}
-    return await asyncio.to_thread(run_node, "smartcar@10.4.0", NODE_CALLER, told, **variables)
+    return await asyncio.to_thread(run_node, "smartcar@10.4.0", NODE_CALLER, reported, **variables)
 
 
-async def sdk(url: str, **told: Any) -> Any:
+async def sdk(url: str, **reported: Any) -> Any:
     origins = {
         "SMARTCAR_AUTH_ORIGIN": f"{url}/oauth/token",
         "SMARTCAR_CONNECT_ORIGIN": url,
@@ -67,7 +67,13 @@ async def sdk(url: str, **told: Any) -> Any:
     }
     command = [sys.executable, "-c", CALLER]
     done = await asyncio.to_thread(
-        subprocess.run, command, input=json.dumps(told), env=os.environ | origins, capture_output=True, text=True, check=False
+        subprocess.run,
+        command,
+        input=json.dumps(reported),
+        env=os.environ | origins,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -110,9 +116,9 @@ async def test_a_person_signs_in_picks_one_of_two_cars_and_the_sdk_reads_it(
         await page.get_by_role("link", name="Connect").click()
         await page.get_by_label("ACME Volt One 2026").check()
         await page.get_by_role("button", name="Allow").click()
-        told = {name: value for name, (value,) in parse_qs(urlsplit(await asyncio.wait_for(arrived, 20)).query).items()}
-        assert told["state"] == "s 1"
-        read = await sdk(url, **about, code=told["code"], car=picked.id)
+        reported = {name: value for name, (value,) in parse_qs(urlsplit(await asyncio.wait_for(arrived, 20)).query).items()}
+        assert reported["state"] == "s 1"
+        read = await sdk(url, **about, code=reported["code"], car=picked.id)
         assert read["type"] == "Bearer"
         assert "WVWZZZE1ZMP050505" in json.dumps(read["signal"])
         assert (await world.store.access.connection(client.id, other.id)) is None

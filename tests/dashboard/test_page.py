@@ -505,7 +505,7 @@ async def test_a_password_signs_in_and_a_wrong_one_says_so(served: str, database
     assert command("user", "sessions", "--end", session["id"], database=database) == {"ended": 1}
     await page.reload()
     await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
-    assert [said for said in visit.complaints if "401" not in said] == []
+    assert [sent for sent in visit.complaints if "401" not in sent] == []
 
 
 async def test_a_share_link_shows_one_car_and_nothing_to_manage(served: str, database: Path, visit: Visit) -> None:

@@ -39,8 +39,8 @@ def test_every_sentence_has_a_german_form_with_the_same_places_for_values() -> N
 
 def test_what_the_server_says_of_a_value_has_one_too() -> None:
     words = german()
-    said = {each.sentence for each in Why} | {ERROR_STATUSES[each].detail for each in AbsenceReason if each in ERROR_STATUSES}
-    assert sorted(said - set(words)) == []
+    sent = {each.sentence for each in Why} | {ERROR_STATUSES[each].detail for each in AbsenceReason if each in ERROR_STATUSES}
+    assert sorted(sent - set(words)) == []
 
 
 def test_every_signal_has_a_name_in_german() -> None:

@@ -31,7 +31,7 @@ from derived_cars import (
     House,
     absent,
     night,
-    said,
+    reading,
 )  # fmt: skip
 from mortal_store import KilledError, Mortal
 
@@ -41,7 +41,7 @@ EVER = 1 << 62
 
 def life_of(rng: random.Random) -> list[Entry]:
     """Some days of a car and a wallbox: nights of charging, a status only, a climb of the charge, a list, positions."""
-    entries: list[Entry] = [said(CAPACITY, {"capacity": rng.choice([40, 60, 77])}, T0 - DAY)]
+    entries: list[Entry] = [reading(CAPACITY, {"capacity": rng.choice([40, 60, 77])}, T0 - DAY)]
     for day in range(rng.randint(1, 3)):
         start = T0 + day * DAY
         kinds = rng.sample(["box", "car", "status", "climb", "list", "counter"], rng.randint(1, 3))
@@ -52,17 +52,17 @@ def life_of(rng: random.Random) -> list[Entry]:
             entries += night(start + 2 * MINUTE, hours=hours, every_s=1200, source="car")
         if "status" in kinds:
             entries += [
-                said(STATUS, "CHARGING", start + 8 * HOUR, "app"),
-                said(STATUS, "DISCONNECTED", start + 9 * HOUR, "app"),
+                reading(STATUS, "CHARGING", start + 8 * HOUR, "app"),
+                reading(STATUS, "DISCONNECTED", start + 9 * HOUR, "app"),
             ]
         if "climb" in kinds:
-            entries += [said(SOC, 20 + 5 * step, start + 14 * HOUR + step * 10 * MINUTE, "car") for step in range(7)]
+            entries += [reading(SOC, 20 + 5 * step, start + 14 * HOUR + step * 10 * MINUTE, "car") for step in range(7)]
         if "counter" in kinds:
             entries += counter_of(rng, start + rng.choice([0, 6 * HOUR]))
         if "list" in kinds:
             own = {"startTime": f"2026-04-{20 + day}T10:00:00.000Z", "endTime": f"2026-04-{20 + day}T11:00:00.000Z"}
             entries.append(
-                said(
+                reading(
                     RECORDS,
                     {"values": [own | {"energyAdded": 5.0 + day, "meterStart": 100, "meterEnd": 109, "id": f"e{day}"}]},
                     start + HOUR,
@@ -71,12 +71,12 @@ def life_of(rng: random.Random) -> list[Entry]:
             )
     for _ in range(rng.randint(0, 4)):
         at, source = T0 + rng.randrange(-DAY, 3 * DAY), rng.choice(["box", "car"])
-        entries.append(said(LOCATION, {"latitude": rng.choice([48.0, 52.5]), "longitude": 13.4}, at, source))
+        entries.append(reading(LOCATION, {"latitude": rng.choice([48.0, 52.5]), "longitude": 13.4}, at, source))
         if rng.random() < 0.3:
             entries.append(absent(LOCATION, rng.choice([*AbsenceReason]), at + rng.randrange(DAY), source))
     last = max(each.observed_at for each in entries) + HOUR
-    entries += [said(CABLE, True, last), said(CHARGING, True, last), said(PHASES, 3, last)]
-    entries += [said(VOLTAGE, 230, last + MINUTE), said(AMPERAGE, 16, last + MINUTE), said(SOC, 60, last + MINUTE)]
+    entries += [reading(CABLE, True, last), reading(CHARGING, True, last), reading(PHASES, 3, last)]
+    entries += [reading(VOLTAGE, 230, last + MINUTE), reading(AMPERAGE, 16, last + MINUTE), reading(SOC, 60, last + MINUTE)]
     return entries
 
 
@@ -84,11 +84,13 @@ def counter_of(rng: random.Random, start: int) -> list[Entry]:
     """A counter of a third source: from zero or not, gone for a while, back late, or begun anew; its charging said or not."""
     base, anew, gone = rng.choice([0, 4, 31]), rng.choice([99, 6]), rng.choice([99, 3, 9])
     kwh = [base + step if step < anew else step - anew for step in range(10)]
-    entries = [said(ENERGY, 0 if step == gone else each, start + step * 10 * MINUTE, "meter") for step, each in enumerate(kwh)]
+    entries = [
+        reading(ENERGY, 0 if step == gone else each, start + step * 10 * MINUTE, "meter") for step, each in enumerate(kwh)
+    ]
     if rng.random() < 0.5:
-        entries += [said(CHARGING, step < 10, start + step * 10 * MINUTE, "meter") for step in range(11)]
+        entries += [reading(CHARGING, step < 10, start + step * 10 * MINUTE, "meter") for step in range(11)]
     if rng.random() < 0.3:
-        entries += [said(ENERGY, kwh[-1], start + 2 * HOUR, "meter"), said(ENERGY, 0, start + 3 * HOUR, "meter")]
+        entries += [reading(ENERGY, kwh[-1], start + 2 * HOUR, "meter"), reading(ENERGY, 0, start + 3 * HOUR, "meter")]
     return entries
 
 
@@ -162,7 +164,7 @@ async def test_any_arrival_leaves_what_one_go_leaves(seed: int) -> None:
 async def test_a_life_as_it_happens_leaves_what_one_go_leaves(tmp_path: Path, seed: int) -> None:
     """Reported as it is observed, with restarts, and derived all the time."""
     rng = random.Random(seed)
-    life: list[Entry] = [said(CAPACITY, {"capacity": 60}, T0 - DAY), *night(hours=1, every_s=300)]
+    life: list[Entry] = [reading(CAPACITY, {"capacity": 60}, T0 - DAY), *night(hours=1, every_s=300)]
     life = sorted([*life, *night(T0 + 6 * HOUR, hours=2, every_s=300, source="car")], key=lambda each: each.observed_at)
     for folder in ("whole", "lived"):
         (tmp_path / folder).mkdir()

@@ -12,7 +12,7 @@ from chargeport.derivation.samples import POINTS, thinned
 from chargeport.derivation.vehicles import FactsReader
 from chargeport.derive.live.inputs import Sample
 from chargeport.derive.series import energy
-from derived_cars import CAR, CHARGING, HOUR, MINUTE, SOC, T0, WATTAGE, House, said
+from derived_cars import CAR, CHARGING, HOUR, MINUTE, SOC, T0, WATTAGE, House, reading
 
 DAY = 24 * HOUR
 
@@ -73,11 +73,11 @@ async def test_a_session_that_goes_on_is_read_seldom_and_known_to_its_newest_rep
 ) -> None:
     reads = await counting(house, monkeypatch)
     contexts = ContextReader(house.store, FactsReader(house.store, house.settings, house.clock))
-    await house.store.readings.write([said(CHARGING, True, T0), said(WATTAGE, 7000, T0)])
+    await house.store.readings.write([reading(CHARGING, True, T0), reading(WATTAGE, 7000, T0)])
     for second in range(5, 3600, 5):
         at = T0 + second * 1000
         house.clock.move(5)
-        await house.store.readings.write([said(CHARGING, True, at), said(WATTAGE, 7000 + second % 7, at)])
+        await house.store.readings.write([reading(CHARGING, True, at), reading(WATTAGE, 7000 + second % 7, at)])
         found = await house.store.readings.signals(CAR.id)
         assert found is not None
         context = await contexts.of(found, every_effective(found, house.store.readings.ranks, at), house.clock.now())
@@ -100,11 +100,11 @@ async def test_a_new_session_has_nothing_of_the_one_before(house: House) -> None
         assert context is not None
         return None if context.session is None else [sample.value for sample in context.session.power]
 
-    await house.store.readings.write([said(CHARGING, True, T0), said(WATTAGE, 7000, T0)])
+    await house.store.readings.write([reading(CHARGING, True, T0), reading(WATTAGE, 7000, T0)])
     assert await course(T0 + 1000) == [7000]
-    await house.store.readings.write([said(CHARGING, False, T0 + MINUTE), said(WATTAGE, 0, T0 + MINUTE)])
+    await house.store.readings.write([reading(CHARGING, False, T0 + MINUTE), reading(WATTAGE, 0, T0 + MINUTE)])
     assert await course(T0 + MINUTE + 1) is None
-    await house.store.readings.write([said(CHARGING, True, T0 + HOUR), said(WATTAGE, 3000, T0 + HOUR)])
+    await house.store.readings.write([reading(CHARGING, True, T0 + HOUR), reading(WATTAGE, 3000, T0 + HOUR)])
     assert await course(T0 + HOUR + 1) == [3000]
 
 
@@ -112,11 +112,11 @@ async def test_a_session_knows_when_its_source_last_denied_charging_and_the_stat
     contexts = ContextReader(house.store, FactsReader(house.store, house.settings, house.clock))
     await house.store.readings.write(
         [
-            *(said(CHARGING, False, T0 + minute * MINUTE) for minute in (0, 5, 10)),
-            *(said(SOC, 50, T0 + minute * MINUTE) for minute in (0, 5, 10)),
-            *(said(CHARGING, True, T0 + minute * MINUTE) for minute in (15, 20)),
-            *(said(WATTAGE, 7000, T0 + minute * MINUTE) for minute in (15, 20)),
-            *(said(SOC, 51, T0 + minute * MINUTE) for minute in (15, 20)),
+            *(reading(CHARGING, False, T0 + minute * MINUTE) for minute in (0, 5, 10)),
+            *(reading(SOC, 50, T0 + minute * MINUTE) for minute in (0, 5, 10)),
+            *(reading(CHARGING, True, T0 + minute * MINUTE) for minute in (15, 20)),
+            *(reading(WATTAGE, 7000, T0 + minute * MINUTE) for minute in (15, 20)),
+            *(reading(SOC, 51, T0 + minute * MINUTE) for minute in (15, 20)),
         ]
     )
     house.clock.move(20 * 60)

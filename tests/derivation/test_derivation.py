@@ -43,7 +43,7 @@ from derived_cars import (
     House,
     absent,
     night,
-    said,
+    reading,
 )  # fmt: skip
 
 DAY = 24 * HOUR
@@ -69,8 +69,8 @@ class Rounds:
 def volts_and_amperes(at: int = T0) -> list[Entry]:
     """What a car says that gives no power: on three phases at 16 A."""
     return [
-        said(CHARGING, True, at), said(CABLE, True, at), said(FAST, False, at), said(PHASES, 3, at),
-        said(VOLTAGE, 230, at), said(AMPERAGE, 16, at),
+        reading(CHARGING, True, at), reading(CABLE, True, at), reading(FAST, False, at), reading(PHASES, 3, at),
+        reading(VOLTAGE, 230, at), reading(AMPERAGE, 16, at),
     ]  # fmt: skip
 
 
@@ -95,7 +95,7 @@ async def test_what_waits_is_counted_until_all_that_follows_from_it_is_stored(ho
     await rounds.idle.wait()
     assert derivation.waiting == 0
     house.store.readings.on_written(lambda entries, _: stored.set() if entries[0].source == DERIVED else None)
-    for power in (volts_and_amperes(), [said(AMPERAGE, 10, T0 + MINUTE)], [said(VOLTAGE, 230, T0 + 2 * MINUTE)]):
+    for power in (volts_and_amperes(), [reading(AMPERAGE, 10, T0 + MINUTE)], [reading(VOLTAGE, 230, T0 + 2 * MINUTE)]):
         house.clock.move(MINUTE)
         derivation.note(power, await house.store.readings.write(power))
         assert derivation.waiting > 0
@@ -123,7 +123,7 @@ async def test_a_change_is_collected_from_the_feed_alone(house: House, monkeypat
 
 
 async def test_what_a_value_is_derived_from_are_the_reported_signals_it_went_by_this_time(house: House) -> None:
-    await house.take([said(VOLTAGE, 230, T0), said(AMPERAGE, 16, T0), said(PHASES, 3, T0), said(CABLE, True, T0)])
+    await house.take([reading(VOLTAGE, 230, T0), reading(AMPERAGE, 16, T0), reading(PHASES, 3, T0), reading(CABLE, True, T0)])
     await house.work()
     assert (await house.read(WATTAGE))["meta"]["derivedFrom"] == ["charge-amperage", "charge-chargerphases", "charge-voltage"]
     charging = (await house.read(CHARGING))["meta"]  # no state of charge was told, though the rule would heed it
@@ -132,15 +132,15 @@ async def test_what_a_value_is_derived_from_are_the_reported_signals_it_went_by_
 
 
 async def test_the_time_left_needs_nobody_to_say_that_it_is_ac_and_names_limit_and_capacity(house: House) -> None:
-    told: list[Entry] = [
-        said(CAPACITY, {"capacity": 60}, T0 - HOUR),
-        said(LIMITS, {"activeLimit": 80, "values": []}, T0 - HOUR),
-        said(SOC, 50, T0),
+    reported: list[Entry] = [
+        reading(CAPACITY, {"capacity": 60}, T0 - HOUR),
+        reading(LIMITS, {"activeLimit": 80, "values": []}, T0 - HOUR),
+        reading(SOC, 50, T0),
     ]
     for minute in range(15):
         at = T0 - minute * MINUTE
-        told += [said(CHARGING, True, at), said(WATTAGE, 7200, at)]
-    await house.take(told)
+        reported += [reading(CHARGING, True, at), reading(WATTAGE, 7200, at)]
+    await house.take(reported)
     await house.work()
     await house.work()
     shown = await house.read(TIME)
@@ -149,37 +149,37 @@ async def test_the_time_left_needs_nobody_to_say_that_it_is_ac_and_names_limit_a
 
 
 async def test_the_phases_are_enough_to_tell_a_mains_voltage(house: House) -> None:
-    await house.take([said(WATTAGE, 7360, T0), said(AMPERAGE, 32, T0), said(PHASES, 1, T0)])
+    await house.take([reading(WATTAGE, 7360, T0), reading(AMPERAGE, 32, T0), reading(PHASES, 1, T0)])
     await house.work()
     assert (await house.read(VOLTAGE))["attributes"]["body"]["value"] == 230
 
 
 async def test_a_car_of_which_only_old_values_were_known_is_not_kept_waiting(house: House) -> None:
-    await house.take([said(WATTAGE, 5000, T0 - 5 * HOUR)])
+    await house.take([reading(WATTAGE, 5000, T0 - 5 * HOUR)])
     await house.derivation.resume()
     await house.derivation.work()
     house.clock.move(2)
-    await house.take([said(VOLTAGE, 230, T0), said(AMPERAGE, 10, T0), said(PHASES, 1, T0)])
+    await house.take([reading(VOLTAGE, 230, T0), reading(AMPERAGE, 10, T0), reading(PHASES, 1, T0)])
     await house.derivation.work()
     assert (await house.read(WATTAGE))["attributes"]["body"]["value"] == 2300
 
 
 async def test_what_comes_a_few_seconds_later_is_worked_out_a_few_seconds_later(house: House) -> None:
-    told = night()
+    reported = night()
     house.clock.move(24 * 3600)
-    await house.take([each for each in told if each.observed_at <= T0 + HOUR])
+    await house.take([each for each in reported if each.observed_at <= T0 + HOUR])
     await house.derivation.work()
     assert await house.records() == []  # the cable is in, for all that is known
     house.clock.move(3)
-    await house.take([each for each in told if each.observed_at > T0 + HOUR])
+    await house.take([each for each in reported if each.observed_at > T0 + HOUR])
     await house.derivation.work()
     (record,) = await house.records()
     assert record["endTime"] == "2026-05-01T12:00:00.000Z"
 
 
 async def test_a_session_of_unknown_energy_makes_no_total(house: House) -> None:
-    told = [each for each in night() if each.signal in (CHARGING, CABLE)]
-    await house.take(told)
+    reported = [each for each in night() if each.signal in (CHARGING, CABLE)]
+    await house.take(reported)
     house.clock.move(24 * 3600)
     await house.work()
     assert len(await house.records()) == 1
@@ -191,13 +191,13 @@ async def test_a_session_of_unknown_energy_makes_no_total(house: House) -> None:
 async def test_a_reported_value_beats_a_derived_one_whenever_it_comes(
     house: House, reported_at: int, comes_first: bool
 ) -> None:
-    told = said(WATTAGE, 10_700, reported_at, "meter")
+    reported = reading(WATTAGE, 10_700, reported_at, "meter")
     if comes_first:
-        await house.take([told])
+        await house.take([reported])
     await house.take(volts_and_amperes())
     await house.work()
     if not comes_first:
-        await house.take([told])
+        await house.take([reported])
     house.clock.move(60)
     await house.work()
     shown = await house.read(WATTAGE)
@@ -208,20 +208,20 @@ async def test_a_reported_value_beats_a_derived_one_whenever_it_comes(
 
 
 async def test_a_value_from_before_the_charging_began_gives_way_to_a_derived_one(house: House) -> None:
-    await house.take([said(WATTAGE, 10_700, T0 - 3 * MINUTE, "meter"), *volts_and_amperes()])
+    await house.take([reading(WATTAGE, 10_700, T0 - 3 * MINUTE, "meter"), *volts_and_amperes()])
     await house.work()
     shown = await house.read(WATTAGE)
     assert (shown["attributes"]["body"]["value"], shown["meta"]["source"].split(":")[0]) == (11_040, "derived")
 
 
 async def test_the_same_readings_in_any_order_show_the_same_values(house: House) -> None:
-    told = [*volts_and_amperes(), said(WATTAGE, 10_700, T0, "meter")]
+    reported = [*volts_and_amperes(), reading(WATTAGE, 10_700, T0, "meter")]
     seen = set()
-    for number, order in enumerate(random.Random(3).sample(list(permutations(told)), 12)):
+    for number, order in enumerate(random.Random(3).sample(list(permutations(reported)), 12)):
         at = T0 + number * HOUR
         house.clock.move((at - house.clock.now()) / 1000)
         for each in order:
-            await house.take([said(each.signal, each.value, at, each.source)])  # type: ignore[union-attr]
+            await house.take([reading(each.signal, each.value, at, each.source)])  # type: ignore[union-attr]
             await house.work()
         shown = [await house.read(signal) for signal in (WATTAGE, VOLTAGE, CHARGING)]
         seen.add(tuple((each["attributes"]["body"]["value"], each["meta"]["source"]) for each in shown))
@@ -231,7 +231,7 @@ async def test_the_same_readings_in_any_order_show_the_same_values(house: House)
 async def test_a_derived_live_value_is_over_with_the_session(house: House) -> None:
     await house.take(volts_and_amperes())
     await house.work()
-    await house.take([said(CHARGING, False, T0 + MINUTE)])
+    await house.take([reading(CHARGING, False, T0 + MINUTE)])
     house.clock.move(61)
     assert (await house.read(WATTAGE))["attributes"]["status"]["error"]["code"] == "NOT_CHARGING"
     await house.work()
@@ -254,20 +254,20 @@ async def test_a_derived_live_value_ends_when_what_it_follows_from_grows_stale(h
     shown = await house.read(WATTAGE)
     assert shown["attributes"]["status"]["value"] == "ERROR"
     assert shown["meta"]["ingestedAt"] >= "2026-05-01T10:03:00.000Z"
-    await house.take([said(VOLTAGE, 230, T0 + 4 * MINUTE), said(AMPERAGE, 16, T0 + 4 * MINUTE)])
+    await house.take([reading(VOLTAGE, 230, T0 + 4 * MINUTE), reading(AMPERAGE, 16, T0 + 4 * MINUTE)])
     house.clock.move(60)
     await house.work()
     assert (await house.read(WATTAGE))["attributes"]["body"]["value"] == 11_040, "and is back with them"
 
 
 async def test_a_car_with_nothing_but_a_status_charges_and_has_a_cable_in(house: House) -> None:
-    await house.take([said(STATUS, "CHARGING", T0)])
+    await house.take([reading(STATUS, "CHARGING", T0)])
     await house.work()
     for signal in (CHARGING, CABLE):
         shown = await house.read(signal)
         assert shown["attributes"]["body"]["value"] is True
         assert shown["meta"]["derivedFrom"] == ["charge-detailedchargingstatus"]
-    await house.take([said(STATUS, "DISCONNECTED", T0 + MINUTE)])
+    await house.take([reading(STATUS, "DISCONNECTED", T0 + MINUTE)])
     house.clock.move(61)
     await house.work()
     assert (await house.read(CHARGING))["attributes"]["body"]["value"] is False
@@ -275,10 +275,10 @@ async def test_a_car_with_nothing_but_a_status_charges_and_has_a_cable_in(house:
 
 
 async def test_a_cable_that_was_seen_by_its_charging_is_unknown_after_it(house: House) -> None:
-    await house.take([said(CHARGING, True, T0)])
+    await house.take([reading(CHARGING, True, T0)])
     await house.work()
     assert (await house.read(CABLE))["attributes"]["body"]["value"] is True
-    await house.take([said(CHARGING, False, T0 + MINUTE)])
+    await house.take([reading(CHARGING, False, T0 + MINUTE)])
     house.clock.move(61)
     await house.work()
     shown = await house.read(CABLE)
@@ -305,7 +305,7 @@ async def test_what_a_source_says_it_can_t_tell_is_derived_all_the_same(house: H
 
 
 async def test_a_car_that_reports_everything_costs_no_derivation(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    everything = [said(signal, signal.example["value"], T0) for signal in DERIVABLE]
+    everything = [reading(signal, signal.example["value"], T0) for signal in DERIVABLE]
     await house.take(everything)
     await house.work()
     found = await house.store.readings.signals(CAR.id)
@@ -319,13 +319,13 @@ async def test_a_car_that_reports_everything_costs_no_derivation(house: House, m
 
 
 async def test_energy_and_time_of_a_whole_session_are_worked_out_as_it_goes(house: House) -> None:
-    capacity = said(BY_CODE["tractionbattery-nominalcapacity"], {"capacity": 60}, T0 - HOUR)
-    await house.take([capacity, said(BY_CODE["charge-chargelimits"], {"activeLimit": 80, "values": []}, T0 - HOUR)])
-    told = night(hours=2)
+    capacity = reading(BY_CODE["tractionbattery-nominalcapacity"], {"capacity": 60}, T0 - HOUR)
+    await house.take([capacity, reading(BY_CODE["charge-chargelimits"], {"activeLimit": 80, "values": []}, T0 - HOUR)])
+    reported = night(hours=2)
     energies = []
     for at in range(T0, T0 + 2 * HOUR, 5 * MINUTE):
         house.clock.move((at - house.clock.now()) / 1000 + 1)
-        await house.take([each for each in told if at - 5 * MINUTE < each.observed_at <= at or each.observed_at < T0 == at])
+        await house.take([each for each in reported if at - 5 * MINUTE < each.observed_at <= at or each.observed_at < T0 == at])
         await house.work()
         found = await house.state(BY_CODE["charge-energyadded"])
         energies.append(0.0 if found is None else float(found.value))  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ from chargeport.settings import Settings
 from chargeport.signals.effective import DERIVED
 from chargeport.store.postgres import PostgresStore
 from chargeport.store.records import Outcome
-from derived_cars import CAR, MINUTE, T0, WATTAGE, catch_up, nothing, said
+from derived_cars import CAR, MINUTE, T0, WATTAGE, catch_up, nothing, reading
 from postgres_server import PostgresServer, asked
 
 
@@ -35,12 +35,12 @@ async def test_what_another_process_saw_late_is_derived_and_is_no_change(stores:
     hearing, deriving = stores
     derivation = Derivation(deriving, Settings(), ManualClock(T0 + 60 * MINUTE), nothing, rest=nothing)
     await derivation.resume()
-    charge = [said(WATTAGE, 7000.0, T0 + minute * MINUTE) for minute in range(10)]
-    await hearing.readings.write([*charge, said(WATTAGE, 0.0, T0 + 20 * MINUTE)])
+    charge = [reading(WATTAGE, 7000.0, T0 + minute * MINUTE) for minute in range(10)]
+    await hearing.readings.write([*charge, reading(WATTAGE, 0.0, T0 + 20 * MINUTE)])
     await catch_up(derivation)
     assert await ended_at(deriving) == [T0 + 9 * MINUTE], "what was until the end is not known yet"
     changes = await deriving.readings.changes(0, 100)
-    late = [said(WATTAGE, 7000.0, T0 + minute * MINUTE) for minute in (16, 12, 14)]
+    late = [reading(WATTAGE, 7000.0, T0 + minute * MINUTE) for minute in (16, 12, 14)]
     assert await hearing.readings.write(late) == [Outcome.SUPERSEDED] * 3
     await catch_up(derivation)
     assert await ended_at(deriving) == [T0 + 20 * MINUTE]
@@ -52,11 +52,11 @@ async def test_what_another_process_saw_late_is_derived_and_is_no_change(stores:
 
 async def test_of_days_that_are_told_late_again_and_again_one_row_is_kept(stores: list[PostgresStore]) -> None:
     hearing, deriving = stores
-    await hearing.readings.write([said(WATTAGE, value, T0 + value * MINUTE) for value in (0.0, 600.0)])
+    await hearing.readings.write([reading(WATTAGE, value, T0 + value * MINUTE) for value in (0.0, 600.0)])
     for minute in (5, 9, 1, 7):
-        await hearing.readings.write([said(WATTAGE, 0.0, T0 + minute * MINUTE)])
-        told, reached = await deriving.sessions.changed_since(0, 1000, frozenset({WATTAGE}))
-        assert [each.vehicle_id for each in told] == [CAR.id]
+        await hearing.readings.write([reading(WATTAGE, 0.0, T0 + minute * MINUTE)])
+        reported, reached = await deriving.sessions.changed_since(0, 1000, frozenset({WATTAGE}))
+        assert [each.vehicle_id for each in reported] == [CAR.id]
         assert await deriving.sessions.changed_since(reached, 1000, frozenset({WATTAGE})) == ([], reached)
     row = asked(deriving.url, "SELECT first_at, last_at FROM late_sightings")
     assert row == f"{T0 + MINUTE}|{T0 + 9 * MINUTE}"

@@ -68,7 +68,7 @@ def test_a_series_may_list_the_newest_price_first_and_repeat_one(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "reported"),
     [
         ("2026-05-01T00:00:00,0.2", "line 2: the instant needs its offset"),
         ("2026-05-01T00:00:00Z", "line 2"),
@@ -77,9 +77,9 @@ def test_a_series_may_list_the_newest_price_first_and_repeat_one(tmp_path: Path)
         ("2026-05-01T00:00:00Z,0.2\n2026-05-01T00:00:00Z,0.3", "there are two prices from 2026-05-01T00:00:00.000Z on"),
     ],
 )
-def test_a_series_that_can_t_be_read_is_named_with_its_line(tmp_path: Path, line: str, told: str) -> None:
+def test_a_series_that_can_t_be_read_is_named_with_its_line(tmp_path: Path, line: str, reported: str) -> None:
     (tmp_path / "prices.csv").write_text(f"from,price\n{line}\n")
-    with pytest.raises(SettingError, match=r"tariffs\[0\].*" + told):
+    with pytest.raises(SettingError, match=r"tariffs\[0\].*" + reported):
         Prices([], [TariffSettings(name="t", currency="EUR", series="prices.csv")], str(tmp_path))
 
 

@@ -9,7 +9,7 @@ import pytest
 from chargeport.derivation.queue import Changed, Job, Progress, Queue, Reason
 from chargeport.signals.reading import Entry
 from chargeport.store.records import Vehicle
-from derived_cars import AMPERAGE, CABLE, CAR, CHARGING, HOUR, PHASES, T0, VOLTAGE, WATTAGE, House, night, said
+from derived_cars import AMPERAGE, CABLE, CAR, CHARGING, HOUR, PHASES, T0, VOLTAGE, WATTAGE, House, night, reading
 
 DAY = 24 * HOUR
 REASONS: tuple[Reason, ...] = ("sessions", "values")
@@ -102,7 +102,13 @@ def of(car: Vehicle, entries: Sequence[Entry]) -> list[Entry]:
     return [msgspec.structs.replace(each, vehicle=car.id) for each in entries]  # type: ignore[type-var]
 
 
-VOLTS = [said(VOLTAGE, 230, T0), said(AMPERAGE, 16, T0), said(PHASES, 3, T0), said(CABLE, True, T0), said(CHARGING, True, T0)]
+VOLTS = [
+    reading(VOLTAGE, 230, T0),
+    reading(AMPERAGE, 16, T0),
+    reading(PHASES, 3, T0),
+    reading(CABLE, True, T0),
+    reading(CHARGING, True, T0),
+]
 
 
 async def derived_watts(house: House, car: Vehicle) -> object:
@@ -206,7 +212,7 @@ async def test_progress_waits_for_values_that_are_not_due_yet(house: House) -> N
     at = house.clock.now()
     await house.take([msgspec.structs.replace(each, observed_at=at, received_at=at) for each in VOLTS])  # type: ignore[type-var]
     await house.derivation.work()
-    await house.take([msgspec.structs.replace(said(AMPERAGE, 10, at + 200), received_at=at + 200)])
+    await house.take([msgspec.structs.replace(reading(AMPERAGE, 10, at + 200), received_at=at + 200)])
     house.clock.move(0.5)
     await house.derivation.work()
     assert await derived_watts(house, CAR) == 11_040, "a second has not passed"

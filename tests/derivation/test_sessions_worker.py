@@ -34,7 +34,7 @@ from derived_cars import (
     House,
     absent,
     night,
-    said,
+    reading,
 )  # fmt: skip
 from mortal_store import KilledError, Mortal
 
@@ -44,13 +44,13 @@ CHARGES = ((CHARGING, True), (WATTAGE, 7400))
 
 async def lived(house: House, days: int = 1) -> list[Entry]:
     """So many nights, worked out after the last one."""
-    told: list[Entry] = [said(CAPACITY, {"capacity": 60}, T0 - DAY)]
+    reported: list[Entry] = [reading(CAPACITY, {"capacity": 60}, T0 - DAY)]
     for day in range(days):
-        told += night(T0 + day * DAY, hours=2 + day % 3)
+        reported += night(T0 + day * DAY, hours=2 + day % 3)
     house.clock.move((T0 + days * DAY - house.clock.now()) / 1000)
-    await house.take(told)
+    await house.take(reported)
     await house.work()
-    return told
+    return reported
 
 
 async def made(house: House) -> list[Record]:
@@ -80,12 +80,12 @@ async def test_a_session_becomes_a_record_and_counts_in_the_total(house: House) 
 
 
 async def test_a_session_that_goes_on_counts_but_is_no_record_yet(house: House) -> None:
-    told = night(hours=4)
+    reported = night(hours=4)
     totals = []
     for minute in range(0, 120, 10):
         until = T0 + minute * MINUTE
         house.clock.move((until - house.clock.now()) / 1000)
-        await house.take([each for each in told if until - 10 * MINUTE < each.observed_at <= until])
+        await house.take([each for each in reported if until - 10 * MINUTE < each.observed_at <= until])
         await house.work()
         totals.append(await house.total_kwh() or 0.0)
     assert totals == sorted(totals)
@@ -99,19 +99,24 @@ async def test_the_total_is_the_sum_of_the_records_whatever_was_corrected_before
     before = await house.total_kwh()
     assert before is not None
     glitch = {"startTime": "2026-04-20T10:00:00.000Z", "endTime": "2026-04-20T11:00:00.000Z", "energyAdded": 57.3, "id": "G1"}
-    await house.take([said(RECORDS, {"values": [glitch]}, T0 + 3 * HOUR, "evcc")])
+    await house.take([reading(RECORDS, {"values": [glitch]}, T0 + 3 * HOUR, "evcc")])
     await house.work()
     assert await house.total_kwh() == pytest.approx(before + 57.3)
-    await house.take([said(RECORDS, {"values": [glitch | {"energyAdded": 6.5}]}, T0 + 4 * HOUR, "evcc")])
+    await house.take([reading(RECORDS, {"values": [glitch | {"energyAdded": 6.5}]}, T0 + 4 * HOUR, "evcc")])
     await house.work()
     assert await house.total_kwh() == pytest.approx(before + 6.5)
 
 
 async def test_what_a_source_tells_of_a_session_is_one_with_ours(house: House) -> None:
     await lived(house)
-    told = {"startTime": "2026-05-01T10:02:00.000Z", "endTime": "2026-05-01T11:59:00.000Z", "energyAdded": 13.9, "id": "evcc-7"}
+    reported = {
+        "startTime": "2026-05-01T10:02:00.000Z",
+        "endTime": "2026-05-01T11:59:00.000Z",
+        "energyAdded": 13.9,
+        "id": "evcc-7",
+    }
     alone = {"startTime": "2026-04-20T10:00:00.000Z", "endTime": "2026-04-20T11:00:00.000Z", "energyAdded": 5.0, "id": "evcc-6"}
-    await house.take([said(RECORDS, {"values": [alone, told]}, T0 + 3 * HOUR, "evcc")])
+    await house.take([reading(RECORDS, {"values": [alone, reported]}, T0 + 3 * HOUR, "evcc")])
     await house.work()
     first, second = await house.records()
     assert (first["id"], first["energyAdded"]) == ("evcc-6", 5.0)
@@ -122,13 +127,13 @@ async def test_what_a_source_tells_of_a_session_is_one_with_ours(house: House) -
 
 
 async def test_a_list_that_drops_old_records_takes_none_from_us(house: House) -> None:
-    def told(number: int) -> dict[str, Any]:
+    def reported(number: int) -> dict[str, Any]:
         day = f"2026-04-{number:02}"
         return {"startTime": f"{day}T10:00:00.000Z", "endTime": f"{day}T11:00:00.000Z", "energyAdded": 5.0, "id": f"e{number}"}
 
     await lived(house)
     for number in range(1, 6):
-        await house.take([said(RECORDS, {"values": [told(number)]}, T0 + 3 * HOUR + number * MINUTE, "evcc")])
+        await house.take([reading(RECORDS, {"values": [reported(number)]}, T0 + 3 * HOUR + number * MINUTE, "evcc")])
         await house.work()
     assert [each["id"] for each in await house.records()][:5] == ["e1", "e2", "e3", "e4", "e5"]
 
@@ -140,16 +145,16 @@ async def test_a_list_that_gets_shorter_and_reports_nothing_new_takes_no_record_
          "energyAdded": 5.5}
         for day in (20, 22)
     ]  # fmt: skip
-    await house.take([said(RECORDS, {"values": listed}, T0, "oem")])
+    await house.take([reading(RECORDS, {"values": listed}, T0, "oem")])
     await house.work()
-    await house.take([said(RECORDS, {"values": listed[:left]}, T0 + HOUR, "oem")])
+    await house.take([reading(RECORDS, {"values": listed[:left]}, T0 + HOUR, "oem")])
     await house.work()
     assert [each["id"] for each in await house.records()] == ["oem-20", "oem-22"]
     assert await house.total_kwh() == 11.0
 
 
 async def test_reported_records_alone_are_left_as_they_are(house: House) -> None:
-    await house.take([said(RECORDS, {"values": [{"startTime": "2026-04-20T10:00:00.000Z", "energyAdded": 5.0}]}, T0, "oem")])
+    await house.take([reading(RECORDS, {"values": [{"startTime": "2026-04-20T10:00:00.000Z", "energyAdded": 5.0}]}, T0, "oem")])
     await house.work()
     assert await house.derived(RECORDS) is None
     assert (await house.read(RECORDS))["meta"]["source"] == "oem"
@@ -157,7 +162,7 @@ async def test_reported_records_alone_are_left_as_they_are(house: House) -> None
 
 async def test_a_correction_of_a_record_that_only_a_source_reported_shows_in_the_list_and_in_the_total(house: House) -> None:
     one = {"id": "S-1", "startTime": "2026-04-20T10:00:00.000Z", "endTime": "2026-04-20T12:00:00.000Z", "energyAdded": 20.0}
-    await house.take([said(RECORDS, {"values": [one]}, T0, "oem")])
+    await house.take([reading(RECORDS, {"values": [one]}, T0, "oem")])
     await house.work()
     assert await house.derived(RECORDS) is None
     (record,) = await made(house)
@@ -167,7 +172,7 @@ async def test_a_correction_of_a_record_that_only_a_source_reported_shows_in_the
 
 
 async def test_edits_hold_when_everything_is_made_anew_and_can_be_taken_back(house: House) -> None:
-    told = await lived(house, 2)
+    reported = await lived(house, 2)
     one, other = await made(house)
     await edit(house, Annotate(record=seen(one), note="at my aunt's", energy_added_kwh=12.5))
     number = await edit(house, Split(seen(other), T0 + DAY + HOUR))
@@ -175,7 +180,7 @@ async def test_edits_hold_when_everything_is_made_anew_and_can_be_taken_back(hou
     assert len(await house.records()) == 3
     house.restart()
     await house.derivation.resume()
-    await house.take([msgspec.structs.replace(each, observed_at=each.observed_at + 1) for each in told])  # type: ignore[type-var]
+    await house.take([msgspec.structs.replace(each, observed_at=each.observed_at + 1) for each in reported])  # type: ignore[type-var]
     await house.work()
     assert [record.note for record in await made(house)][:1] == ["at my aunt's"]
     assert len(await house.records()) == 3
@@ -204,13 +209,13 @@ async def test_merged_records_are_one(house: House) -> None:
 
 
 async def test_a_capacity_that_is_known_late_changes_what_was_worked_out_without_it(house: House) -> None:
-    climb = [said(SOC, 20 + minute / 2, T0 + minute * MINUTE) for minute in range(0, 100, 5)]
-    plugged = [said(each.signal, each.value, each.observed_at) for each in night() if each.signal.code.endswith("connected")]
+    climb = [reading(SOC, 20 + minute / 2, T0 + minute * MINUTE) for minute in range(0, 100, 5)]
+    plugged = [reading(each.signal, each.value, each.observed_at) for each in night() if each.signal.code.endswith("connected")]
     house.clock.move(3 * DAY / 1000)
     await house.take([*climb, *plugged])
     await house.work()
     assert [each.get("energyAdded") for each in await house.records()] in ([], [None])
-    await house.take([said(CAPACITY, {"capacity": 60}, T0 + 2 * DAY)])
+    await house.take([reading(CAPACITY, {"capacity": 60}, T0 + 2 * DAY)])
     house.clock.move(60)
     await house.work()
     (record,) = await house.records()
@@ -226,15 +231,15 @@ async def test_what_another_process_stores_is_worked_out_too(house: House) -> No
 
 async def test_a_mere_confirmation_counts_even_if_the_process_died_right_after_it(house: House) -> None:
     """It changes nothing that the feed would tell, and yet the session went on for longer."""
-    told = [said(CHARGING, False, T0 - HOUR)]
-    told += [said(signal, value, T0 + minute * MINUTE) for minute in range(0, 31, 5) for signal, value in CHARGES]
+    reported = [reading(CHARGING, False, T0 - HOUR)]
+    reported += [reading(signal, value, T0 + minute * MINUTE) for minute in range(0, 31, 5) for signal, value in CHARGES]
     house.clock.move(2.2 * HOUR / 1000)
-    await house.take(told)
+    await house.take(reported)
     await house.work()
     assert [(each.started_at, each.is_open) for each in await house.store.sessions.sessions(CAR.id, 0, 1 << 62)] == [
         (T0, False)
     ]
-    late = [said(signal, value, T0 + 2 * HOUR) for signal, value in CHARGES]
+    late = [reading(signal, value, T0 + 2 * HOUR) for signal, value in CHARGES]
     assert set(
         await house.store.readings.write([msgspec.structs.replace(each, received_at=house.clock.now()) for each in late])
     ) == {"unchanged"}
@@ -262,12 +267,12 @@ async def test_sessions_outlive_the_history_that_they_were_worked_out_from(house
         step = await house.store.retention.fold(policy, house.clock.now(), after)
         after, more = step.after, step.more
     assert await house.store.history.horizon(CAR.id, CHARGING) is not None
-    await house.take([said(CAPACITY, {"capacity": 61}, T0 + 5 * DAY)])
+    await house.take([reading(CAPACITY, {"capacity": 61}, T0 + 5 * DAY)])
     house.derivation._queue.mark(CAR.id, "sessions", Changed(Progress(), 0, house.clock.now()))
     house.clock.move(60)
     await house.work()
     assert await house.records() == before
-    await house.take([said(WATTAGE, 7400, T0 + HOUR + 1, "late")])
+    await house.take([reading(WATTAGE, 7400, T0 + HOUR + 1, "late")])
     await house.work()
     assert await house.records() == before
 
@@ -279,7 +284,7 @@ FLAT = TariffSettings(name="night", currency="EUR", price=0.30)
 async def test_a_car_that_says_where_it_is_has_its_sessions_placed_and_priced(house: House) -> None:
     house.settings = Settings(places=[HOME], tariffs=[FLAT])
     house.restart()
-    await house.take([said(LOCATION, {"latitude": 52.5003, "longitude": 13.4002, "heading": 90}, T0 - 5 * MINUTE)])
+    await house.take([reading(LOCATION, {"latitude": 52.5003, "longitude": 13.4002, "heading": 90}, T0 - 5 * MINUTE)])
     await lived(house)
     (record,) = await house.records()
     assert record["location"] == {"name": "Home", "latitude": 52.5003, "longitude": 13.4002}
@@ -295,14 +300,16 @@ async def test_a_position_that_comes_late_places_the_session_all_the_same(house:
     house.restart()
     await lived(house)
     assert "location" not in (await house.records())[0]
-    await house.take([said(LOCATION, {"latitude": 52.5003, "longitude": 13.4002}, T0 + MINUTE)])
+    await house.take([reading(LOCATION, {"latitude": 52.5003, "longitude": 13.4002}, T0 + MINUTE)])
     await house.work()
     assert (await house.records())[0]["location"]["name"] == "Home"
 
 
 async def test_forgetting_a_source_takes_its_sessions_also_where_nothing_of_that_time_is_left(house: House) -> None:
     house.clock.move(5 * DAY / 1000)
-    await house.take([*night(source="car"), said(SOC, 50, T0 + 3 * DAY, "car"), said(CHARGING, False, T0 + 4 * DAY, "box")])
+    await house.take(
+        [*night(source="car"), reading(SOC, 50, T0 + 3 * DAY, "car"), reading(CHARGING, False, T0 + 4 * DAY, "box")]
+    )
     await house.work()
     assert len(await house.records()) == 1
     await house.store.readings.forget("car")
@@ -312,10 +319,10 @@ async def test_forgetting_a_source_takes_its_sessions_also_where_nothing_of_that
 
 
 async def test_forgetting_a_list_takes_its_records_and_their_energy_while_others_stay(house: House) -> None:
-    told = {"startTime": "2026-04-20T10:00:00Z", "endTime": "2026-04-20T11:00:00Z", "energyAdded": 5, "id": "e0"}
+    reported = {"startTime": "2026-04-20T10:00:00Z", "endTime": "2026-04-20T11:00:00Z", "energyAdded": 5, "id": "e0"}
     await lived(house, 4)
     known = await house.records(), await house.total_kwh()
-    await house.take([said(RECORDS, {"values": [told]}, T0 + HOUR, "evcc")])
+    await house.take([reading(RECORDS, {"values": [reported]}, T0 + HOUR, "evcc")])
     await house.work()
     assert len(await house.records()) == 5
     await house.store.readings.forget("evcc")
@@ -324,7 +331,7 @@ async def test_forgetting_a_list_takes_its_records_and_their_energy_while_others
 
 
 def charging_on(at: int, counted_kwh: float) -> list[Entry]:
-    return [said(CHARGING, True, at), said(WATTAGE, 7200, at), said(ENERGY, counted_kwh, at)]
+    return [reading(CHARGING, True, at), reading(WATTAGE, 7200, at), reading(ENERGY, counted_kwh, at)]
 
 
 @pytest.mark.parametrize("counted_kwh", [0, 0.4])
@@ -335,11 +342,11 @@ async def test_a_counter_that_begins_after_a_pause_takes_nothing_from_what_came_
     resumed_at = T0 + 8 * HOUR
     first = [each for each in night() if each.signal is not CABLE or each.value]
     house.clock.move((resumed_at + HOUR - T0) / 1000)
-    await house.take([*first, said(CABLE, True, resumed_at), *charging_on(resumed_at, counted_kwh)])
+    await house.take([*first, reading(CABLE, True, resumed_at), *charging_on(resumed_at, counted_kwh)])
     await house.work()
     (record,) = await made(house)
     assert record.session.energy_added_kwh == pytest.approx(7.4 * 2 * 0.92 + counted_kwh, rel=0.05)
-    await house.take([said(CABLE, True, resumed_at + 30 * MINUTE), *charging_on(resumed_at + 30 * MINUTE, 3.6)])
+    await house.take([reading(CABLE, True, resumed_at + 30 * MINUTE), *charging_on(resumed_at + 30 * MINUTE, 3.6)])
     await house.work()
     (record,) = await made(house)
     assert record.session.energy_added_kwh == pytest.approx(7.4 * 2 * 0.92 + 3.6, rel=0.05)
@@ -352,10 +359,10 @@ async def test_before_a_counter_that_begins_late_every_part_of_the_session_count
     parts = [each for each in parts if each.observed_at < T0 + 2 * HOUR or each.observed_at >= T0 + 8 * HOUR - MINUTE]
     rising = [msgspec.structs.replace(each, value=each.value + 22) for each in parts
               if each.signal is SOC and each.observed_at > T0 + 7 * HOUR]  # type: ignore[operator]  # fmt: skip
-    told = [each for each in parts if each.signal is not SOC or each.observed_at < T0 + 7 * HOUR]
-    off = [said(CHARGING, False, T0 + 2 * HOUR), said(WATTAGE, 0, T0 + 2 * HOUR)]
+    reported = [each for each in parts if each.signal is not SOC or each.observed_at < T0 + 7 * HOUR]
+    off = [reading(CHARGING, False, T0 + 2 * HOUR), reading(WATTAGE, 0, T0 + 2 * HOUR)]
     house.clock.move((resumed_at + MINUTE - T0) / 1000)
-    await house.take([*told, *rising, *off, said(CABLE, True, resumed_at), *charging_on(resumed_at, 0.2)])
+    await house.take([*reported, *rising, *off, reading(CABLE, True, resumed_at), *charging_on(resumed_at, 0.2)])
     await house.work()
     (record,) = await made(house)
     assert record.session.energy_added_kwh == pytest.approx(2 * 7.4 * 2 * 0.92, rel=0.06)
@@ -363,10 +370,10 @@ async def test_before_a_counter_that_begins_late_every_part_of_the_session_count
 
 async def test_what_a_counter_shows_when_a_car_charges_again_is_not_of_the_session_before(house: House) -> None:
     again_at = T0 + 18 * HOUR
-    fallen = [said(SOC, 62, again_at - 9 * HOUR), said(SOC, 40, again_at)]  # it was driven, whatever the cable says
+    fallen = [reading(SOC, 62, again_at - 9 * HOUR), reading(SOC, 40, again_at)]  # it was driven, whatever the cable says
     first = [each for each in night() if each.signal is not CABLE or each.value]
     house.clock.move((again_at + MINUTE - T0) / 1000)
-    await house.take([*first, *fallen, said(CABLE, True, again_at), *charging_on(again_at, 9)])
+    await house.take([*first, *fallen, reading(CABLE, True, again_at), *charging_on(again_at, 9)])
     await house.work()
     record = (await made(house))[0]
     assert record.session.ended_at == T0 + 2 * HOUR
@@ -386,7 +393,7 @@ async def test_without_any_energy_that_is_known_the_total_is_not_known_either(ho
 
 
 def parked(at: int, latitude: float) -> Entry:
-    return said(LOCATION, {"latitude": latitude, "longitude": 13.4}, at)
+    return reading(LOCATION, {"latitude": latitude, "longitude": 13.4}, at)
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2, 3, 4), (4, 3, 2, 1, 0), (1, 3, 4, 0, 2)])
@@ -396,7 +403,7 @@ async def test_a_position_told_on_change_places_all_sessions_until_the_next_in_a
     house.clock.move(10 * DAY / 1000)
     asleep = absent(LOCATION, AbsenceReason.UNREACHABLE, T0 + DAY)
     withdrawn = absent(LOCATION, AbsenceReason.NOT_PERMITTED, T0 + 6 * DAY)
-    told = [
+    reported = [
         [parked(T0 - 5 * HOUR, 52.5)],
         [each for day in range(3) for each in night(T0 + day * DAY)],
         [asleep, parked(T0 + 3 * DAY, 48.0), withdrawn],
@@ -404,7 +411,7 @@ async def test_a_position_told_on_change_places_all_sessions_until_the_next_in_a
         night(T0 + 8 * DAY),
     ]
     for index in order:
-        await house.take(told[index])
+        await house.take(reported[index])
         await house.work()
     placed = [each.get("location", {}).get("latitude") for each in await house.records()]
     assert placed == [52.5, 52.5, 52.5, 48.0, None]
@@ -413,11 +420,11 @@ async def test_a_position_told_on_change_places_all_sessions_until_the_next_in_a
 @pytest.mark.parametrize("seed", range(2))
 async def test_a_shuffled_month_leaves_the_same_records(house: House, seed: int) -> None:
     """In portions of any size, with repeats, and with restarts in between."""
-    told: list[Entry] = [said(CAPACITY, {"capacity": 60}, T0 - DAY)]
+    reported: list[Entry] = [reading(CAPACITY, {"capacity": 60}, T0 - DAY)]
     for day in range(30):
-        told += night(T0 + day * DAY, hours=1 + day % 4, every_s=900)
+        reported += night(T0 + day * DAY, hours=1 + day % 4, every_s=900)
     house.clock.move(31 * DAY / 1000)
-    await house.take(told)
+    await house.take(reported)
     await house.work()
     expected, total = await house.records(), await house.total_kwh()
     assert len(expected) == 30
@@ -425,7 +432,7 @@ async def test_a_shuffled_month_leaves_the_same_records(house: House, seed: int)
     await house.store.vehicles.add_vehicle(CAR)
     house.restart()
     rng = random.Random(seed)
-    again = [*told, *rng.sample(told, len(told) // 5)]
+    again = [*reported, *rng.sample(reported, len(reported) // 5)]
     rng.shuffle(again)
     while again:
         size = rng.choice([100, 400, 1600])
@@ -444,12 +451,12 @@ async def test_a_shuffled_month_leaves_the_same_records(house: House, seed: int)
 
 def life() -> list[list[Entry]]:
     """A session in portions, with what a source tells of it itself, and a late report."""
-    told: list[Entry] = [said(CAPACITY, {"capacity": 60}, T0 - DAY), *night(hours=1, every_s=600)]
-    told.sort(key=lambda each: each.observed_at)
-    late = told.pop(len(told) // 2)
+    reported: list[Entry] = [reading(CAPACITY, {"capacity": 60}, T0 - DAY), *night(hours=1, every_s=600)]
+    reported.sort(key=lambda each: each.observed_at)
+    late = reported.pop(len(reported) // 2)
     values = [{"startTime": "2026-05-01T10:01:00.000Z", "endTime": "2026-05-01T11:00:00.000Z", "energyAdded": 6.6, "id": "e1"}]
-    portions = [told[start : start + 6] for start in range(0, len(told), 6)]
-    return [*portions, [late], [said(RECORDS, {"values": values}, T0 + 3 * HOUR, "evcc")]]
+    portions = [reported[start : start + 6] for start in range(0, len(reported), 6)]
+    return [*portions, [late], [reading(RECORDS, {"values": values}, T0 + 3 * HOUR, "evcc")]]
 
 
 async def live(house: House, store: Any, portions: Sequence[list[Entry]]) -> int:
@@ -516,7 +523,7 @@ async def known(house: House) -> dict[int, tuple[State, ...]]:
 
 async def test_a_reported_list_whose_records_were_all_removed_is_as_old_as_that_list(house: House) -> None:
     listed = {"values": [{"startTime": "2026-04-01T10:00:00.000Z", "endTime": "2026-04-01T12:00:00.000Z", "energyAdded": 10}]}
-    await house.take([said(RECORDS, listed, T0)])
+    await house.take([reading(RECORDS, listed, T0)])
     await house.work()
     await edit(house, Remove(record=seen((await made(house))[0])))
     await house.work()

@@ -19,7 +19,7 @@ from chargeport.signals.records import Cost
 MINUTE = HOUR // 60
 
 
-def told(start: int, end: int, source: str = "evcc", **changes: object) -> Session:
+def listed_session(start: int, end: int, source: str = "evcc", **changes: object) -> Session:
     return session(T0 + start * MINUTE, (end - start) / 60, sources=(source,), reported_id=f"{source}-{start}", **changes)
 
 
@@ -30,7 +30,7 @@ def own(start: int, end: int, **changes: object) -> Session:
 
 def test_reported_numbers_win_and_ours_fill_in_what_is_missing() -> None:
     mine = own(5, 60, energy_added_kwh=9.0, energy_drawn_kwh=10.0, start_soc=40.0, estimated=True, energy_method="integral")
-    (one,) = joined([mine], [told(0, 62, energy_added_kwh=9.4, energy_method="reported", cost=Cost("EUR", 3.0))])
+    (one,) = joined([mine], [listed_session(0, 62, energy_added_kwh=9.4, energy_method="reported", cost=Cost("EUR", 3.0))])
     assert (one.started_at, one.ended_at) == (T0, T0 + 62 * MINUTE)
     assert (one.energy_added_kwh, one.energy_method, one.estimated) == (9.4, "reported", False)
     assert (one.energy_drawn_kwh, one.start_soc, one.cost) == (10.0, 40.0, Cost("EUR", 3.0))
@@ -40,27 +40,30 @@ def test_reported_numbers_win_and_ours_fill_in_what_is_missing() -> None:
 def test_energy_that_was_measured_in_a_part_of_a_reported_session_is_not_what_all_of_it_drew() -> None:
     quarter = Slot(T0 + 45 * MINUTE, 2.7)
     part = own(45, 60, energy_added_kwh=2.5, energy_drawn_kwh=2.7, energy_method="counter", slots=(quarter,))
-    (one,) = joined([part], [told(0, 60, energy_added_kwh=10.0, energy_method="reported")])
+    (one,) = joined([part], [listed_session(0, 60, energy_added_kwh=10.0, energy_method="reported")])
     assert (one.energy_added_kwh, one.energy_drawn_kwh, one.slots) == (10.0, None, ())
-    (drawn,) = joined([part], [told(0, 60, energy_drawn_kwh=11.0)])
+    (drawn,) = joined([part], [listed_session(0, 60, energy_drawn_kwh=11.0)])
     assert (drawn.energy_added_kwh, drawn.energy_method, drawn.energy_drawn_kwh, drawn.slots) == (None, None, 11.0, ())
 
 
 def test_the_quarters_of_a_session_add_up_to_the_drawn_energy_that_a_source_reports() -> None:
     mine = own(0, 30, energy_drawn_kwh=5.0, slots=(Slot(T0, 2.0), Slot(T0 + 15 * MINUTE, 3.0)))
-    (one,) = joined([mine], [told(0, 31, energy_added_kwh=4.9, energy_drawn_kwh=5.2)])
+    (one,) = joined([mine], [listed_session(0, 31, energy_added_kwh=4.9, energy_drawn_kwh=5.2)])
     assert (one.energy_added_kwh, one.energy_drawn_kwh) == (4.9, 5.2)
     assert [slot.kwh for slot in one.slots] == pytest.approx([2.08, 3.12])
 
 
 def test_half_in_common_is_not_enough_and_a_little_more_is() -> None:
-    assert len(joined([own(0, 60)], [told(30, 90)])) == 2
-    assert len(joined([own(0, 60)], [told(29, 89)])) == 1
-    assert len(joined([own(0, 60)], [told(61, 90)])) == 2
+    assert len(joined([own(0, 60)], [listed_session(30, 90)])) == 2
+    assert len(joined([own(0, 60)], [listed_session(29, 89)])) == 1
+    assert len(joined([own(0, 60)], [listed_session(61, 90)])) == 2
 
 
 def test_two_sources_and_we_ourselves_make_one_of_one_session_in_any_order() -> None:
-    maker, wallbox = told(1, 59, "maker", energy_added_kwh=9.1), told(0, 65, "wallbox", energy_added_kwh=10.2, is_public=False)
+    maker, wallbox = (
+        listed_session(1, 59, "maker", energy_added_kwh=9.1),
+        listed_session(0, 65, "wallbox", energy_added_kwh=10.2, is_public=False),
+    )
     expected = joined([own(0, 60)], [maker, wallbox])
     assert expected == joined([own(0, 60)], [wallbox, maker])
     (one,) = expected
@@ -68,15 +71,15 @@ def test_two_sources_and_we_ourselves_make_one_of_one_session_in_any_order() -> 
 
 
 def test_segments_of_a_quarter_that_a_source_makes_of_one_session_are_summed() -> None:
-    (one,) = joined([own(0, 60)], [told(start, start + 15, energy_added_kwh=2.5) for start in (0, 15, 30, 45)])
+    (one,) = joined([own(0, 60)], [listed_session(start, start + 15, energy_added_kwh=2.5) for start in (0, 15, 30, 45)])
     assert (one.energy_added_kwh, one.started_at, one.ended_at) == (10.0, T0, T0 + HOUR)
-    (part,) = joined([own(0, 60, energy_added_kwh=9.9)], [told(0, 15, energy_added_kwh=2.5), told(15, 30)])
+    (part,) = joined([own(0, 60, energy_added_kwh=9.9)], [listed_session(0, 15, energy_added_kwh=2.5), listed_session(15, 30)])
     assert part.energy_added_kwh == 9.9  # a sum with an unknown part is not known
 
 
 def test_segments_of_a_session_are_checked_together_against_what_we_measured_of_all_of_it() -> None:
     mine = own(0, 240, energy_added_kwh=36.0, energy_drawn_kwh=40.0, energy_bounds_kwh=(33.0, 39.0))
-    parts = [told(0, 100, energy_added_kwh=14.8), told(100, 240, energy_added_kwh=21.4)]
+    parts = [listed_session(0, 100, energy_added_kwh=14.8), listed_session(100, 240, energy_added_kwh=21.4)]
     (one,) = joined([mine], parts)
     assert (one.energy_added_kwh, one.estimated) == (pytest.approx(36.2), False)
     assert [fact.fact for fact in one.evidence.facts if fact.fact == "set_aside"] == []
@@ -87,7 +90,7 @@ def test_our_own_sessions_are_never_joined_by_themselves() -> None:
 
 
 def test_a_reported_session_that_we_know_nothing_of_keeps_its_id_and_one_that_we_know_has_ours() -> None:
-    alone, both = records("car", joined([own(600, 660)], [told(0, 60), told(600, 660)]))
+    alone, both = records("car", joined([own(600, 660)], [listed_session(0, 60), listed_session(600, 660)]))
     assert alone.id == "evcc-0"
     assert both.id == records("car", [own(600, 660)])[0].id
 

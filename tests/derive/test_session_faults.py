@@ -97,11 +97,11 @@ def test_what_a_counter_of_the_day_had_counted_before_the_cable_was_in_is_not_of
 def test_a_counter_that_is_back_where_it_stopped_has_charged_nothing_meanwhile(left_out: list[object]) -> None:
     counter = {minute: 0.54 * minute / 5 for minute in range(0, 121, 5)}
     gone = {123: 0.0, 130: 0.0, 140: counter[120], 160: counter[120], 170: 0.0}
-    told = [seen for seen in charging() if seen.signal not in left_out]
-    (one,) = made(told, shown(counter | gone))
+    reported = [seen for seen in charging() if seen.signal not in left_out]
+    (one,) = made(reported, shown(counter | gone))
     assert one.energy_added_kwh == pytest.approx(counter[120], abs=0.1)
     under_way = counter | {60: 0.0}
-    (one,) = made(told, shown(under_way))
+    (one,) = made(reported, shown(under_way))
     assert one.energy_added_kwh == pytest.approx(counter[120], abs=0.1)
     assert made(shown({0: 14.2, 60: 0.0, 110: 14.2, 180: 14.2})) == []
 
@@ -117,11 +117,11 @@ def test_a_counter_that_stands_still_under_power_and_catches_up_has_missed_nothi
 @pytest.mark.parametrize("left_out", [[], [POWER]])
 def test_of_two_counters_the_one_that_power_or_the_battery_confirms_counts_whatever_its_name(left_out: list[object]) -> None:
     right, wrong = ({minute: an_hour * minute / 60 for minute in range(0, 121, 5)} for an_hour in (6.5, 9.5))
-    told = [seen for seen in charging() if seen.signal not in left_out]
+    reported = [seen for seen in charging() if seen.signal not in left_out]
     battery = course(SOC, {minute: 40 + round(minute * 6.5 / 36) for minute in range(0, 121, 5)})
-    (one,) = made(told, battery, shown(right, "car"), shown(wrong, "api"))
+    (one,) = made(reported, battery, shown(right, "car"), shown(wrong, "api"))
     assert one.energy_added_kwh == pytest.approx(13)
-    (other,) = made(told, battery, shown(wrong, "car"), shown(right, "api"))
+    (other,) = made(reported, battery, shown(wrong, "car"), shown(right, "api"))
     assert other.energy_added_kwh == pytest.approx(13)
 
 
@@ -137,12 +137,12 @@ def test_a_counter_that_is_reset_at_each_start_is_summed_where_the_cable_stays_c
     for minute in every:
         counted = round((minute - flows[minute]) / 60 * 6.7, 3) if minute in flows else counted
         counter[minute] = counted
-    told = [
+    reported = [
         *course(CABLE, dict.fromkeys(every, True) | {-45: False, 330: False}),
         *course(CHARGING, {minute: minute in flows for minute in every}),
         *course(POWER, {minute: 7_200 if minute in flows else 0 for minute in every}),
     ]
-    (one,) = made([seen for seen in told if seen.signal not in left_out], shown(counter))
+    (one,) = made([seen for seen in reported if seen.signal not in left_out], shown(counter))
     assert minutes(one) == (0, 300)
     assert one.energy_added_kwh == pytest.approx(23.5, abs=3 * step / 60 * 6.7 + 0.1)
 
@@ -153,17 +153,17 @@ def test_pauses_with_one_cable_make_one_session_with_all_energy_whether_or_not_t
 ) -> None:
     """Each flow lasts some polls of 5 minutes, and so does the pause after it."""
     charges = [each for on, off in flows for each in (*[True] * on, *[False] * off)]
-    told, counted = [*course(CABLE, {-10: False, -5: True, 5 * len(charges): False})], 0.0
+    reported, counted = [*course(CABLE, {-10: False, -5: True, 5 * len(charges): False})], 0.0
     for poll, flows_now in enumerate(charges):
         begins, flowed = flows_now and not (poll and charges[poll - 1]), bool(poll and charges[poll - 1])
         counted = 0.0 if begins and is_reset else counted + (0.6 if flowed else 0.0)
-        told += [
+        reported += [
             *course(CABLE, {5 * poll: True}),
             *course(CHARGING, {5 * poll: flows_now}),
             *shown({5 * poll: round(counted, 3)}),
         ]
-        told += course(POWER, {5 * poll: 7_750 if flows_now else 0})
-    (one,) = made(told)
+        reported += course(POWER, {5 * poll: 7_750 if flows_now else 0})
+    (one,) = made(reported)
     assert minutes(one) == (0, 5 * (len(charges) - flows[-1][1]))
     assert one.energy_added_kwh == pytest.approx(0.6 * sum(on for on, _ in flows), rel=0.01)
 
@@ -172,8 +172,8 @@ def test_pauses_with_one_cable_make_one_session_with_all_energy_whether_or_not_t
 @pytest.mark.parametrize("wrap", [51.2, 65.536])
 def test_a_counter_that_falls_while_charging_is_reported_on_makes_no_second_session(step: int, wrap: float) -> None:
     counter = {minute: round((50 + max(0, minute) / 60 * 6.7) % wrap, 3) for minute in range(-15, 331, step)}
-    told = [seen for seen in charging(330, step) if seen.signal is not POWER]
-    (one,) = made(told, shown(counter))
+    reported = [seen for seen in charging(330, step) if seen.signal is not POWER]
+    (one,) = made(reported, shown(counter))
     assert minutes(one) == (0, 330)
     assert one.energy_added_kwh == pytest.approx(36.9, rel=0.06)
 
@@ -182,11 +182,11 @@ def test_a_counter_that_falls_while_charging_is_reported_on_makes_no_second_sess
 def test_a_counter_that_falls_just_before_a_pause_makes_no_second_session(fall: int) -> None:
     flows = {minute: not 60 <= minute < 70 for minute in range(120)}
     counter = {minute: minute / 60 * 6.7 + (40 if minute < fall else 0) for minute in range(-5, 60)}
-    told = [
+    reported = [
         *course(CABLE, {-10: False, -5: True, 130: False}),
         *course(POWER, {minute: 7_200 if flows[minute] else 0 for minute in flows} | {120: 0}),
     ]
-    assert len(made(told, shown(counter))) == 1
+    assert len(made(reported, shown(counter))) == 1
 
 
 @pytest.mark.parametrize("gap", [1, 3, 10])
@@ -213,12 +213,12 @@ def test_power_that_a_controller_switches_on_and_off_is_one_session_with_all_its
 ) -> None:
     times = range(-10, 130)
     flows = {minute: 0 <= minute < 120 and minute % (on + off) < on for minute in times}
-    told = [
+    reported = [
         *course(CABLE, {minute: minute >= -5 for minute in times} | {130: False}),
         *course(CHARGING, dict(flows)),
         *course(POWER, {minute: 3_600 if flows[minute] else 0 for minute in times}),
     ]
-    (one,) = made([seen for seen in told if seen.signal in signals])
+    (one,) = made([seen for seen in reported if seen.signal in signals])
     assert minutes(one) == (0, pytest.approx(120 - off))
     assert one.energy_drawn_kwh == pytest.approx(7.2 * on / (on + off), rel=0.02)
 
@@ -233,8 +233,8 @@ def test_handshakes_that_fail_before_charging_are_not_its_start(signal: object, 
         for lasted, value in ((0, on), (12_000, off))
     ]
     steadily = 100_000 if signal is POWER else True
-    told = steady(signal, range(0, 25, 5), steadily)  # type: ignore[arg-type]
-    (one,) = made(course(signal, {-60: off}), failed, told, course(signal, {25: off}))  # type: ignore[arg-type]
+    reported = steady(signal, range(0, 25, 5), steadily)  # type: ignore[arg-type]
+    (one,) = made(course(signal, {-60: off}), failed, reported, course(signal, {25: off}))  # type: ignore[arg-type]
     assert minutes(one) == (0, 25)
 
 
@@ -242,52 +242,52 @@ def test_handshakes_that_fail_before_charging_are_not_its_start(signal: object, 
 @pytest.mark.parametrize("watts", [360, 900])
 def test_little_power_that_neither_a_counter_nor_the_battery_confirms_is_standby(signal: object, watts: float) -> None:
     every = range(-10, 700, 5)
-    told = [
+    reported = [
         *course(CABLE, {minute: minute >= 0 for minute in every} | {700: False}),
         *course(POWER, {minute: (watts if minute >= 120 else 7_200) if minute >= 0 else 0 for minute in every} | {700: 0}),
     ]
     flowed = {minute: min(max(0, minute), 120) / 60 * 6.7 for minute in every}
     shown_kwh = {minute: 40 + int(kwh / 0.6) if signal is SOC else round(kwh, 1) for minute, kwh in flowed.items()}
-    (one,) = made(told, shown(shown_kwh, signal=signal))
+    (one,) = made(reported, shown(shown_kwh, signal=signal))
     assert minutes(one) == (0, 120)
     assert one.energy_added_kwh == pytest.approx(13.4, rel=0.03)
 
 
 def test_little_power_that_charges_on_is_part_of_the_session() -> None:
     every = range(-10, 250, 5)
-    told = [
+    reported = [
         *course(CABLE, {minute: minute >= 0 for minute in every} | {250: False}),
         *course(POWER, {minute: 7_200 if 0 <= minute < 120 else 600 if 120 <= minute < 240 else 0 for minute in every}),
     ]
     kwh = {minute: min(max(0, minute), 120) / 60 * 6.7 + min(max(0, minute - 120), 120) / 60 * 0.55 for minute in every}
-    (counted,) = made(told, shown(kwh))
+    (counted,) = made(reported, shown(kwh))
     assert minutes(counted) == (0, 240)
     full = {minute: min(100, 76 + max(0, minute) // 5) for minute in every}
-    (balanced,) = made(told, course(SOC, full))
+    (balanced,) = made(reported, course(SOC, full))
     assert minutes(balanced) == (0, 240)
 
 
 def test_power_all_day_that_the_battery_does_not_confirm_is_no_session_while_it_flows() -> None:
-    told = [*course(CABLE, {-10: False}), *steady(CABLE, range(0, 700, 5), value=True), *steady(POWER, range(700), 420)]
-    assert made(told, steady(SOC, range(-10, 696, 5), 60), now=T0 + 700 * MINUTE) == []
+    reported = [*course(CABLE, {-10: False}), *steady(CABLE, range(0, 700, 5), value=True), *steady(POWER, range(700), 420)]
+    assert made(reported, steady(SOC, range(-10, 696, 5), 60), now=T0 + 700 * MINUTE) == []
 
 
 def test_power_sampled_beyond_the_end_is_not_drawn_where_the_counter_shows_less() -> None:
     every = {minute: 0 <= minute < 30 for minute in (-12, -6, 0, 7, 13, 19, 25, 31, 37)}
-    told = [
+    reported = [
         *course(CHARGING, {minute: flows or minute == 31 for minute, flows in every.items()}),
         *course(POWER, {minute: 100_000 if flows or minute == 31 else 0 for minute, flows in every.items()}),
         *course(ENERGY, {minute: round(min(max(0, minute), 30) / 60 * 95, 1) for minute in every}),
     ]
-    (one,) = made(told)
+    (one,) = made(reported)
     assert one.energy_added_kwh == pytest.approx(47.5)
     assert one.energy_drawn_kwh is None
 
 
 @pytest.mark.parametrize("step", [4, 10, 15])
 def test_what_the_battery_rose_by_before_the_first_report_of_charging_is_of_the_session(step: int) -> None:
-    told = [*course(CABLE, {-step: True, 3 * step: False}), *course(CHARGING, {-step: False, 0: True, step: False})]
-    (one,) = made(told, course(SOC, {-2 * step: 40, -step: 40, 0: 52, step: 63, 2 * step: 63}))
+    reported = [*course(CABLE, {-step: True, 3 * step: False}), *course(CHARGING, {-step: False, 0: True, step: False})]
+    (one,) = made(reported, course(SOC, {-2 * step: 40, -step: 40, 0: 52, step: 63, 2 * step: 63}))
     assert (one.start_soc, one.end_soc) == (40, 63)
     assert one.energy_added_kwh == pytest.approx(13.8)
 
@@ -302,8 +302,8 @@ def test_power_that_empties_the_battery_is_no_session_where_nobody_says_what_it_
 @pytest.mark.parametrize("signal", [ENERGY, REGISTER])
 @pytest.mark.parametrize("base", [211.03, 1_950.5])
 def test_a_register_seen_around_a_session_is_what_it_rose_by(base: float, signal: object) -> None:
-    told = [*course(CABLE, {-30: False, 95: False}), *course(CHARGING, {-30: False, 0: True, 70: False})]
-    (one,) = made(told, shown({-60: base, 30: base + 4, 90: base + 12.5}, signal=signal))
+    reported = [*course(CABLE, {-30: False, 95: False}), *course(CHARGING, {-30: False, 0: True, 70: False})]
+    (one,) = made(reported, shown({-60: base, 30: base + 4, 90: base + 12.5}, signal=signal))
     assert one.energy_added_kwh == pytest.approx(12.5)
 
 
@@ -324,8 +324,11 @@ def test_a_register_that_is_first_seen_in_a_session_counts_from_there_and_the_re
 
 @pytest.mark.parametrize("first", [0.0, 3.4, 7.2])
 def test_the_first_reading_of_a_session_counter_loses_nothing_before_it(first: float) -> None:
-    told = [*course(CHARGING, {60: True, 120: True, 180: False}), *course(CABLE, {60: True, 120: True, 180: True, 240: False})]
-    (one,) = made(told, shown({60: first, 120: first + 7.2, 180: first + 14.4, 240: first + 14.4}))
+    reported = [
+        *course(CHARGING, {60: True, 120: True, 180: False}),
+        *course(CABLE, {60: True, 120: True, 180: True, 240: False}),
+    ]
+    (one,) = made(reported, shown({60: first, 120: first + 7.2, 180: first + 14.4, 240: first + 14.4}))
     assert one.energy_added_kwh == pytest.approx(first + 14.4)
 
 
@@ -379,9 +382,9 @@ def test_a_counter_at_zero_shows_that_a_car_only_heats_itself() -> None:
 
 
 def test_power_that_is_stuck_at_zero_is_set_aside_where_the_battery_fills() -> None:
-    told = [seen for seen in charging() if seen.signal is not POWER]
+    reported = [seen for seen in charging() if seen.signal is not POWER]
     power = [*steady(POWER, range(0, 10, 5), 7_200), *steady(POWER, range(10, 121, 5), 0)]
-    (one,) = made(told, power, climbing(SOC, range(-5, 126, 5), 40, 12))
+    (one,) = made(reported, power, climbing(SOC, range(-5, 126, 5), 40, 12))
     assert minutes(one) == (0, 120)
     assert one.energy_added_kwh == pytest.approx(14.4, abs=0.8)
     assert (one.energy_method, one.estimated, one.energy_drawn_kwh) == ("state_of_charge", True, None)
@@ -400,33 +403,33 @@ def test_power_that_goes_on_being_reported_after_the_battery_is_full_is_set_asid
 def test_a_counter_that_still_shows_the_session_before_loses_nothing(lag: int, has_power: bool) -> None:
     counter: dict[int, float] = dict.fromkeys(range(-10, lag, 5), 21.3)
     counter |= {minute: min(minute, 120) / 60 * 6.7 for minute in range(lag, 126, 5)}
-    told = [seen for seen in charging() if has_power or seen.signal is not POWER]
-    (one,) = made(told, shown(counter))
+    reported = [seen for seen in charging() if has_power or seen.signal is not POWER]
+    (one,) = made(reported, shown(counter))
     assert minutes(one) == (0, 120)
     assert one.energy_added_kwh == pytest.approx(13.4, rel=0.05)
 
 
 def test_a_state_of_charge_of_since_the_cable_is_in_is_that_of_the_begin_and_of_the_end() -> None:
     plugged = course(CABLE, {-300: False, -240: True, 300: False})
-    told = [*plugged, *course(CHARGING, {-240: False, 0: True, 60: False}), *course(SOC, {-240: 40, 30: 46, 200: 52})]
-    (one,) = made(told)
+    reported = [*plugged, *course(CHARGING, {-240: False, 0: True, 60: False}), *course(SOC, {-240: 40, 30: 46, 200: 52})]
+    (one,) = made(reported)
     assert (one.start_soc, one.end_soc, one.energy_added_kwh) == (40, 52, pytest.approx(7.2))
-    driven = [each for each in told if each.signal is not CABLE]
+    driven = [each for each in reported if each.signal is not CABLE]
     (one,) = made(driven)
     assert (one.start_soc, one.end_soc) == (None, None)
 
 
 @pytest.mark.parametrize("before", [{}, {-40: 40}, {-40: 62}])
 def test_the_begin_of_a_course_of_the_state_of_charge_is_led_back(before: dict[int, float]) -> None:
-    told = [*course(CABLE, {-50: False, 121: False}), *course(CHARGING, {0: True, 120: False})]
-    (one,) = made(told, course(SOC, {**before, 30: 46, 60: 52, 90: 58, 119: 64}))
+    reported = [*course(CABLE, {-50: False, 121: False}), *course(CHARGING, {0: True, 120: False})]
+    (one,) = made(reported, course(SOC, {**before, 30: 46, 60: 52, 90: 58, 119: 64}))
     assert one.start_soc is None, "it is not known to the percent"
     assert (one.energy_added_kwh, one.estimated) == (pytest.approx(14.4, rel=0.02), True)
 
 
 def test_a_state_of_charge_that_was_seen_too_late_is_not_led_back() -> None:
-    told = [*course(CABLE, {-50: False, 121: False}), *course(CHARGING, {0: True, 120: False})]
-    (one,) = made(told, course(SOC, {100: 60, 119: 64}))
+    reported = [*course(CABLE, {-50: False, 121: False}), *course(CHARGING, {0: True, 120: False})]
+    (one,) = made(reported, course(SOC, {100: 60, 119: 64}))
     assert one.energy_added_kwh is None
 
 
@@ -477,10 +480,10 @@ def test_what_was_charged_into_the_old_battery_stays() -> None:
             bodies.parse(CAPACITY, {"capacity": kwh, "source": "USER_SELECTED", "availableCapacities": [], "unit": "kWh"})
         )
 
-    told = [seen for seen in charging() if seen.signal is not POWER]
+    reported = [seen for seen in charging() if seen.signal is not POWER]
     old = course(CAPACITY, {-100_000: capacity(24)})
-    before = made(told, climbing(SOC, range(-5, 126, 5), 20, 12), old)
-    after = made(told, climbing(SOC, range(-5, 126, 5), 20, 12), old, course(CAPACITY, {100_000: capacity(40)}))
+    before = made(reported, climbing(SOC, range(-5, 126, 5), 20, 12), old)
+    after = made(reported, climbing(SOC, range(-5, 126, 5), 20, 12), old, course(CAPACITY, {100_000: capacity(40)}))
     assert before == after
     assert before[0].energy_added_kwh == pytest.approx(5.9, abs=0.2)
 
@@ -491,11 +494,11 @@ def test_what_was_charged_into_the_old_battery_stays() -> None:
 @pytest.mark.parametrize("word", ["DISCHARGING", "FULLY_CHARGED", "NOT_CHARGING", None])
 @pytest.mark.parametrize("watts", [1_200, 3_500])
 def test_a_word_that_was_said_once_holds_against_power_until_it_is_taken_back(word: str | None, watts: float) -> None:
-    said = course(CHARGING, {-400: False}) if word is None else course(STATUS, {-400: word})
+    sent = course(CHARGING, {-400: False}) if word is None else course(STATUS, {-400: word})
     flowing = [*steady(POWER, range(0, 90, 5), watts), *course(POWER, {-5: 0, 90: 0})]
-    assert made(said, course(CABLE, {-400: True, 300: False}), flowing, steady(SOC, range(-400, 120, 20), 80)) == []
+    assert made(sent, course(CABLE, {-400: True, 300: False}), flowing, steady(SOC, range(-400, 120, 20), 80)) == []
     taken_back = course(CHARGING, {-10: True}) if word is None else course(STATUS, {-10: "CHARGING"})
-    assert len(made(said, taken_back, course(CABLE, {-400: True, 300: False}), flowing)) == 1
+    assert len(made(sent, taken_back, course(CABLE, {-400: True, 300: False}), flowing)) == 1
 
 
 def test_a_car_that_gives_energy_is_emptier_afterwards_and_has_not_charged() -> None:
@@ -504,9 +507,9 @@ def test_a_car_that_gives_energy_is_emptier_afterwards_and_has_not_charged() -> 
 
 
 def test_a_battery_that_fills_shows_that_its_car_has_forgotten_to_say_so() -> None:
-    said = [*course(CHARGING, {-400: False}), *course(CABLE, {-400: True, 300: False})]
+    sent = [*course(CHARGING, {-400: False}), *course(CABLE, {-400: True, 300: False})]
     flowing = [*steady(POWER, range(0, 90, 5), 3_600), *course(POWER, {-5: 0, 90: 0})]
-    (one,) = made(said, flowing, climbing(SOC, range(-10, 101, 5), 40, 6))
+    (one,) = made(sent, flowing, climbing(SOC, range(-10, 101, 5), 40, 6))
     assert minutes(one) == (0, 90)
 
 
@@ -514,16 +517,20 @@ def test_a_battery_that_fills_shows_that_its_car_has_forgotten_to_say_so() -> No
 def test_charging_that_is_stated_while_nothing_flows_is_waiting(signal: object) -> None:
     flows = 7_200 if signal is POWER else 31
     during = range(0, 600, 20)
-    told = [*steady(CHARGING, during, value=True), *steady(CABLE, during, value=True), *course(CABLE, {-20: False, 700: False})]
-    told += shown({minute: flows if 360 <= minute < 500 else 0 for minute in during}, signal=signal)
-    (one,) = made(told)
+    reported = [
+        *steady(CHARGING, during, value=True),
+        *steady(CABLE, during, value=True),
+        *course(CABLE, {-20: False, 700: False}),
+    ]
+    reported += shown({minute: flows if 360 <= minute < 500 else 0 for minute in during}, signal=signal)
+    (one,) = made(reported)
     assert minutes(one) == (360, 500)
 
 
 def test_charging_that_was_only_stated_is_no_session() -> None:
     during = range(0, 300, 10)
-    told = [*steady(CHARGING, during, value=True), *steady(POWER, during, 0), *steady(SOC, during, 100)]
-    assert made(told, course(CABLE, {-5: True, 400: False})) == []
+    reported = [*steady(CHARGING, during, value=True), *steady(POWER, during, 0), *steady(SOC, during, 100)]
+    assert made(reported, course(CABLE, {-5: True, 400: False})) == []
 
 
 @pytest.mark.parametrize(("lasted_s", "count"), [(50, 0), (90, 1)])
@@ -532,9 +539,9 @@ def test_a_short_session_that_moved_energy_is_a_record(lasted_s: int, count: int
         return Seen(signal, T0 + at_s * 1000, value, "car")  # type: ignore[arg-type]
 
     times = range(0, lasted_s, 10)
-    told = [seen(CHARGING, at, value=True) for at in times] + [seen(POWER, at, 50_000) for at in times]
-    told += [seen(CHARGING, lasted_s, value=False), seen(POWER, lasted_s, 0)]
-    assert len(made(told, shown({-10: 0.0, lasted_s // 60 + 1: 1.25}))) == count
+    reported = [seen(CHARGING, at, value=True) for at in times] + [seen(POWER, at, 50_000) for at in times]
+    reported += [seen(CHARGING, lasted_s, value=False), seen(POWER, lasted_s, 0)]
+    assert len(made(reported, shown({-10: 0.0, lasted_s // 60 + 1: 1.25}))) == count
 
 
 # Several sources
@@ -585,21 +592,21 @@ def test_days_do_not_matter_to_each_other() -> None:
 
 def test_charging_without_any_current_is_waiting_though_power_is_told_only_once_it_flows() -> None:
     during = range(0, 360, 15)
-    told = [
+    reported = [
         *steady(CHARGING, during, value=True),
         *course(CABLE, {-10: False, 0: True, 400: False}),
         *course(CHARGING, {360: False}),
     ]
-    told += [*steady(CURRENT, range(0, 300, 15), 0), *steady(CURRENT, range(300, 360, 15), 16)]
-    told += [*steady(POWER, range(300, 360, 5), 3_680), *course(POWER, {360: 0})]
-    (one,) = made(told, climbing(SOC, range(300, 361, 5), 40, 5.5))
+    reported += [*steady(CURRENT, range(0, 300, 15), 0), *steady(CURRENT, range(300, 360, 15), 16)]
+    reported += [*steady(POWER, range(300, 360, 5), 3_680), *course(POWER, {360: 0})]
+    (one,) = made(reported, climbing(SOC, range(300, 361, 5), 40, 5.5))
     assert minutes(one) == (300, 360)
 
 
 def dc(every: int, watts: dict[int, float], end: int, kwh_an_hour: float) -> list[list[Seen]]:
     """A charge with DC of a battery of 60 kWh, told every so many minutes."""
-    told = [*course(CHARGING, {-5: False, end: False}), *steady(CHARGING, range(0, end, every), value=True)]
-    return [told, course(POWER, watts), climbing(SOC, range(0, end + 1, every), 20, kwh_an_hour / 0.6)]
+    reported = [*course(CHARGING, {-5: False, end: False}), *steady(CHARGING, range(0, end, every), value=True)]
+    return [reported, course(POWER, watts), climbing(SOC, range(0, end + 1, every), 20, kwh_an_hour / 0.6)]
 
 
 def test_power_that_is_sampled_seldom_yields_to_a_state_of_charge_that_rises_to_the_end() -> None:
@@ -655,22 +662,22 @@ def test_what_a_counter_falls_by_in_a_pause_was_charged() -> None:
         minute: 12 - minute / 400 for minute in range(150, 600, 30)
     }
     counted |= {minute: (minute - 600) / 60 * 6 for minute in range(600, 681, 5)}
-    told = [
+    reported = [
         *course(CABLE, {-10: False, 0: True, 700: False}),
         *steady(CHARGING, range(0, 120, 5), value=True),
         *steady(CHARGING, range(600, 680, 5), value=True),
         *course(CHARGING, {120: False, 680: False}),
     ]
-    (one,) = made(told, shown(counted))
+    (one,) = made(reported, shown(counted))
     assert one.energy_added_kwh == pytest.approx(20, abs=0.5)
 
 
 def test_a_session_whose_end_was_lost_goes_on_as_long_as_the_battery_fills() -> None:
-    told = [
+    reported = [
         *course(CABLE, {-10: False, 0: True, 400: False}),
         *course(CHARGING, {0: True, 2: True, 4: True, 6: True, 390: False}),
         *course(POWER, {0: 2_000, 2: 2_000, 4: 2_000, 6: 2_000}),
     ]
-    (one,) = made(told, course(SOC, {-10: 40, 4: 40, 390: 58}))
+    (one,) = made(reported, course(SOC, {-10: 40, 4: 40, 390: 58}))
     assert (minutes(one), one.estimated) == ((0, 390), True)
     assert one.energy_added_kwh == pytest.approx(10.8)

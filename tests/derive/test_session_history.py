@@ -64,7 +64,7 @@ def value(signal: object, rng: Random, offset: float) -> bool | float | str:
     return (rng.randint(20, 90) if signal is SOC else round(rng.random() * rng.choice([1, 20]), 1)) + offset
 
 
-def told(found: list[Session]) -> list[Session]:
+def reported(found: list[Session]) -> list[Session]:
     """Without the names of the sources: a run of equal values keeps the first one's only, wherever the window cuts it."""
     return [msgspec.structs.replace(one, sources=()) for one in found]
 
@@ -81,17 +81,17 @@ def test_shuffled_and_repeated_reports_make_the_same_sessions(life: Life, seed: 
     assert sessions(tracks_of(repeated(history, 0.2, seed)), now, RULES) == sessions(tracks_of(history), now, RULES)
 
 
-def window(heard: list[Seen], read: NeededRange, at: int) -> Window | None:
+def window(received: list[Seen], read: NeededRange, at: int) -> Window | None:
     """The window around a change, of what was read."""
-    found = recompute(tracks_of(heard, *read), read, (at, at), at, RULES)
+    found = recompute(tracks_of(received, *read), read, (at, at), at, RULES)
     return found.window if isinstance(found, Recomputed) else None
 
 
-def recomputed(heard: list[Seen], first: int, last: int, now: int, back_ms: int = FIRST_READ_MS) -> Recomputed:
+def recomputed(received: list[Seen], first: int, last: int, now: int, back_ms: int = FIRST_READ_MS) -> Recomputed:
     """Reads as far as it is asked to."""
     read = first_read(first, last, now, back_ms)
     while True:
-        found = recompute(tracks_of(heard, *read), read, (first, last), now, RULES)
+        found = recompute(tracks_of(received, *read), read, (first, last), now, RULES)
         if isinstance(found, Recomputed):
             return found
         read = found
@@ -106,19 +106,19 @@ def test_windows_recomputed_after_each_late_report_come_to_what_everything_at_on
     rng, now = Random(seed), max(seen.at for seen in history)
     arriving = list(history)
     rng.shuffle(arriving)
-    heard: list[Seen] = []
+    received: list[Seen] = []
     stored: dict[int, Session] = {}
 
     while arriving:
         batch = [arriving.pop() for _ in range(min(len(arriving), rng.choice([1, 1, 1, 3, 20])))]
-        heard += batch
+        received += batch
         first, last = min(seen.at for seen in batch), max(seen.at for seen in batch)
-        done = recomputed(heard, first, last, now, rng.choice([HOUR // 2, FIRST_READ_MS, 20 * FIRST_READ_MS]))
+        done = recomputed(received, first, last, now, rng.choice([HOUR // 2, FIRST_READ_MS, 20 * FIRST_READ_MS]))
         assert done.window.from_at <= first <= last < done.window.to_at
         stored = {at: one for at, one in stored.items() if not done.window.from_at <= at < done.window.to_at}
         stored |= {one.started_at: one for one in done.sessions}
-        everything = sessions(tracks_of(heard), now, RULES)
-        assert told([stored[at] for at in sorted(stored)]) == told(everything)
+        everything = sessions(tracks_of(received), now, RULES)
+        assert reported([stored[at] for at in sorted(stored)]) == reported(everything)
 
 
 @given(lives)

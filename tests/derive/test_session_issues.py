@@ -31,8 +31,8 @@ RULES = Rules(capacity_kwh=60.0, grid_sources=frozenset({"wallbox"}))
 LATER = T0 + 30 * DAY
 
 
-def made(*told: list[Seen], now: int = LATER) -> list[Session]:
-    return sessions(tracks_of([seen for part in told for seen in part]), now, RULES)
+def made(*reported: list[Seen], now: int = LATER) -> list[Session]:
+    return sessions(tracks_of([seen for part in reported for seen in part]), now, RULES)
 
 
 def minutes(session: Session) -> tuple[float, float]:
@@ -85,10 +85,10 @@ def test_a_session_whose_end_nobody_reported_ends_where_it_was_seen_last() -> No
 
 
 def test_a_car_that_fell_silent_is_not_charging_for_ever() -> None:
-    told = [*charge(0, 60)[:-2], *course(CABLE, {0: True})]
-    assert made(told, now=T0 + 70 * MINUTE)[0].is_open
-    assert made(told, now=T0 + 20 * HOUR)[0].is_open  # plugged in, as far as is known
-    assert not made(told, now=T0 + 40 * HOUR)[0].is_open
+    reported = [*charge(0, 60)[:-2], *course(CABLE, {0: True})]
+    assert made(reported, now=T0 + 70 * MINUTE)[0].is_open
+    assert made(reported, now=T0 + 20 * HOUR)[0].is_open  # plugged in, as far as is known
+    assert not made(reported, now=T0 + 40 * HOUR)[0].is_open
 
 
 def test_a_lost_unplugging_does_not_let_one_session_run_on_into_the_next() -> None:
@@ -145,8 +145,8 @@ def test_a_counter_that_still_shows_the_session_before_adds_nothing_to_this_one(
 
 
 def test_a_counter_that_counts_on_over_all_sessions_counts_from_the_start() -> None:
-    told = [*charge(0, 60, counted=500), *course(ENERGY, {-10: 500})]
-    (one,) = made(told)
+    reported = [*charge(0, 60, counted=500), *course(ENERGY, {-10: 500})]
+    (one,) = made(reported)
     assert one.energy_added_kwh == pytest.approx(10)
     assert one.energy_method == "lifetime"
 
@@ -158,8 +158,8 @@ def test_energy_that_the_counter_adds_after_the_end_belongs_to_the_session() -> 
 
 
 def test_a_counter_that_is_zero_for_one_report_makes_no_second_session_and_no_negative_energy() -> None:
-    told = [seen for seen in charge(0, 60) if seen[:2] != (ENERGY, T0 + 30 * MINUTE)]
-    (one,) = made(told, course(ENERGY, {30: 0}))
+    reported = [seen for seen in charge(0, 60) if seen[:2] != (ENERGY, T0 + 30 * MINUTE)]
+    (one,) = made(reported, course(ENERGY, {30: 0}))
     assert one.energy_added_kwh == pytest.approx(10)
 
 
@@ -247,16 +247,16 @@ def test_states_of_charge_are_those_around_the_session_and_not_older_than_a_quar
 def test_the_type_is_what_the_charger_is_said_to_be_or_what_its_power_shows(
     power_w: int | None, flag: bool | None, kind: str | None
 ) -> None:
-    told = steady(CHARGING, range(30), value=True)
-    told += [] if power_w is None else steady(POWER, range(30), power_w)
-    told += [] if flag is None else course(FAST, {0: flag})
-    (one,) = made(told)
+    reported = steady(CHARGING, range(30), value=True)
+    reported += [] if power_w is None else steady(POWER, range(30), power_w)
+    reported += [] if flag is None else course(FAST, {0: flag})
+    (one,) = made(reported)
     assert one.charging_type == kind
     assert one.is_public is None
 
 
 @pytest.mark.parametrize(
-    "told",
+    "reported",
     [
         course(STATUS, {-60: "DISCONNECTED", 0: "CHARGING", 240: "FULLY_CHARGED"}),
         steady(STATUS, range(0, 240, 15), "CHARGING") + course(STATUS, {240: "NOT_CHARGING"}),
@@ -267,8 +267,8 @@ def test_the_type_is_what_the_charger_is_said_to_be_or_what_its_power_shows(
     ],
     ids=["changes of status", "status", "changes of ischarging", "power", "energy", "state of charge"],
 )
-def test_one_signal_is_enough_for_a_session(told: list[Seen]) -> None:
-    (one,) = made(told)
+def test_one_signal_is_enough_for_a_session(reported: list[Seen]) -> None:
+    (one,) = made(reported)
     assert minutes(one) == (0, 240)
 
 

@@ -80,6 +80,6 @@ def test_a_fence_across_the_date_line_is_a_circle_too() -> None:
 
 
 def test_what_a_source_said_of_the_place_stays() -> None:
-    said = Session(started_at=T0, ended_at=T0 + HOUR, is_open=False, place=Place("Garage", None, 52.5, 13.4), is_public=True)
-    done = located(said, [HOME])
-    assert (done.place, done.is_public) == (said.place, True)
+    sent = Session(started_at=T0, ended_at=T0 + HOUR, is_open=False, place=Place("Garage", None, 52.5, 13.4), is_public=True)
+    done = located(sent, [HOME])
+    assert (done.place, done.is_public) == (sent.place, True)

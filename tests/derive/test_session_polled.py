@@ -49,12 +49,12 @@ def test_energy_that_two_polls_leave_open_by_more_than_a_tenth_is_estimated() ->
 
 
 def test_a_source_that_reports_changes_has_no_time_between_two_polls() -> None:
-    told = [
+    reported = [
         *course(CHARGING, {-300: False, 0: True, 61: False}),
         *course(POWER, {0: 7_200, 20: 7_210, 40: 7_190, 61: 0}),
         *course(SOC, {-300: 40, 0: 40, 30: 46, 61: 52}),
     ]
-    (one,) = made(told)
+    (one,) = made(reported)
     assert one.energy_drawn_kwh == pytest.approx(7.2 * 61 / 60, rel=0.005)
 
 
@@ -87,9 +87,9 @@ def test_the_step_of_a_state_of_charge_follows_from_its_reports(charge: list[flo
 
 
 def test_the_efficiency_of_a_session_is_that_of_its_current() -> None:
-    told = seen(5, 0, 120, percent=False)
+    reported = seen(5, 0, 120, percent=False)
     added = [
-        made(told, steady(CURRENT, range(0, 120, 5), amperes))[0].energy_added_kwh or 0 for amperes in (6.5, 16.0, 32.0)
+        made(reported, steady(CURRENT, range(0, 120, 5), amperes))[0].energy_added_kwh or 0 for amperes in (6.5, 16.0, 32.0)
     ]  # fmt: skip
     assert added == sorted(added)
     assert added[0] / added[2] == pytest.approx(0.8755 / 0.9404, rel=0.01)
@@ -106,12 +106,12 @@ def test_a_counter_that_rises_on_and_on_counts_what_flowed_between_reports_that_
 ) -> None:
     every = range(-30, 240, 30)
     kwh = {minute: 100 + max(0, minute) // 30 * on / 60 * 7.4 for minute in every}
-    told = [
+    reported = [
         *course(CABLE, {minute: minute >= 0 for minute in every} | {240: False}),
         *steady(denial, every, 0 if denial is POWER else False),  # type: ignore[arg-type]
         *course(signal, kwh),  # type: ignore[arg-type]
     ]
-    (one,) = made(told)
+    (one,) = made(reported)
     assert one.energy_added_kwh == pytest.approx(7 * on / 60 * 7.4, rel=0.02)
 
 
@@ -128,20 +128,20 @@ def test_a_counter_that_leaps_once_or_creeps_while_charging_is_denied_counts_not
 
 def test_a_counter_that_rises_on_while_nothing_is_plugged_in_counts_nothing() -> None:
     every = range(0, 241, 30)
-    told = [*steady(CABLE, every, value=False), *steady(CHARGING, every, value=False)]
-    assert made(told, course(ENERGY, {minute: minute / 60 * 3.7 for minute in every})) == []
+    reported = [*steady(CABLE, every, value=False), *steady(CHARGING, every, value=False)]
+    assert made(reported, course(ENERGY, {minute: minute / 60 * 3.7 for minute in every})) == []
 
 
 def test_a_battery_that_fills_in_steps_with_the_cable_in_charges_whatever_is_said() -> None:
     every = range(-30, 300, 30)
-    told = [
+    reported = [
         *course(CABLE, {minute: minute >= 0 for minute in every} | {300: False}),
         *steady(CHARGING, every, value=False),
         *course(SOC, {minute: 40 + max(0, min(minute, 240)) / 60 * 6 for minute in every}),
     ]
-    (one,) = made(told)
+    (one,) = made(reported)
     assert (one.start_soc, one.end_soc, one.estimated) == (40, 64, True)
-    unplugged = [each for each in told if each.signal is not CABLE]
+    unplugged = [each for each in reported if each.signal is not CABLE]
     assert made(unplugged, steady(CABLE, every, value=False)) == []
 
 
@@ -177,20 +177,20 @@ def test_a_session_ends_when_the_last_report_of_a_cloud_is_only_repeated(measure
 def test_a_session_begins_when_its_measures_begin_to_rise() -> None:
     every = range(0, 481, 10)
     charge = {minute: 40 + max(0, minute - 300) // 10 for minute in every}
-    told = [
+    reported = [
         *course(CABLE, {-10: False, 0: True, 500: False}),
         *steady(CHARGING, every, value=True),
         *course(CHARGING, {490: False}),
     ]
-    (one,) = made(told, course(SOC, charge))
+    (one,) = made(reported, course(SOC, charge))
     assert minutes(one) == (300, 490)
 
 
 def test_power_that_varies_shows_that_a_counter_is_stuck() -> None:
     rises = {minute: minute / 60 * ADDED_KW for minute in range(0, 121, 5)}
-    told = repeating(ENERGY, rises, 240)
+    reported = repeating(ENERGY, rises, 240)
     varying = course(POWER, {minute: 7_200 + minute for minute in range(0, 240, 5)})
-    (one,) = made([each for each in told if each.signal is not POWER], varying, course(POWER, {240: 0}))
+    (one,) = made([each for each in reported if each.signal is not POWER], varying, course(POWER, {240: 0}))
     assert ended(one) == 240
 
 
@@ -217,16 +217,16 @@ def test_a_car_that_balances_its_full_battery_charges_on() -> None:
 
 @pytest.mark.parametrize("power", [{0: 7_200, 180: 0}, {0: 7_200, 179: 7_200, 180: 0}])
 def test_power_that_is_reported_on_change_holds_where_nothing_else_is_known(power: dict[int, float]) -> None:
-    told = [*course(CABLE, {-10: True, 200: False}), *course(STATUS, {0: "CHARGING", 180: "STOPPED"})]
-    (one,) = made(told, course(POWER, power))
+    reported = [*course(CABLE, {-10: True, 200: False}), *course(STATUS, {0: "CHARGING", 180: "STOPPED"})]
+    (one,) = made(reported, course(POWER, power))
     assert one.energy_drawn_kwh == pytest.approx(21.6)
     assert one.estimated
     assert one.energy_bounds_kwh == (0, pytest.approx(2 * 21.6 * RULES.ac_efficiency))
-    (charged,) = made(told, course(POWER, power), course(SOC, {-5: 40, 90: 55, 185: 70}))
+    (charged,) = made(reported, course(POWER, power), course(SOC, {-5: 40, 90: 55, 185: 70}))
     assert (charged.energy_method, charged.energy_drawn_kwh) == ("state_of_charge", None)
 
 
 def test_power_that_was_not_reported_as_charging_began_does_not_hold() -> None:
-    told = [*course(CABLE, {-10: True, 300: False}), *course(STATUS, {0: "CHARGING", 280: "STOPPED"})]
-    (one,) = made(told, course(POWER, {120: 7_200, 280: 0}))
+    reported = [*course(CABLE, {-10: True, 300: False}), *course(STATUS, {0: "CHARGING", 280: "STOPPED"})]
+    (one,) = made(reported, course(POWER, {120: 7_200, 280: 0}))
     assert one.energy_added_kwh is None

@@ -101,8 +101,8 @@ def test_outages_of_hours_leave_no_session_missing_doubled_or_short_of_energy() 
     rng = Random(1)
     outages = [(start, start + 100 * MINUTE) for start in (T0 + round(rng.uniform(0, DAYS) * DAY) for _ in range(DAYS))]
     outages += [(at(record["startTime"]) + 20 * MINUTE, at(record["startTime"]) + 70 * MINUTE) for record in records[::2]]
-    heard = [one for one in seen if not any(start <= one.at < end for start, end in outages)]
-    for one, record in matched(made(heard), records):
+    received = [one for one in seen if not any(start <= one.at < end for start, end in outages)]
+    for one, record in matched(made(received), records):
         assert one.energy_added_kwh == pytest.approx(record["energyAdded"], rel=WITHIN)
 
 

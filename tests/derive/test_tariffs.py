@@ -20,8 +20,8 @@ FLAT = Tariff(name="home", currency="EUR", price=0.30, session_fee=1.0)
 
 def drawing(slots: list[tuple[int, float]]) -> Session:
     end = max((at for at, _ in slots), default=T0) + 15 * MINUTE
-    told = tuple(Slot(at, kwh) for at, kwh in slots)
-    return Session(started_at=T0, ended_at=end, is_open=False, energy_drawn_kwh=sum(kwh for _, kwh in slots), slots=told)
+    reported = tuple(Slot(at, kwh) for at, kwh in slots)
+    return Session(started_at=T0, ended_at=end, is_open=False, energy_drawn_kwh=sum(kwh for _, kwh in slots), slots=reported)
 
 
 def local(text: str, zone: str = "Europe/Berlin") -> int:
@@ -29,8 +29,8 @@ def local(text: str, zone: str = "Europe/Berlin") -> int:
 
 
 def test_a_flat_price_is_for_what_was_drawn_and_not_for_what_was_added() -> None:
-    told = [*steady(CHARGING, range(0, 121, 5), value=True), *steady(POWER, range(0, 121, 5), 10_000)]
-    (one,) = sessions(tracks_of([*told, *course(CHARGING, {125: False})]), T0 + 9 * HOUR)
+    reported = [*steady(CHARGING, range(0, 121, 5), value=True), *steady(POWER, range(0, 121, 5), 10_000)]
+    (one,) = sessions(tracks_of([*reported, *course(CHARGING, {125: False})]), T0 + 9 * HOUR)
     assert one.energy_drawn_kwh == pytest.approx(10 * 125 / 60)
     assert one.energy_added_kwh is not None
     assert one.energy_added_kwh < one.energy_drawn_kwh

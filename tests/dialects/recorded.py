@@ -76,7 +76,9 @@ def run(dialect: Dialect, given: list[Delivery], memory: Memory | None = None) -
     return outcome
 
 
-def told(dialect: Dialect, fields: dict[str, Any], memory: CarMemory | None = None, at: int = 1_777_629_598_000) -> Outcome:
+def outcome_of(
+    dialect: Dialect, fields: dict[str, Any], memory: CarMemory | None = None, at: int = 1_777_629_598_000
+) -> Outcome:
     """What an object of fields of one car comes to."""
     payload = json.dumps(fields).encode()
     found = engine.read(Delivery(source=SOURCE, dialect=dialect.name, payload=payload, received_at=at, vehicle="car"), dialect)

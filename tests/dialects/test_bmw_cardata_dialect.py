@@ -2,7 +2,7 @@ import json
 from typing import Any
 
 import pytest
-from recorded import Outcome, run, told, values
+from recorded import Outcome, outcome_of, run, values
 
 from chargeport.dialects.bmw_cardata import BMW_CARDATA
 from chargeport.ingest.memory import CarMemory
@@ -15,7 +15,7 @@ PORT = "vehicle.body.chargingPort."
 AT = "vehicle.powertrain.tractionBattery.charging.port."
 
 
-def heard(*contents: Any, vehicle: str | None = "car", topic: str = "") -> Outcome:
+def normalised(*contents: Any, vehicle: str | None = "car", topic: str = "") -> Outcome:
     return run(
         BMW_CARDATA,
         [
@@ -60,18 +60,18 @@ def container(**descriptors: Any) -> dict[str, Any]:
 def test_the_status_is_that_of_two_descriptors_refined_by_plug_and_charge(
     descriptors: dict[str, str], says: str | None, charges: bool | None
 ) -> None:
-    found = heard(container(**descriptors))
+    found = normalised(container(**descriptors))
     assert found.issues == []
     assert (values(found).get("detailedchargingstatus"), values(found).get("ischarging")) == (says, charges)
 
 
 def test_each_descriptor_is_as_of_its_own_timestamp() -> None:
-    told = {
+    outcome_of = {
         E + "acVoltage": {"value": 230, "unit": "V", "timestamp": "2026-05-01T09:49:00.000Z"},
         B + "charging.power": {"value": 11, "unit": "kW", "timestamp": "2026-05-01T09:48:00Z"},
         E + "phaseNumber": {"value": "3-PHASES"},
     }
-    found = heard({"vin": "X", "timestamp": "2026-05-01T09:50:00.000Z", "data": told}, vehicle=None)
+    found = normalised({"vin": "X", "timestamp": "2026-05-01T09:50:00.000Z", "data": outcome_of}, vehicle=None)
     assert [(entry.signal.name, entry.observed_at) for entry in found.entries] == [
         ("Wattage", 1_777_628_880_000),
         ("Voltage", 1_777_628_940_000),
@@ -83,11 +83,11 @@ def test_each_descriptor_is_as_of_its_own_timestamp() -> None:
 @pytest.mark.parametrize("nothing", ["-NA-", "INVALID", "SIGNAL_INVALID", None, ""])
 def test_the_makers_words_for_nothing_are_nothing(nothing: str | None) -> None:
     names = (E + "acVoltage", E + "status", PORT + "status", B + "stateOfCharge.target", AT + "anyPosition.flap.isOpen")
-    assert heard(container(**dict.fromkeys(names, nothing))) == ([], [])
+    assert normalised(container(**dict.fromkeys(names, nothing))) == ([], [])
 
 
 def test_any_port_that_is_plugged_or_open_counts() -> None:
-    found = heard(
+    found = normalised(
         container(
             **{
                 AT + "rearRight.isPlugged": "true",
@@ -111,14 +111,14 @@ def test_any_port_that_is_plugged_or_open_counts() -> None:
 def test_a_fast_charger_is_told_by_the_port_or_the_method(
     descriptors: dict[str, str], fast: bool | None, kind: str | None
 ) -> None:
-    told = values(heard(container(**descriptors)))
-    assert (told.get("isfastchargerpresent"), told.get("fastchargertype")) == (fast, kind)
+    outcome_of = values(normalised(container(**descriptors)))
+    assert (outcome_of.get("isfastchargerpresent"), outcome_of.get("fastchargertype")) == (fast, kind)
 
 
 def test_the_time_to_the_target_is_believed_before_the_time_to_full() -> None:
     charging = {E + "status": "CHARGINGACTIVE", E + "timeToFullyCharged": "90"}
-    assert values(heard(container(**charging)))["timetocomplete"] == 90
-    assert values(heard(container(**charging, **{E + "timeRemaining": "60"})))["timetocomplete"] == 60
+    assert values(normalised(container(**charging)))["timetocomplete"] == 90
+    assert values(normalised(container(**charging, **{E + "timeRemaining": "60"})))["timetocomplete"] == 60
 
 
 def test_the_history_becomes_records_with_the_grids_energy() -> None:
@@ -129,7 +129,7 @@ def test_the_history_becomes_records_with_the_grids_energy() -> None:
         "publicChargingPoint": {"potentialChargingPointMatches": [{"city": "x"}]},
         "chargingLocation": {"formattedAddress": "Example road 1", "mapMatchedLatitude": 0.5, "mapMatchedLongitude": 0.25},
     }  # fmt: skip
-    found = heard({"data": [session], "next_token": "x"})
+    found = normalised({"data": [session], "next_token": "x"})
     assert [entry.observed_at for entry in found.entries] == [1_777_510_000_000]
     assert values(found)["chargerecords"]["values"] == [
         {
@@ -143,14 +143,16 @@ def test_the_history_becomes_records_with_the_grids_energy() -> None:
 
 
 def test_the_topic_names_the_car_where_the_message_does_not() -> None:
-    [entry] = heard(
+    [entry] = normalised(
         {"data": {E + "status": {"value": "CHARGINGACTIVE"}}}, vehicle=None, topic="gcid/WBY00000000000000"
     ).entries[:1]
     assert entry.vehicle == "WBY00000000000000"
 
 
 def test_parts_that_do_not_charge_are_passed_over_and_a_new_descriptor_of_charging_is_an_issue() -> None:
-    found = heard(container(**{"vehicle.cabin.door.status": "OPEN", "vehicle.trip.segment.end.x": "1", E + "brandNew": "1"}))
+    found = normalised(
+        container(**{"vehicle.cabin.door.status": "OPEN", "vehicle.trip.segment.end.x": "1", E + "brandNew": "1"})
+    )
     assert found.entries == []
     assert [issue.subject for issue in found.issues] == [E + "brandNew"]
 
@@ -174,11 +176,11 @@ FIELDS = {
 }
 
 
-def course(*said: dict[str, Any]) -> dict[str, Any]:
+def course(*sent: dict[str, Any]) -> dict[str, Any]:
     """What is known at the end, whatever the order in which it came."""
     memory, known = CarMemory(), {}
-    for each in said:
-        known |= values(told(BMW_CARDATA, each, memory, NOW))
+    for each in sent:
+        known |= values(outcome_of(BMW_CARDATA, each, memory, NOW))
     return known
 
 
@@ -226,13 +228,13 @@ def test_a_power_cut_down_to_0_is_none_while_a_current_flows_that_is_too_small_f
 
 @pytest.mark.parametrize(("method", "kind"), [("DC_CHADEMOPLUG", "CHADEMO"), ("DC_GBTPLUG", "GBT"), ("DC_CHARGING", "CCS")])
 def test_the_standard_of_a_fast_charger_is_the_one_that_the_method_names(method: str, kind: str) -> None:
-    said = {"vehicle.drivetrain.electricEngine.charging.method": {"value": method}}
-    assert values(told(BMW_CARDATA, said))["fastchargertype"] == kind
+    sent = {"vehicle.drivetrain.electricEngine.charging.method": {"value": method}}
+    assert values(outcome_of(BMW_CARDATA, sent))["fastchargertype"] == kind
 
 
 @pytest.mark.parametrize(
     ("word", "count"), [("1-PHASES", 1), ("3-PHASE", 3), ("2", 2), ("0-PHASES", None), ("NOT_CHARGING", None)]
 )
 def test_the_phases_are_the_number_that_the_word_begins_with_and_0_is_none(word: str, count: int | None) -> None:
-    outcome = told(BMW_CARDATA, {"vehicle.drivetrain.electricEngine.charging.phaseNumber": {"value": word}})
+    outcome = outcome_of(BMW_CARDATA, {"vehicle.drivetrain.electricEngine.charging.phaseNumber": {"value": word}})
     assert (values(outcome).get("chargerphases"), outcome.issues) == (count, [])

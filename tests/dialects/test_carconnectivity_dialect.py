@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from recorded import run, told, values
+from recorded import outcome_of, run, values
 
 from chargeport.dialects.carconnectivity import CARCONNECTIVITY
 from chargeport.sources.base import Delivery
@@ -28,7 +28,7 @@ TOPIC = "carconnectivity/0/garage/WVWZZZE1ZMP000000/"
     ],
 )
 def test_the_state_is_refined_by_plug_supply_and_power(fields: dict[str, Any], says: str | None, charges: bool | None) -> None:
-    found = told(CARCONNECTIVITY, fields)
+    found = outcome_of(CARCONNECTIVITY, fields)
     assert found.issues == []
     assert (values(found).get("detailedchargingstatus"), values(found).get("ischarging")) == (says, charges)
 
@@ -36,24 +36,24 @@ def test_the_state_is_refined_by_plug_supply_and_power(fields: dict[str, Any], s
 def test_a_tank_is_no_state_of_charge() -> None:
     tank = {"drives/primary/type": "gasoline", "drives/primary/level": 90, "drives/primary/range": 650}
     battery = {"drives/secondary/type": "electric", "drives/secondary/level": 44}
-    assert values(told(CARCONNECTIVITY, tank | battery)) == {"stateofcharge": 44}
-    assert told(CARCONNECTIVITY, {"drives/primary/level": 90}) == ([], [])
+    assert values(outcome_of(CARCONNECTIVITY, tank | battery)) == {"stateofcharge": 44}
+    assert outcome_of(CARCONNECTIVITY, {"drives/primary/level": 90}) == ([], [])
 
 
 def test_a_unit_that_comes_with_a_value_is_believed_and_one_that_nobody_knows_drops_it() -> None:
     tree: dict[str, Any] = {
         "charging": {"state": {"val": "charging"}, "power": {"val": 7200, "uni": "W"}, "rate": {"val": 30, "uni": "mph"}}
     }
-    assert values(told(CARCONNECTIVITY, tree)) | {"detailedchargingstatus": 0} == {
+    assert values(outcome_of(CARCONNECTIVITY, tree)) | {"detailedchargingstatus": 0} == {
         "ischarging": True, "detailedchargingstatus": 0, "wattage": 7200, "chargerate": 48.28032,
     }  # fmt: skip
     tree["charging"]["rate"]["uni"] = "unknown speed unit"
-    assert "chargerate" not in values(told(CARCONNECTIVITY, tree))
+    assert "chargerate" not in values(outcome_of(CARCONNECTIVITY, tree))
 
 
 @pytest.mark.parametrize(("until", "minutes"), [("2026-05-01 11:29:58+00:00", 90), ("2026-05-01T09:00:00+00:00", None)])
 def test_the_date_at_which_the_target_is_reached_is_the_time_until_then(until: str, minutes: int | None) -> None:
-    assert values(told(CARCONNECTIVITY, {"charging/estimated_date_reached": until})).get("timetocomplete") == minutes
+    assert values(outcome_of(CARCONNECTIVITY, {"charging/estimated_date_reached": until})).get("timetocomplete") == minutes
 
 
 def test_each_attribute_of_the_tree_is_as_of_its_own_update() -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from recorded import told, values
+from recorded import outcome_of, values
 
 from chargeport.dialects.all import ALL
 from chargeport.dialects.user import from_table
@@ -29,11 +29,11 @@ BOX = from_table(
 DIALECTS = ALL | {"box": BOX}
 
 
-def course(name: str, *said: dict[str, Any], every_ms: int = MINUTE) -> dict[str, Any]:
+def course(name: str, *sent: dict[str, Any], every_ms: int = MINUTE) -> dict[str, Any]:
     """What is known of a car in the end, when a source reports one thing after the other."""
     memory, known = CarMemory(), {}
-    for index, fields in enumerate(said):
-        outcome = told(DIALECTS[name], fields, memory, NOW + index * every_ms)
+    for index, fields in enumerate(sent):
+        outcome = outcome_of(DIALECTS[name], fields, memory, NOW + index * every_ms)
         assert outcome.issues == []
         known |= values(outcome)
     return known
@@ -101,7 +101,7 @@ def test_a_power_without_a_cable_charges_nothing_though_the_source_has_no_flag_o
 
 
 @pytest.mark.parametrize(
-    ("said", "charges"),
+    ("sent", "charges"),
     [
         (({"on": True, "kw": 7}, {"state": "FULLY_CHARGED"}), False),
         (({"on": True}, {"state": "NOT_CHARGING"}), False),
@@ -111,15 +111,15 @@ def test_a_power_without_a_cable_charges_nothing_though_the_source_has_no_flag_o
         (({"on": True}, {"state": "CONSERVING"}), True),
     ],
 )
-def test_of_the_status_and_the_flag_of_charging_the_newer_one_decides(said: tuple[dict[str, Any], ...], charges: bool) -> None:
-    known = course("box", *said)
+def test_of_the_status_and_the_flag_of_charging_the_newer_one_decides(sent: tuple[dict[str, Any], ...], charges: bool) -> None:
+    known = course("box", *sent)
     assert known["ischarging"] is charges
-    if not charges and "kw" in said[0]:
+    if not charges and "kw" in sent[0]:
         assert known["wattage"] == "<NOT_CHARGING>"
 
 
 @pytest.mark.parametrize(
-    ("said", "status"),
+    ("sent", "status"),
     [
         (({"state": "NOT_CHARGING"}, {"on": True}), "CHARGING"),
         (({"state": "CHARGING"}, {"on": False}), "NOT_CHARGING"),
@@ -131,21 +131,21 @@ def test_of_the_status_and_the_flag_of_charging_the_newer_one_decides(said: tupl
     ],
 )
 def test_a_status_that_a_newer_flag_contradicts_is_the_one_that_follows_from_the_flag(
-    said: tuple[dict[str, Any], ...], status: str
+    sent: tuple[dict[str, Any], ...], status: str
 ) -> None:
-    assert course("box", *said)["detailedchargingstatus"] == status
+    assert course("box", *sent)["detailedchargingstatus"] == status
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "sent"),
     [
         ("bmw_cardata", bmw("body.chargingPort.status", "DISCONNECTED") | bmw(f"{ENGINE}.status", "CHARGINGENDED")),
         ("carconnectivity", {"charging/state": "ready_for_charging", "charging/connector/connection_state": "disconnected",
                              "charging/connector/external_power": "unavailable"}),
     ],
 )  # fmt: skip
-def test_a_state_that_waits_is_disconnected_where_the_plug_of_the_same_time_is_out(name: str, said: dict[str, Any]) -> None:
-    assert course(name, said)["detailedchargingstatus"] == "DISCONNECTED"
+def test_a_state_that_waits_is_disconnected_where_the_plug_of_the_same_time_is_out(name: str, sent: dict[str, Any]) -> None:
+    assert course(name, sent)["detailedchargingstatus"] == "DISCONNECTED"
 
 
 @pytest.mark.parametrize(
@@ -175,14 +175,14 @@ def test_no_cable_is_locked_where_none_is_in() -> None:
     assert course("box", {"plug": True, "locked": True}, {"plug": False})["ischargingcablelatched"] is False
     assert course("box", {"plug": False}, {"locked": True})["ischargingcablelatched"] is False
     locked = "body.chargingPort.lockedStatus"
-    said = bmw("body.chargingPort.status", "DISCONNECTED") | bmw(locked, "CHARGING_CABLE_LOCKED")
-    assert course("bmw_cardata", said)["ischargingcablelatched"] is False
+    sent = bmw("body.chargingPort.status", "DISCONNECTED") | bmw(locked, "CHARGING_CABLE_LOCKED")
+    assert course("bmw_cardata", sent)["ischargingcablelatched"] is False
     gone = {"charging/connector/lock_state": "locked", "charging/connector/connection_state": "disconnected"}
     assert course("carconnectivity", gone)["ischargingcablelatched"] is False
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "sent"),
     [
         ("ovms", {"v.c.charging": "yes", "v.c.power": 3.3, "v.c.current": 0, "v.c.voltage": 0}),
         ("evcc", {"connected": True, "charging": True, "chargePower": 11000, "chargeCurrents": [0, 0, 0],
@@ -191,8 +191,8 @@ def test_no_cable_is_locked_where_none_is_in() -> None:
          | bmw(f"{ENGINE}.acAmpere", 0) | bmw(f"{ENGINE}.acVoltage", 0)),
     ],
 )  # fmt: skip
-def test_0_amperes_and_0_volts_beside_a_power_are_not_measured(name: str, said: dict[str, Any]) -> None:
-    for fields in (said, dict(reversed(said.items()))):
+def test_0_amperes_and_0_volts_beside_a_power_are_not_measured(name: str, sent: dict[str, Any]) -> None:
+    for fields in (sent, dict(reversed(sent.items()))):
         known = course(name, *({field: content} for field, content in fields.items()), every_ms=1000)
         assert known["wattage"] > 3000
         assert known.get("amperage", "<UNREADABLE>") == known.get("voltage", "<UNREADABLE>") == "<UNREADABLE>"

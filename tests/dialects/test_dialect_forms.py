@@ -23,14 +23,14 @@ def delivery(payload: bytes, topic: str = "", **more: Any) -> Delivery:
     return Delivery(source="s", dialect="shed", payload=payload, received_at=NOW, topic=topic, **more)
 
 
-def told(payload: bytes, topic: str = "", **more: Any) -> list[tuple[str, dict[str, Any]]]:
+def fields_of(payload: bytes, topic: str = "", **more: Any) -> list[tuple[str, dict[str, Any]]]:
     return [(message.vehicle, dict(message.fields)) for message in by_topic(SHED, delivery(payload, topic, **more), ".")]
 
 
 def test_a_topic_names_the_car_and_the_field_and_its_slashes_become_the_tables_own_separator() -> None:
-    assert told(b"62", "shed/ann/m/v/soc") == [("ann", {"v.soc": 62})]
-    assert told(b"yes", "shed/ann/m/v/on") == [("ann", {"v.on": "yes"})]
-    assert told(b'{"v":{"soc":62}}', "shed/ann/all") == [("ann", {"v.soc": 62})]
+    assert fields_of(b"62", "shed/ann/m/v/soc") == [("ann", {"v.soc": 62})]
+    assert fields_of(b"yes", "shed/ann/m/v/on") == [("ann", {"v.on": "yes"})]
+    assert fields_of(b'{"v":{"soc":62}}', "shed/ann/all") == [("ann", {"v.soc": 62})]
 
 
 @pytest.mark.parametrize(
@@ -46,18 +46,18 @@ def test_a_topic_names_the_car_and_the_field_and_its_slashes_become_the_tables_o
     ],
 )
 def test_without_a_topic_fields_come_in_many_shapes(payload: bytes, expected: list[tuple[str, dict[str, Any]]]) -> None:
-    assert told(payload, vehicle="car") == expected
+    assert fields_of(payload, vehicle="car") == expected
 
 
 def test_a_payload_may_name_its_car_but_what_the_transport_was_told_holds() -> None:
-    assert told(b'{"vin": "x1", "v.soc": 1}') == [("x1", {"v.soc": 1})]
-    assert told(b'{"vin": "x1", "v.soc": 1}', vehicle="mine") == [("mine", {"v.soc": 1})]
-    assert told(b"1", "shed/ann/m/v/soc", vehicle="mine") == [("mine", {"v.soc": 1})]
+    assert fields_of(b'{"vin": "x1", "v.soc": 1}') == [("x1", {"v.soc": 1})]
+    assert fields_of(b'{"vin": "x1", "v.soc": 1}', vehicle="mine") == [("mine", {"v.soc": 1})]
+    assert fields_of(b"1", "shed/ann/m/v/soc", vehicle="mine") == [("mine", {"v.soc": 1})]
 
 
 def test_without_any_name_for_the_car_a_delivery_says_what_to_do() -> None:
     with pytest.raises(Unreadable, match=r"\?vehicle=ID"):
-        told(b'{"v.soc": 1}')
+        fields_of(b'{"v.soc": 1}')
     with pytest.raises(Unreadable, match="128"):
         vehicle_of(delivery(b""), "x" * 129)
 
@@ -80,8 +80,8 @@ def test_a_retained_delivery_makes_retained_messages() -> None:
 
 def test_a_topic_that_is_none_of_ours_is_refused_or_where_the_car_is_known_an_unknown_field() -> None:
     with pytest.raises(Unreadable, match=r"shed/\{vehicle\}/m"):
-        told(b"1", "barn/ann/m/v/soc")
-    assert told(b"1", "barn/ann/m/v/soc", vehicle="car") == [("car", {"barn/ann/m/v/soc": 1})]
+        fields_of(b"1", "barn/ann/m/v/soc")
+    assert fields_of(b"1", "barn/ann/m/v/soc", vehicle="car") == [("car", {"barn/ann/m/v/soc": 1})]
 
 
 @pytest.mark.parametrize("payload", [b"NaN", b"{", b"\xff", b"[1,]", b"{'a':1}", b"", b"1e999", b"[" * 100_000])
@@ -131,7 +131,7 @@ def test_a_value_with_its_unit_stays_whole_when_its_object_is_flattened() -> Non
 
 
 @pytest.mark.parametrize(
-    ("said", "at"),
+    ("sent", "at"),
     [
         (None, None),
         ("", None),
@@ -143,14 +143,14 @@ def test_a_value_with_its_unit_stays_whole_when_its_object_is_flattened() -> Non
         ("2026-05-01T09:59:58.123456789Z", NOW + 123),
     ],
 )
-def test_an_instant_is_read_from_text_seconds_or_milliseconds(said: Any, at: int | None) -> None:
-    assert at_ms(said) == at
+def test_an_instant_is_read_from_text_seconds_or_milliseconds(sent: Any, at: int | None) -> None:
+    assert at_ms(sent) == at
 
 
-@pytest.mark.parametrize("said", ["2026-05-01T09:59:58", "yesterday", True, [1], math.nan, math.inf])
-def test_what_is_no_instant_is_refused(said: Any) -> None:
+@pytest.mark.parametrize("sent", ["2026-05-01T09:59:58", "yesterday", True, [1], math.nan, math.inf])
+def test_what_is_no_instant_is_refused(sent: Any) -> None:
     with pytest.raises((ValueError, TypeError)):
-        at_ms(said)
+        at_ms(sent)
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**15), 10**15))
@@ -158,14 +158,14 @@ def test_a_number_and_its_text_are_the_same_number(value: float) -> None:
     assert number(value) == number(str(value)) == value
 
 
-@pytest.mark.parametrize("said", ["", "five", "nan", "inf", True, None, [1], {"value": 1}])
-def test_what_is_no_number_is_refused(said: Any) -> None:
+@pytest.mark.parametrize("sent", ["", "five", "nan", "inf", True, None, [1], {"value": 1}])
+def test_what_is_no_number_is_refused(sent: Any) -> None:
     with pytest.raises((ValueError, TypeError)):
-        number(said)
+        number(sent)
 
 
 def test_a_flag_is_read_from_its_usual_words() -> None:
-    assert [flag(said) for said in (True, "Yes", "on", 1, "1", "TRUE")] == [True] * 6
-    assert [flag(said) for said in (False, "no", "Off", 0, "0", "false")] == [False] * 6
+    assert [flag(sent) for sent in (True, "Yes", "on", 1, "1", "TRUE")] == [True] * 6
+    assert [flag(sent) for sent in (False, "no", "Off", 0, "0", "false")] == [False] * 6
     with pytest.raises(ValueError, match="neither"):
         flag("perhaps")

@@ -2,7 +2,7 @@ import json
 from typing import Any
 
 import pytest
-from recorded import Outcome, run, told, values
+from recorded import Outcome, outcome_of, run, values
 
 from chargeport.dialects.evcc import EVCC
 from chargeport.ingest.engine import read
@@ -18,7 +18,7 @@ def delivery(payload: str, topic: str = "", vehicle: str | None = None) -> Deliv
     return Delivery(source="s", dialect="evcc", payload=payload.encode(), received_at=NOW, topic=topic, vehicle=vehicle)
 
 
-def heard(*topics: tuple[str, str]) -> Outcome:
+def outcome(*topics: tuple[str, str]) -> Outcome:
     return run(EVCC, [delivery(payload, topic) for topic, payload in topics])
 
 
@@ -45,7 +45,7 @@ def state(*points: dict[str, Any], vehicle: str | None = None) -> list[str] | st
     ],
 )
 def test_the_status_is_put_together_as_the_table_of_the_sources_has_it(fields: dict[str, Any], says: str) -> None:
-    assert values(told(EVCC, fields))["detailedchargingstatus"] == says
+    assert values(outcome_of(EVCC, fields))["detailedchargingstatus"] == says
 
 
 @pytest.mark.parametrize(
@@ -58,11 +58,11 @@ def test_the_status_is_put_together_as_the_table_of_the_sources_has_it(fields: d
     ],
 )
 def test_the_lower_of_the_limits_is_in_force_and_zero_is_none(fields: dict[str, Any], active: int | None) -> None:
-    assert values(told(EVCC, fields)).get("chargelimits", {}).get("activeLimit") == active
+    assert values(outcome_of(EVCC, fields)).get("chargelimits", {}).get("activeLimit") == active
 
 
 def test_energy_is_in_watt_hours_live_and_in_kilowatt_hours_in_a_session() -> None:
-    live = values(told(EVCC, {"chargedEnergy": 1500}))
+    live = values(outcome_of(EVCC, {"chargedEnergy": 1500}))
     past = '[{"id": 1, "created": "2026-05-01T06:00:00Z", "finished": "2026-05-01T07:00:00Z", "chargedEnergy": 1.5}]'
     [record] = values(run(EVCC, [delivery(past, vehicle="car")]))["chargerecords"]["values"]
     assert (live["energyadded"], record["energyAdded"]) == (1.5, 1.5)
@@ -81,7 +81,7 @@ def test_a_session_keeps_odometer_and_meter_and_a_zero_is_no_reading() -> None:
 
 
 def test_a_topics_sum_over_the_phases_is_no_current() -> None:
-    found = heard(
+    found = outcome(
         ("evcc/loadpoints/1/chargeCurrents/l1", "6.1"), ("evcc/loadpoints/1/chargeCurrents/l2", "6.2"),
         ("evcc/loadpoints/1/chargeCurrents", "12.3"),
     )  # fmt: skip
@@ -90,7 +90,7 @@ def test_a_topics_sum_over_the_phases_is_no_current() -> None:
 
 def test_zeros_that_stand_for_unknown_are_no_values() -> None:
     zeros = {"vehicleSoc": 0, "vehicleRange": 0, "phasesActive": 0, "chargeRemainingDuration": 0}
-    assert told(EVCC, zeros) == ([], [])
+    assert outcome_of(EVCC, zeros) == ([], [])
 
 
 def test_a_loadpoint_is_named_by_its_place_and_a_car_by_its_name() -> None:
@@ -116,7 +116,7 @@ def test_sessions_of_several_cars_are_not_given_to_one() -> None:
 
 
 def test_what_evcc_says_of_the_house_is_passed_over() -> None:
-    assert heard(("evcc/site/gridPower", "5"), ("evcc/status", "online")) == ([], [])
+    assert outcome(("evcc/site/gridPower", "5"), ("evcc/status", "online")) == ([], [])
 
 
 @pytest.mark.parametrize("name", ["socStop", "socEnd"])
@@ -128,7 +128,7 @@ def test_a_session_says_what_charge_it_ended_with_under_the_name_of_the_code_or_
 
 @pytest.mark.parametrize("topic", ["vehicle/set", "enableDelay/set", "disableDelay/set", "phases/set"])
 def test_commands_to_evcc_are_no_words_of_its(topic: str) -> None:
-    assert heard((f"evcc/loadpoints/1/{topic}", "1")) == ([], [])
+    assert outcome((f"evcc/loadpoints/1/{topic}", "1")) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -175,10 +175,10 @@ def test_the_session_of_a_guest_is_not_given_to_the_only_car_that_is_named() -> 
 
 def test_voltage_and_phases_are_those_that_carry_current_though_all_three_are_connected() -> None:
     one = {"chargePower": 3300, "phasesActive": 3, "chargeCurrents": [14.1, 0.2, 0], "chargeVoltages": [236.5, 229, 228.1]}
-    known = values(told(EVCC, {"connected": True, "charging": True} | one))
+    known = values(outcome_of(EVCC, {"connected": True, "charging": True} | one))
     assert (known["voltage"], known["chargerphases"]) == (236.5, 1)
     idle = {"connected": True, "charging": False, "phasesActive": 3, "chargeCurrents": [0, 0, 0]}
-    assert values(told(EVCC, idle))["chargerphases"] == 3
+    assert values(outcome_of(EVCC, idle))["chargerphases"] == 3
 
 
 @pytest.mark.parametrize(
@@ -195,18 +195,18 @@ def test_a_power_without_its_sign_is_none_a_small_negative_one_is_0_and_one_that
     watts: int, currents: list[float], shown: Any
 ) -> None:
     memory, charging = CarMemory(), {"connected": True, "charging": True}
-    told(EVCC, charging | {"chargePower": 5_000, "chargeCurrents": [21.7, 0, 0]}, memory)
-    assert values(told(EVCC, {"chargePower": watts, "chargeCurrents": currents}, memory, NOW + 1000))["wattage"] == shown
+    outcome_of(EVCC, charging | {"chargePower": 5_000, "chargeCurrents": [21.7, 0, 0]}, memory)
+    assert values(outcome_of(EVCC, {"chargePower": watts, "chargeCurrents": currents}, memory, NOW + 1000))["wattage"] == shown
 
 
 def test_names_of_earlier_releases_are_read_and_the_present_ones_count_beside_them() -> None:
     old = {"vehicleSoC": 48, "targetSoC": 80, "vehicleTargetSoC": 90, "activePhases": 1, "chargeCurrent": 16}
-    known = values(told(EVCC, old))
+    known = values(outcome_of(EVCC, old))
     assert (known["stateofcharge"], known["chargelimits"]["activeLimit"], known["chargerphases"]) == (48, 80, 1)
     assert known["amperagerequested"] == 16
-    assert values(told(EVCC, {"socCharge": 47}))["stateofcharge"] == 47
+    assert values(outcome_of(EVCC, {"socCharge": 47}))["stateofcharge"] == 47
     new = {"vehicleSoc": 61, "effectiveLimitSoc": 70, "phasesActive": 3, "offeredCurrent": 10}
-    known = values(told(EVCC, old | new))
+    known = values(outcome_of(EVCC, old | new))
     assert (known["stateofcharge"], known["chargelimits"]["activeLimit"], known["chargerphases"]) == (61, 70, 3)
     assert known["amperagerequested"] == 10
 
@@ -214,11 +214,11 @@ def test_names_of_earlier_releases_are_read_and_the_present_ones_count_beside_th
 @pytest.mark.parametrize("planned", [0, NOW // 1000 - 60, "2026-05-01T09:00:00Z", "soon"])
 def test_a_plan_that_is_over_or_none_schedules_nothing(planned: Any) -> None:
     paused = {"connected": True, "charging": False, "enabled": False}
-    assert values(told(EVCC, paused | {"effectivePlanTime": planned}))["detailedchargingstatus"] == "SUSPENDED_BY_STATION"
+    assert values(outcome_of(EVCC, paused | {"effectivePlanTime": planned}))["detailedchargingstatus"] == "SUSPENDED_BY_STATION"
 
 
 def test_the_temperature_of_a_heater_is_no_charge_and_no_limit() -> None:
     known = values(
-        told(EVCC, {"connected": True, "charging": True, "heating": True, "vehicleSoc": 52, "effectiveLimitSoc": 60})
+        outcome_of(EVCC, {"connected": True, "charging": True, "heating": True, "vehicleSoc": 52, "effectiveLimitSoc": 60})
     )
     assert not known.keys() & {"stateofcharge", "chargelimits"}

@@ -4,7 +4,7 @@ import itertools
 from typing import Any
 
 import pytest
-from recorded import told, values
+from recorded import outcome_of, values
 
 from chargeport.dialects.all import ALL
 from chargeport.dialects.table import dialect, row
@@ -28,11 +28,11 @@ BOX = from_table(
 DIALECTS = ALL | {"box": BOX}
 
 
-def course(name: str, *said: dict[str, Any]) -> dict[str, Any]:
+def course(name: str, *sent: dict[str, Any]) -> dict[str, Any]:
     """What is known of a car in the end, when a source says one thing after the other, a second apart."""
     memory, known = CarMemory(), {}
-    for index, fields in enumerate(said):
-        outcome = told(DIALECTS[name], fields, memory, NOW + index * 1000)
+    for index, fields in enumerate(sent):
+        outcome = outcome_of(DIALECTS[name], fields, memory, NOW + index * 1000)
         assert outcome.issues == []
         known |= values(outcome)
     return known
@@ -65,8 +65,8 @@ CUT: dict[str, tuple[dict[str, Any], ...]] = {
 
 @pytest.mark.parametrize("name", CUT)
 def test_a_power_cut_down_to_0_is_no_value_beside_a_current_in_whatever_order_they_come(name: str) -> None:
-    for said in itertools.permutations(CUT[name]):
-        known = course(name, *said)
+    for sent in itertools.permutations(CUT[name]):
+        known = course(name, *sent)
         assert known.get("wattage") in (None, "<UNREADABLE>")
         assert known["amperage"] == 8
 
@@ -74,7 +74,7 @@ def test_a_power_cut_down_to_0_is_no_value_beside_a_current_in_whatever_order_th
 @pytest.mark.parametrize("name", CUT)
 def test_a_power_of_0_is_one_once_no_current_flows(name: str) -> None:
     *others, current = CUT[name]
-    stopped = {field: {**said, "state": "0"} if isinstance(said, dict) else 0 for field, said in current.items()}
+    stopped = {field: {**sent, "state": "0"} if isinstance(sent, dict) else 0 for field, sent in current.items()}
     assert course(name, *others, current, stopped)["wattage"] == 0
 
 
@@ -100,7 +100,7 @@ TWICE = from_table(
 
 
 @pytest.mark.parametrize(
-    ("said", "watts"),
+    ("sent", "watts"),
     [
         ({"on": True, "kw": 7, "watts": 6_900}, 7_000),
         ({"on": True, "kw": None, "watts": 6_900}, 6_900),
@@ -109,13 +109,13 @@ TWICE = from_table(
     ],
 )
 def test_of_two_fields_for_one_signal_in_one_message_the_first_of_the_table_counts_in_whatever_order_they_stand(
-    said: dict[str, Any], watts: int
+    sent: dict[str, Any], watts: int
 ) -> None:
-    for fields in itertools.permutations(said.items()):
-        outcome = told(TWICE, dict(fields))
+    for fields in itertools.permutations(sent.items()):
+        outcome = outcome_of(TWICE, dict(fields))
         values_told = [getattr(entry, "value", None) for entry in outcome.entries if entry.signal.code == "charge-wattage"]
         assert values_told == [watts]
-        assert len(outcome.issues) == list(said.values()).count("many")
+        assert len(outcome.issues) == list(sent.values()).count("many")
 
 
 _PLUG = "vehicle.powertrain.tractionBattery.charging.port.anyPosition.isPlugged"
@@ -148,13 +148,13 @@ _PLUG = "vehicle.powertrain.tractionBattery.charging.port.anyPosition.isPlugged"
 def test_what_can_not_be_read_beside_a_state_or_number_costs_itself_alone(
     name: str, fine: dict[str, Any], wrong: dict[str, Any], code: str, shown: Any
 ) -> None:
-    for said in (fine | wrong, wrong | fine):
-        outcome = told(DIALECTS[name], said)
+    for sent in (fine | wrong, wrong | fine):
+        outcome = outcome_of(DIALECTS[name], sent)
         assert values(outcome)[code] == shown
         assert [issue.subject for issue in outcome.issues] == list(wrong)
     memory = CarMemory()
-    told(DIALECTS[name], wrong, memory, NOW)
-    after = told(DIALECTS[name], fine, memory, NOW + 1000)
+    outcome_of(DIALECTS[name], wrong, memory, NOW)
+    after = outcome_of(DIALECTS[name], fine, memory, NOW + 1000)
     assert (values(after)[code], after.issues) == (shown, []), "nor does it when it was told before"
 
 
@@ -173,8 +173,8 @@ NOISE: dict[str, tuple[dict[str, Any], ...]] = {
 
 @pytest.mark.parametrize("name", NOISE)
 def test_at_a_fast_charger_the_charger_on_board_says_nothing_in_whatever_order_it_comes(name: str) -> None:
-    for said in itertools.permutations(NOISE[name]):
-        known = course(name, *said)
+    for sent in itertools.permutations(NOISE[name]):
+        known = course(name, *sent)
         assert known["ischarging"] is True
         assert 96_000 <= known["wattage"] < 97_000
         assert {known.get("voltage"), known.get("amperage")} <= {None, "<UNREADABLE>"}
@@ -252,17 +252,17 @@ def test_a_limit_of_0_is_none_and_takes_the_limit_back(name: str, limited: Any, 
     ],
 )  # fmt: skip
 def test_a_car_that_has_reached_its_target_is_full_in_whatever_order_that_is_told(name: str, at_target: Any) -> None:
-    for said in itertools.permutations(at_target):
-        assert course(name, *said)["detailedchargingstatus"] == "FULLY_CHARGED"
+    for sent in itertools.permutations(at_target):
+        assert course(name, *sent)["detailedchargingstatus"] == "FULLY_CHARGED"
 
 
 @pytest.mark.parametrize("reason", ["waitingforauthorization", "waitingForAuthorization", "disconnectrequired"])
 def test_evccs_car_does_not_pause_while_its_station_waits(reason: str) -> None:
-    said = ({"connected": True}, {"charging": False}, {"enabled": True}, {"chargerStatusReason": reason}, {"vehicleSoc": 50})
-    for order in itertools.permutations(said):
+    sent = ({"connected": True}, {"charging": False}, {"enabled": True}, {"chargerStatusReason": reason}, {"vehicleSoc": 50})
+    for order in itertools.permutations(sent):
         assert course("evcc", *order)["detailedchargingstatus"] == "SUSPENDED_BY_STATION"
-    assert course("evcc", *said, {"chargerStatusReason": ""})["detailedchargingstatus"] == "SUSPENDED_BY_CAR"
-    assert course("evcc", *said, {"charging": True})["detailedchargingstatus"] == "CHARGING"
+    assert course("evcc", *sent, {"chargerStatusReason": ""})["detailedchargingstatus"] == "SUSPENDED_BY_CAR"
+    assert course("evcc", *sent, {"charging": True})["detailedchargingstatus"] == "CHARGING"
 
 
 def test_a_list_of_fewer_phases_leaves_none_of_the_others_behind() -> None:
@@ -283,9 +283,9 @@ def test_phases_of_which_there_is_no_list_any_more_have_no_value(nothing: Any) -
 )
 def test_the_sign_of_ovmss_battery_power_is_told_by_its_current(battery: tuple[float, float | None], watts: int | None) -> None:
     power, current = battery
-    said: list[dict[str, Any]] = [{"v.c.charging": "yes"}, {"v.b.power": power}]
-    said += [] if current is None else [{"v.b.current": current}]
-    for order in itertools.permutations(said):
+    sent: list[dict[str, Any]] = [{"v.c.charging": "yes"}, {"v.b.power": power}]
+    sent += [] if current is None else [{"v.b.current": current}]
+    for order in itertools.permutations(sent):
         assert course("ovms", *order).get("wattage") in ((watts,) if watts else (None, "<UNREADABLE>"))
 
 
@@ -314,8 +314,8 @@ def test_what_a_module_of_ovms_does_not_know_after_a_restart_pulls_no_plug(field
 @pytest.mark.parametrize("name", ["home_assistant", "tesla", "tesla_rest"])
 def test_teslas_words_mean_the_same_in_each_of_its_dialects_and_spellings(name: str, kind: str, shown: str | None) -> None:
     field = {"tesla": "FastChargerType", "tesla_rest": "fast_charger_type"}.get(name)
-    said = ha("fast_charger_type", kind) if field is None else {field: kind}
-    assert course(name, said).get("fastchargertype") == shown
+    sent = ha("fast_charger_type", kind) if field is None else {field: kind}
+    assert course(name, sent).get("fastchargertype") == shown
 
 
 @pytest.mark.parametrize(
@@ -362,13 +362,13 @@ def test_a_volvo_is_disconnected_once_its_plug_is_out_whatever_its_status_said_b
 
 
 def test_a_volvo_at_a_station_that_has_paused_has_no_power_rather_than_an_error() -> None:
-    said = (ha("charging_status", "idle"), ha("charging_connection_status", "connected"), ha("charging_power_status", "fault"))
-    for order in itertools.permutations(said):
+    sent = (ha("charging_status", "idle"), ha("charging_connection_status", "connected"), ha("charging_power_status", "fault"))
+    for order in itertools.permutations(sent):
         assert course("home_assistant", *order)["detailedchargingstatus"] == "NO_POWER"
 
 
 def test_an_unknown_word_of_volvos_supply_is_an_issue_beside_the_status() -> None:
-    outcome = told(DIALECTS["home_assistant"], ha("charging_status", "idle") | ha("charging_power_status", "daydreaming"))
+    outcome = outcome_of(DIALECTS["home_assistant"], ha("charging_status", "idle") | ha("charging_power_status", "daydreaming"))
     assert values(outcome)["detailedchargingstatus"] == "NOT_CHARGING"
     assert [issue.subject for issue in outcome.issues] == ["sensor.charging_power_status"]
 
@@ -403,7 +403,7 @@ def test_what_flowed_in_one_charge_is_no_value_of_the_next_though_it_begins_a_se
 
 
 @pytest.mark.parametrize(
-    ("name", "code", "said", "nothing"),
+    ("name", "code", "sent", "nothing"),
     [
         ("tesla_rest", "fastchargertype", {"charging_state": "Charging", "fast_charger_type": "Combo"},
          {"fast_charger_type": "<invalid>"}),
@@ -414,9 +414,9 @@ def test_what_flowed_in_one_charge_is_no_value_of_the_next_though_it_begins_a_se
          {"loadpoints": [{"connected": True, "charging": True, "offeredCurrent": None}]}),
     ],
 )  # fmt: skip
-def test_a_fact_of_the_plug_that_its_source_calls_nothing_is_taken_back(name: str, code: str, said: Any, nothing: Any) -> None:
-    assert course(name, said)[code]
-    assert course(name, said, nothing)[code] == "<UNREADABLE>"
+def test_a_fact_of_the_plug_that_its_source_calls_nothing_is_taken_back(name: str, code: str, sent: Any, nothing: Any) -> None:
+    assert course(name, sent)[code]
+    assert course(name, sent, nothing)[code] == "<UNREADABLE>"
 
 
 @pytest.mark.parametrize(
@@ -442,7 +442,7 @@ MINUTE = 60_000
 
 
 @pytest.mark.parametrize(
-    ("name", "said", "later"),
+    ("name", "sent", "later"),
     [
         ("teslamate", {"charging_state": "Charging", "charger_power": 11}, {"battery_level": 60}),
         ("ovms", {"v.c.charging": "yes", "v.c.state": "charging", "v.c.power": 11}, {"v.b.soc": 60}),
@@ -450,15 +450,15 @@ MINUTE = 60_000
     ],
 )
 def test_a_source_that_tells_fields_as_they_change_confirms_what_it_does_not_take_back(
-    name: str, said: Any, later: Any
+    name: str, sent: Any, later: Any
 ) -> None:
     memory = CarMemory()
-    told(DIALECTS[name], said, memory, NOW)
-    after = values(told(DIALECTS[name], later, memory, NOW + 10 * MINUTE))
+    outcome_of(DIALECTS[name], sent, memory, NOW)
+    after = values(outcome_of(DIALECTS[name], later, memory, NOW + 10 * MINUTE))
     assert (after["ischarging"], after["wattage"]) == (True, 11_000)
-    soon = values(told(DIALECTS[name], later, memory, NOW + 10 * MINUTE + 1_000))
+    soon = values(outcome_of(DIALECTS[name], later, memory, NOW + 10 * MINUTE + 1_000))
     assert "wattage" not in soon, "it is not entered again with every message"
-    assert "wattage" not in values(told(DIALECTS[name], later, memory, NOW + 70 * MINUTE)), "what went stale stays so"
+    assert "wattage" not in values(outcome_of(DIALECTS[name], later, memory, NOW + 70 * MINUTE)), "what went stale stays so"
 
 
 def test_power_is_not_confirmed_by_a_source_whose_status_alone_says_that_the_car_does_not_charge() -> None:
@@ -471,40 +471,42 @@ def test_power_is_not_confirmed_by_a_source_whose_status_alone_says_that_the_car
         read=ALL["teslamate"].read,
     )
     memory = CarMemory()
-    told(table, {"state": "busy", "kw": 11}, memory, NOW)
-    assert values(told(table, {"soc": 60}, memory, NOW + 10 * MINUTE))["wattage"] == 11_000
-    told(table, {"state": "full"}, memory, NOW + 11 * MINUTE)
-    assert "wattage" not in values(told(table, {"soc": 80}, memory, NOW + 21 * MINUTE))
+    outcome_of(table, {"state": "busy", "kw": 11}, memory, NOW)
+    assert values(outcome_of(table, {"soc": 60}, memory, NOW + 10 * MINUTE))["wattage"] == 11_000
+    outcome_of(table, {"state": "full"}, memory, NOW + 11 * MINUTE)
+    assert "wattage" not in values(outcome_of(table, {"soc": 80}, memory, NOW + 21 * MINUTE))
 
 
 @pytest.mark.parametrize(
-    ("name", "said", "later"),
+    ("name", "sent", "later"),
     [
         ("tesla", {"Location": {"latitude": 52.5, "longitude": 13.4}}, {"Soc": 60}),
         ("ovms", {"v.p.latitude": 52.5, "v.p.longitude": 13.4}, {"v.c.pilot": "yes"}),
     ],
 )
 def test_a_place_is_confirmed_when_a_source_that_would_have_told_of_another_tells_anything(
-    name: str, said: Any, later: Any
+    name: str, sent: Any, later: Any
 ) -> None:
     memory = CarMemory()
-    place = values(told(DIALECTS[name], said, memory, NOW))["preciselocation"]
+    place = values(outcome_of(DIALECTS[name], sent, memory, NOW))["preciselocation"]
     days = 3 * 24 * 60 * MINUTE
-    assert values(told(DIALECTS[name], later, memory, NOW + days))["preciselocation"] == place
-    assert "preciselocation" not in values(told(DIALECTS[name], later, memory, NOW + days + MINUTE)), "not with every message"
+    assert values(outcome_of(DIALECTS[name], later, memory, NOW + days))["preciselocation"] == place
+    assert "preciselocation" not in values(outcome_of(DIALECTS[name], later, memory, NOW + days + MINUTE)), (
+        "not with every message"
+    )
 
 
 def test_a_source_that_tells_all_of_it_at_once_confirms_nothing_that_it_leaves_out() -> None:
     memory = CarMemory()
-    told(ALL["tesla_rest"], {"charging_state": "Charging", "charger_power": 11}, memory, NOW)
-    assert "wattage" not in values(told(ALL["tesla_rest"], {"battery_level": 60}, memory, NOW + 10 * MINUTE))
+    outcome_of(ALL["tesla_rest"], {"charging_state": "Charging", "charger_power": 11}, memory, NOW)
+    assert "wattage" not in values(outcome_of(ALL["tesla_rest"], {"battery_level": 60}, memory, NOW + 10 * MINUTE))
 
 
 def test_a_charge_that_is_over_is_not_confirmed() -> None:
     memory = CarMemory()
-    told(ALL["teslamate"], {"charging_state": "Charging", "charger_power": 11}, memory, NOW)
-    told(ALL["teslamate"], {"charging_state": "Complete"}, memory, NOW + MINUTE)
-    after = values(told(ALL["teslamate"], {"battery_level": 80}, memory, NOW + 9 * MINUTE))
+    outcome_of(ALL["teslamate"], {"charging_state": "Charging", "charger_power": 11}, memory, NOW)
+    outcome_of(ALL["teslamate"], {"charging_state": "Complete"}, memory, NOW + MINUTE)
+    after = values(outcome_of(ALL["teslamate"], {"battery_level": 80}, memory, NOW + 9 * MINUTE))
     assert (after["ischarging"], after.get("wattage")) == (False, None)
 
 
@@ -520,7 +522,7 @@ def test_a_charge_that_is_over_is_not_confirmed() -> None:
     ],
 )
 def test_numbers_and_flags_that_are_wrong_in_one_way_are_one_issue_whatever_they_are(name: str, field: str, wrong: Any) -> None:
-    issues = [issue for each in wrong for issue in told(ALL[name], {"charging_state": "Charging", field: each}).issues]
+    issues = [issue for each in wrong for issue in outcome_of(ALL[name], {"charging_state": "Charging", field: each}).issues]
     assert {issue.subject for issue in issues} == {field}
     assert len({issue.detail for issue in issues}) == 1
     assert all(str(each) in issue.raw for each, issue in zip(wrong, issues, strict=True)), "the message keeps the value"

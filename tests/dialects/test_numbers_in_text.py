@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from recorded import told, values
+from recorded import outcome_of, values
 
 from chargeport.dialects.all import ALL
 from chargeport.dialects.user import from_table
@@ -44,7 +44,7 @@ BOX = from_table(
 def test_a_text_with_a_decimal_comma_a_unit_or_a_duration_is_a_number(
     field: str, text: str, signal: str, number: float
 ) -> None:
-    outcome = told(BOX, {field: text})
+    outcome = outcome_of(BOX, {field: text})
     assert (values(outcome).get(signal), outcome.issues) == (number, [])
 
 
@@ -62,13 +62,13 @@ def test_a_text_with_a_decimal_comma_a_unit_or_a_duration_is_a_number(
     ],
 )
 def test_a_text_that_may_be_two_numbers_or_has_another_unit_is_an_issue(field: str, text: str) -> None:
-    outcome = told(BOX, {field: text})
+    outcome = outcome_of(BOX, {field: text})
     assert outcome.entries == []
     assert [issue.subject for issue in outcome.issues] == [field]
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "sent"),
     [
         ("box", {"phases": 0, "size": 0}),
         ("generic", {"chargerphases": 0, "nominalcapacity": 0}),
@@ -76,6 +76,6 @@ def test_a_text_that_may_be_two_numbers_or_has_another_unit_is_an_issue(field: s
         ("carconnectivity", {"drives/primary/battery/total_capacity": 0}),
     ],
 )
-def test_0_phases_and_a_capacity_of_0_are_no_values_and_no_issues(name: str, said: dict[str, Any]) -> None:
-    outcome = told((ALL | {"box": BOX})[name], said)
+def test_0_phases_and_a_capacity_of_0_are_no_values_and_no_issues(name: str, sent: dict[str, Any]) -> None:
+    outcome = outcome_of((ALL | {"box": BOX})[name], sent)
     assert (outcome.entries, outcome.issues) == ([], [])

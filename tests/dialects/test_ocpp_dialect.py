@@ -49,18 +49,18 @@ def sample(measurand: str, value: Any, **more: Any) -> dict[str, Any]:
 def test_a_connectors_status(status: str, says: str | None, charges: bool | None, connected: bool | None) -> None:
     found = run(OCPP, [call("StatusNotification", {"connectorId": 1, "status": status, "timestamp": AT})])
     assert found.issues == []
-    told = values(found)
+    reported = values(found)
     names = ("detailedchargingstatus", "ischarging", "ischargingcableconnected")
-    assert tuple(told.get(name) for name in names) == (says, charges, connected)
+    assert tuple(reported.get(name) for name in names) == (says, charges, connected)
 
 
 @pytest.mark.parametrize("before", ["Available", "Charging"])
 def test_of_an_unavailable_connector_the_plug_and_the_status_are_unknown_and_nothing_charges(before: str) -> None:
-    told = values(
+    reported = values(
         run(OCPP, [call("StatusNotification", {"connectorId": 1, "status": word}) for word in (before, "Unavailable")])
     )
-    assert told["ischarging"] is False
-    assert told["detailedchargingstatus"] == told["ischargingcableconnected"] == "<UNREADABLE>"
+    assert reported["ischarging"] is False
+    assert reported["detailedchargingstatus"] == reported["ischargingcableconnected"] == "<UNREADABLE>"
 
 
 def test_the_station_itself_is_no_connector() -> None:
@@ -145,18 +145,18 @@ def test_the_end_of_a_transaction_tells_the_meters_readings_at_its_begin_and_end
     end = {"transactionId": 7, "meterStop": 815_000, "timestamp": times["endTime"]}
     found = run(OCPP, [call("StopTransaction", end, station="box", record=json.dumps(record))])
     read = [one for one in found.entries if isinstance(one, Reading) and one.signal.code == "chargeport-energyregister"]
-    told = [(one.observed_at, one.value) for one in read]
-    assert told == [(at_ms(times["startTime"]), 812.5), (at_ms(times["endTime"]), 815)]
+    reported = [(one.observed_at, one.value) for one in read]
+    assert reported == [(at_ms(times["startTime"]), 812.5), (at_ms(times["endTime"]), 815)]
 
 
 def test_the_end_of_a_transaction_is_a_record_as_the_transport_saw_it() -> None:
     record = {"id": "ocpp-7", "startTime": AT, "endTime": "2026-05-01T09:55:00Z", "energyWh": 2500}
     end = {"transactionId": 7, "meterStop": 3500, "timestamp": "2026-05-01T09:55:00Z"}
-    told = values(run(OCPP, [call("StopTransaction", end, station="box", record=json.dumps(record))]))
-    assert told["chargerecords"]["values"] == [
+    reported = values(run(OCPP, [call("StopTransaction", end, station="box", record=json.dumps(record))]))
+    assert reported["chargerecords"]["values"] == [
         {"id": "ocpp-7", "startTime": "2026-05-01T09:50:00.000Z", "endTime": "2026-05-01T09:55:00.000Z", "energyAdded": 2.5}
     ]
-    assert "ischarging" not in told, "another transaction may go on by now"
+    assert "ischarging" not in reported, "another transaction may go on by now"
     assert values(run(OCPP, [call("StopTransaction", end, station="box", is_current="yes")]))["ischarging"] is False
 
 
@@ -184,7 +184,7 @@ def test_needs_that_are_none_are_an_issue_which_names_them(content: dict[str, An
 
 
 def test_of_two_states_within_one_second_the_later_word_holds() -> None:
-    told = [
+    reported = [
         Delivery(
             source="s", dialect="ocpp", topic="StatusNotification", vehicle="car", received_at=NOW + 900,
             observed_at=NOW + late,
@@ -192,7 +192,7 @@ def test_of_two_states_within_one_second_the_later_word_holds() -> None:
         )
         for late, word in enumerate((b"Finishing", b"Available"))
     ]  # fmt: skip
-    found = [each for each in run(OCPP, told).entries if each.signal.code == "charge-ischargingcableconnected"]
+    found = [each for each in run(OCPP, reported).entries if each.signal.code == "charge-ischargingcableconnected"]
     assert [(each.observed_at, getattr(each, "value", None)) for each in found] == [(NOW, True), (NOW + 1, False)]
 
 
@@ -207,12 +207,12 @@ def test_what_a_later_reading_leaves_out_of_a_kind_has_no_value_any_more() -> No
     three = [sample(name, value, phase=f"L{n}") for n in (1, 2, 3) for name, value in ((amps, 16), (watts, 3680))]
     one = [sample(amps, 6, phase="L1"), sample(watts, 1380, phase="L1")]
     whole = [sample(amps, 0), sample(watts, 0)]
-    told = values(run(OCPP, [event(1, *three), event(2, *one)]))
-    assert (told["wattage"], told["amperage"], told["chargerphases"]) == (1380, 6, 1)
-    told = values(run(OCPP, [event(1, *whole), event(2, *three)]))
-    assert (told["wattage"], told["amperage"]) == (11_040, 16)
-    told = values(run(OCPP, [event(1, *three), event(2, *whole)]))
-    assert (told["wattage"], told["amperage"]) == (0, 0)
+    reported = values(run(OCPP, [event(1, *three), event(2, *one)]))
+    assert (reported["wattage"], reported["amperage"], reported["chargerphases"]) == (1380, 6, 1)
+    reported = values(run(OCPP, [event(1, *whole), event(2, *three)]))
+    assert (reported["wattage"], reported["amperage"]) == (11_040, 16)
+    reported = values(run(OCPP, [event(1, *three), event(2, *whole)]))
+    assert (reported["wattage"], reported["amperage"]) == (0, 0)
 
 
 def test_samples_of_the_begin_count_at_the_begin_and_never_later() -> None:
@@ -220,15 +220,15 @@ def test_samples_of_the_begin_count_at_the_begin_and_never_later() -> None:
     started = str(NOW - 598_000)  # 09:50:00
     assert values(run(OCPP, [event(5, *begin, started_at=started)]))["stateofcharge"] == 40
     later = str(NOW - 598_000 - 120_000)
-    told = values(run(OCPP, [event(5, *begin, started_at=later, station="box")]))
-    assert "wattage" not in told
-    assert "stateofcharge" not in told
-    told = values(run(OCPP, [event(5, sample("Power.Active.Import", 362), *begin, started_at=started)]))
-    assert told["wattage"] == 362
+    reported = values(run(OCPP, [event(5, *begin, started_at=later, station="box")]))
+    assert "wattage" not in reported
+    assert "stateofcharge" not in reported
+    reported = values(run(OCPP, [event(5, sample("Power.Active.Import", 362), *begin, started_at=started)]))
+    assert reported["wattage"] == 362
 
 
 @pytest.mark.parametrize(
-    ("samples", "told"),
+    ("samples", "reported"),
     [
         ([("Current.Import", 15.6, "N")], {"amperage": 15.6}),
         ([("Current.Import", 0.2, "N"), ("Current.Import", 16, "L1")], {"amperage": 16, "chargerphases": 1}),
@@ -254,9 +254,9 @@ def test_samples_of_the_begin_count_at_the_begin_and_never_later() -> None:
     ],
 )  # fmt: skip
 def test_lines_and_the_neutral_are_read_by_what_is_told_beside_them(
-    samples: list[tuple[str, float, str]], told: dict[str, Any]
+    samples: list[tuple[str, float, str]], reported: dict[str, Any]
 ) -> None:
-    assert values(metered(*(sample(name, value, phase=phase) for name, value, phase in samples))) == told
+    assert values(metered(*(sample(name, value, phase=phase) for name, value, phase in samples))) == reported
 
 
 @pytest.mark.parametrize(
@@ -272,13 +272,13 @@ def test_lines_and_the_neutral_are_read_by_what_is_told_beside_them(
 @pytest.mark.parametrize("state", ["Charging", "SuspendedEVSE"])
 def test_a_car_that_feeds_power_back_does_not_charge(samples: list[dict[str, Any]], state: str) -> None:
     before, back = sample("Power.Active.Import", 7000), sample("Power.Active.Import", 6900)
-    told = values(run(OCPP, [event(1, before), event(2, *samples, state=state)]))
-    assert (told["ischarging"], told["detailedchargingstatus"]) == (False, "DISCHARGING")
-    assert told["ischargingcableconnected"] is True
-    assert told["wattage"] in (7000, 0, "<NOT_CHARGING>")
-    assert told["wattage"] != 7000 or all(one["measurand"].startswith("Current") for one in samples)
-    told = values(run(OCPP, [event(1, before), event(2, *samples, state=state), event(3, back)]))
-    assert (told["ischarging"], told["detailedchargingstatus"], told["wattage"]) == (True, "CHARGING", 6900)
+    reported = values(run(OCPP, [event(1, before), event(2, *samples, state=state)]))
+    assert (reported["ischarging"], reported["detailedchargingstatus"]) == (False, "DISCHARGING")
+    assert reported["ischargingcableconnected"] is True
+    assert reported["wattage"] in (7000, 0, "<NOT_CHARGING>")
+    assert reported["wattage"] != 7000 or all(one["measurand"].startswith("Current") for one in samples)
+    reported = values(run(OCPP, [event(1, before), event(2, *samples, state=state), event(3, back)]))
+    assert (reported["ischarging"], reported["detailedchargingstatus"], reported["wattage"]) == (True, "CHARGING", 6900)
 
 
 @pytest.mark.parametrize(
@@ -294,8 +294,8 @@ def test_registers_tell_what_flows_out_where_power_does_not(samples: list[dict[s
     status = call("StatusNotification", {"connectorId": 1, "status": "Charging"}, station="A1")
     export = sample("Energy.Active.Export.Register", 900)
     values_of = {"connectorId": 1, "meterValue": [{"timestamp": "2026-05-01T09:59:59Z", "sampledValue": [export, *samples]}]}
-    told = values(run(OCPP, [status, call("MeterValues", values_of, station="A1", gives="yes")]))
-    assert told["ischarging"] is charges
+    reported = values(run(OCPP, [status, call("MeterValues", values_of, station="A1", gives="yes")]))
+    assert reported["ischarging"] is charges
 
 
 @pytest.mark.parametrize(("state", "watts", "charges"), [(None, 7_000, True), (None, 50, False), ("SuspendedEV", 7_000, False)])
@@ -306,8 +306,8 @@ def test_power_shows_whether_a_car_charges_at_an_occupied_connector_without_a_st
     content: dict[str, Any] = {"eventType": "Updated", "timestamp": "2026-05-01T09:50:01Z"}
     content["transactionInfo"] = {} if state is None else {"chargingState": state}
     content["meterValue"] = [{"timestamp": content["timestamp"], "sampledValue": [sample("Power.Active.Import", watts)]}]
-    told = values(run(OCPP, [call("StatusNotification", status), call("TransactionEvent", content)]))
-    assert (told["ischarging"], told["ischargingcableconnected"]) == (charges, True)
+    reported = values(run(OCPP, [call("StatusNotification", status), call("TransactionEvent", content)]))
+    assert (reported["ischarging"], reported["ischargingcableconnected"]) == (charges, True)
 
 
 def test_power_shows_that_a_car_charges_which_is_only_said_to_be_plugged_in() -> None:
@@ -319,23 +319,23 @@ def test_power_shows_that_a_car_charges_which_is_only_said_to_be_plugged_in() ->
         return call("MeterValues", at(second, meterValue=[value]))
 
     def charging(*deliveries: Delivery) -> tuple[object, object]:
-        told = values(run(OCPP, list(deliveries)))
-        return told["ischarging"], told["detailedchargingstatus"]
+        reported = values(run(OCPP, list(deliveries)))
+        return reported["ischarging"], reported["detailedchargingstatus"]
 
-    told = [
+    reported = [
         call("StatusNotification", at(1, status="Preparing")),
         call("StartTransaction", at(2, meterStart=0)),
         metered_at(9, 7_000),
     ]
-    assert charging(*told) == (True, "CHARGING")
-    assert charging(*told, metered_at(19, 20)) == (False, "CONNECTED")
-    ended = [*told, call("StopTransaction", at(29, meterStop=50))]
+    assert charging(*reported) == (True, "CHARGING")
+    assert charging(*reported, metered_at(19, 20)) == (False, "CONNECTED")
+    ended = [*reported, call("StopTransaction", at(29, meterStop=50))]
     assert charging(*ended) == (False, "STOPPED")
     assert charging(*ended, call("StatusNotification", at(39, status="Preparing"))) == (False, "CONNECTED")
     state = {"eventType": "Updated", "transactionInfo": {"chargingState": "EVConnected"}}
-    told = [call("TransactionEvent", at(1, **state)), metered_at(9, 7_000)]
-    assert charging(*told) == (True, "CHARGING")
-    assert charging(*told, call("TransactionEvent", at(19, **state))) == (False, "CONNECTED"), "the newer word counts"
+    reported = [call("TransactionEvent", at(1, **state)), metered_at(9, 7_000)]
+    assert charging(*reported) == (True, "CHARGING")
+    assert charging(*reported, call("TransactionEvent", at(19, **state))) == (False, "CONNECTED"), "the newer word counts"
 
 
 @pytest.mark.parametrize(
@@ -363,19 +363,19 @@ def test_a_station_that_leaves_it_at_suspended_is_charging_while_power_flows(
     def charging(*deliveries: Delivery) -> object:
         return values(run(OCPP, list(deliveries)))["ischarging"]
 
-    told = [status("SuspendedEVSE", 1), metered_at(40, 1)]
-    assert charging(*told) is charges
+    reported = [status("SuspendedEVSE", 1), metered_at(40, 1)]
+    assert charging(*reported) is charges
     assert charging(status("SuspendedEVSE", 31), metered_at(40, 31)) is False, "it may be of before"
-    assert charging(*told, status("SuspendedEV", 50)) is False, "the newer report counts"
+    assert charging(*reported, status("SuspendedEV", 50)) is False, "the newer report counts"
 
 
 def test_power_shows_that_a_car_charges_in_a_transaction_of_which_no_status_is_reported() -> None:
-    def told(watts: int, **headers: str) -> dict[str, object]:
+    def reported(watts: int, **headers: str) -> dict[str, object]:
         return values(metered(sample("Power.Active.Import", watts), station="A1", ocpp="1.6", transaction="1", **headers))
 
-    assert told(3_600, unreported="yes")["detailedchargingstatus"] == "CHARGING"
-    assert "ischarging" not in told(90, unreported="yes")
-    assert "ischarging" not in told(3_600)
+    assert reported(3_600, unreported="yes")["detailedchargingstatus"] == "CHARGING"
+    assert "ischarging" not in reported(90, unreported="yes")
+    assert "ischarging" not in reported(3_600)
 
 
 @pytest.mark.parametrize("state", [None, "EVConnected", "Charging"])
@@ -388,16 +388,16 @@ def test_the_last_sample_of_a_transaction_shows_no_charging_after_it(state: str 
     content["transactionInfo"] = {} if state is None else {"chargingState": state}
     content["meterValue"] = [{"timestamp": content["timestamp"], "sampledValue": [sample("Power.Active.Import", 7_000)]}]
     ended = call("TransactionEvent", content, station="A1", transaction="t")
-    told = values(run(OCPP, [occupied(1), ended, occupied(19)]))
-    assert (told["ischarging"], told["detailedchargingstatus"]) == (False, "CONNECTED")
+    reported = values(run(OCPP, [occupied(1), ended, occupied(19)]))
+    assert (reported["ischarging"], reported["detailedchargingstatus"]) == (False, "CONNECTED")
 
 
 def test_a_sample_that_comes_after_its_transaction_shows_no_charging() -> None:
     status = {"connectorId": 1, "status": "Preparing", "timestamp": AT}
     value = {"timestamp": "2026-05-01T09:50:01Z", "sampledValue": [sample("Power.Active.Import", 7_000)]}
     late = call("MeterValues", {"connectorId": 1, "meterValue": [value]}, station="A1", ocpp="1.6")
-    told = values(run(OCPP, [call("StatusNotification", status, station="A1", ocpp="1.6"), late]))
-    assert (told["ischarging"], told["detailedchargingstatus"]) == (False, "CONNECTED")
+    reported = values(run(OCPP, [call("StatusNotification", status, station="A1", ocpp="1.6"), late]))
+    assert (reported["ischarging"], reported["detailedchargingstatus"]) == (False, "CONNECTED")
     state = {"eventType": "Updated", "timestamp": AT, "transactionInfo": {"chargingState": "EVConnected"}}
     changed = state | {"triggerReason": "ChargingStateChanged", "meterValue": [value | {"timestamp": AT}]}
     assert values(run(OCPP, [call("TransactionEvent", changed)]))["ischarging"] is False
@@ -440,8 +440,8 @@ def test_a_sample_that_cannot_be_read_is_an_issue_and_costs_no_other() -> None:
 
 def test_a_heartbeat_confirms_what_the_transport_knows() -> None:
     alive = call("Heartbeat", {}, station="box", status="SuspendedEV")
-    told = values(run(OCPP, [alive]))
-    assert (told["ischarging"], told["ischargingcableconnected"]) == (False, True)
+    reported = values(run(OCPP, [alive]))
+    assert (reported["ischarging"], reported["ischargingcableconnected"]) == (False, True)
     assert run(OCPP, [call("Heartbeat", {}, station="box")]) == ([], [])
 
 
@@ -459,8 +459,8 @@ def test_a_confirmed_status_ends_the_state_of_a_transaction_that_is_over(
 def test_a_station_that_names_what_it_delivers_exported_is_read_as_importing() -> None:
     exported = [sample("Power.Active.Export", 7_000), sample("Current.Export", 30), sample("Energy.Active.Export.Register", 9)]
     assert values(run(OCPP, [event(1, *exported, station="box")]))["ischarging"] is False
-    told = values(run(OCPP, [event(1, *exported, station="box", misnamed="yes")]))
-    assert (told["ischarging"], told["wattage"], told["amperage"]) == (True, 7_000, 30)
+    reported = values(run(OCPP, [event(1, *exported, station="box", misnamed="yes")]))
+    assert (reported["ischarging"], reported["wattage"], reported["amperage"]) == (True, 7_000, 30)
 
 
 def test_the_end_of_a_transaction_replaces_what_was_supposed_of_it() -> None:
@@ -480,10 +480,10 @@ def test_an_end_without_a_status_ends_charging_and_a_free_plug_stays_free() -> N
     def status(word: str, at: str = AT) -> Delivery:
         return call("StatusNotification", {"connectorId": 1, "status": word, "timestamp": at})
 
-    told = values(run(OCPP, [status("Charging"), ends(station="box", is_current="yes")]))
-    assert (told["ischarging"], told["detailedchargingstatus"]) == (False, "STOPPED")
-    told = values(run(OCPP, [status("Available"), ends(station="box", is_current="yes")]))
-    assert (told["ischargingcableconnected"], told["detailedchargingstatus"]) == (False, "DISCONNECTED")
+    reported = values(run(OCPP, [status("Charging"), ends(station="box", is_current="yes")]))
+    assert (reported["ischarging"], reported["detailedchargingstatus"]) == (False, "STOPPED")
+    reported = values(run(OCPP, [status("Available"), ends(station="box", is_current="yes")]))
+    assert (reported["ischargingcableconnected"], reported["detailedchargingstatus"]) == (False, "DISCONNECTED")
     again = status("Charging", "2026-05-01T09:52:00Z")
     assert values(run(OCPP, [status("Charging"), ends(station="box", is_current="yes"), again]))["ischarging"] is True
 
@@ -504,8 +504,8 @@ def test_a_current_of_one_line_only_says_nothing_of_the_others_where_more_power_
 ) -> None:
     power = [] if power_w is None else [sample("Power.Active.Import", power_w)]
     voltage = sample("Voltage", volts, phase="L1") if volts else sample("Frequency", 50)
-    told = values(metered(sample("Current.Import", "9.6", phase="L1"), voltage, *power))
-    assert (told["amperage"], told.get("chargerphases")) == (9.6, phases)
+    reported = values(metered(sample("Current.Import", "9.6", phase="L1"), voltage, *power))
+    assert (reported["amperage"], reported.get("chargerphases")) == (9.6, phases)
 
 
 def test_a_car_that_fed_power_back_charges_again_once_power_flows_into_it() -> None:
@@ -520,8 +520,8 @@ def test_a_car_that_fed_power_back_charges_again_once_power_flows_into_it() -> N
 
 def test_parts_of_a_reading_that_came_before_are_read_with_it() -> None:
     def of_phase(number: int) -> dict[str, Any]:
-        told = {"value": f"{10 + number}", "measurand": "Current.Import", "phase": f"L{number}", "unit": "A"}
-        return {"timestamp": AT, "sampledValue": [told, sample("Power.Active.Import", "2300", phase=f"L{number}")]}
+        reported = {"value": f"{10 + number}", "measurand": "Current.Import", "phase": f"L{number}", "unit": "A"}
+        return {"timestamp": AT, "sampledValue": [reported, sample("Power.Active.Import", "2300", phase=f"L{number}")]}
 
     earlier = json.dumps([of_phase(1), of_phase(2)])
     content = {"connectorId": 1, "meterValue": [of_phase(3)]}

@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from recorded import told, values
+from recorded import outcome_of, values
 
 from chargeport.dialects.ovms import OVMS
 from chargeport.ingest import engine
@@ -12,7 +12,7 @@ NOW = 1_777_629_598_000
 
 
 def status(**metrics: Any) -> Any:
-    return values(told(OVMS, {f"v.c.{name}": said for name, said in metrics.items()})).get("detailedchargingstatus")
+    return values(outcome_of(OVMS, {f"v.c.{name}": sent for name, sent in metrics.items()})).get("detailedchargingstatus")
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_state_substate_and_pilot_make_one_status(metrics: dict[str, str], expec
 
 @pytest.mark.parametrize("metric", ["v.c.state", "v.c.substate", "v.c.type", "v.c.pilot"])
 def test_a_word_that_is_not_known_is_one_issue_and_no_reading(metric: str) -> None:
-    found = told(OVMS, {metric: "levitating"})
+    found = outcome_of(OVMS, {metric: "levitating"})
     assert found.entries == []
     assert [issue.subject for issue in found.issues] == [metric]
 
@@ -61,7 +61,7 @@ def test_a_word_that_is_not_known_is_one_issue_and_no_reading(metric: str) -> No
     ],
 )
 def test_the_pilot_tells_the_cable_and_the_door_says_nothing_of_it(metrics: dict[str, str], plugged: bool | None) -> None:
-    assert values(told(OVMS, metrics)).get("ischargingcableconnected") is plugged
+    assert values(outcome_of(OVMS, metrics)).get("ischargingcableconnected") is plugged
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_the_pilot_tells_the_cable_and_the_door_says_nothing_of_it(metrics: dict
 def test_the_type_tells_inlet_standard_and_fast_charger(
     metrics: dict[str, str], connector: str | None, kind: str | None, present: bool | None
 ) -> None:
-    found = values(told(OVMS, metrics))
+    found = values(outcome_of(OVMS, metrics))
     assert (found.get("chargingconnectortype"), found.get("fastchargertype")) == (connector, kind)
     assert found.get("isfastchargerpresent") is present
 
@@ -101,7 +101,7 @@ def test_the_type_tells_inlet_standard_and_fast_charger(
     ],
 )
 def test_power_is_the_chargers_else_what_flows_into_the_battery(metrics: dict[str, str], watts: Any) -> None:
-    assert values(told(OVMS, metrics)).get("wattage") == watts
+    assert values(outcome_of(OVMS, metrics)).get("wattage") == watts
 
 
 @pytest.mark.parametrize(
@@ -110,18 +110,18 @@ def test_power_is_the_chargers_else_what_flows_into_the_battery(metrics: dict[st
 )
 def test_no_estimate_is_no_time(soc: str, full: str, minutes: int | None) -> None:
     metrics = {"v.c.charging": "yes", "v.c.duration.soc": soc, "v.c.duration.full": full}
-    assert values(told(OVMS, metrics)).get("timetocomplete") == minutes
+    assert values(outcome_of(OVMS, metrics)).get("timetocomplete") == minutes
 
 
 def test_a_timer_is_told_without_its_time_for_that_is_utc() -> None:
-    assert values(told(OVMS, {"v.c.timermode": "no", "v.c.timerstart": "01:30:00"}))["chargetimers"] == {"values": []}
-    on = values(told(OVMS, {"v.c.timermode": "yes", "v.c.timerstart": 5400}))["chargetimers"]
+    assert values(outcome_of(OVMS, {"v.c.timermode": "no", "v.c.timerstart": "01:30:00"}))["chargetimers"] == {"values": []}
+    on = values(outcome_of(OVMS, {"v.c.timermode": "yes", "v.c.timerstart": 5400}))["chargetimers"]
     assert on == {"values": [{"type": "GLOBAL"}]}
 
 
 def test_limits_and_capacities_of_zero_are_none() -> None:
-    assert told(OVMS, {"v.c.limit.soc": "0", "v.b.capacity": "0"}) == ([], [])
-    assert values(told(OVMS, {"v.c.limit.soc": "80"}))["chargelimits"]["activeLimit"] == 80
+    assert outcome_of(OVMS, {"v.c.limit.soc": "0", "v.b.capacity": "0"}) == ([], [])
+    assert values(outcome_of(OVMS, {"v.c.limit.soc": "80"}))["chargelimits"]["activeLimit"] == 80
 
 
 def test_metrics_of_the_module_of_one_make_and_of_driving_are_ignored_by_name() -> None:
@@ -135,7 +135,7 @@ def test_metrics_of_the_module_of_one_make_and_of_driving_are_ignored_by_name() 
         "xvu.b.soc.abs",
         "v.b.p.temp.min",
     ]
-    assert told(OVMS, dict.fromkeys(metrics, "1")) == ([], [])
+    assert outcome_of(OVMS, dict.fromkeys(metrics, "1")) == ([], [])
 
 
 def messages(topic: str) -> Any:
@@ -155,7 +155,7 @@ def test_a_charge_that_is_over_takes_back_the_state_that_is_not_told_anew() -> N
     memory = CarMemory()
 
     def tell(at: int, **metrics: str) -> Any:
-        fields = {f"v.c.{name}": said for name, said in metrics.items()}
+        fields = {f"v.c.{name}": sent for name, sent in metrics.items()}
         return engine.normalise(
             RawMessage(source="ovms", dialect="ovms", vehicle="car", fields=fields, received_at=at), OVMS, memory
         )
@@ -178,11 +178,11 @@ def test_a_charge_that_is_over_takes_back_the_state_that_is_not_told_anew() -> N
 def test_0_kw_of_a_charger_that_is_not_measured_gives_way_to_what_flows_into_the_battery(
     metrics: dict[str, Any], watts: int
 ) -> None:
-    assert values(told(OVMS, metrics))["wattage"] == watts
+    assert values(outcome_of(OVMS, metrics))["wattage"] == watts
 
 
 def test_a_state_of_charge_of_0_is_written_until_it_is_known() -> None:
     memory = CarMemory()
-    told(OVMS, {"v.b.soc": 55}, memory)
-    assert told(OVMS, {"v.b.soc": 0}, memory, 1_777_629_658_000).entries == []
-    assert values(told(OVMS, {"v.b.soc": 0.5}, memory, 1_777_629_698_000))["stateofcharge"] == 0.5
+    outcome_of(OVMS, {"v.b.soc": 55}, memory)
+    assert outcome_of(OVMS, {"v.b.soc": 0}, memory, 1_777_629_658_000).entries == []
+    assert values(outcome_of(OVMS, {"v.b.soc": 0.5}, memory, 1_777_629_698_000))["stateofcharge"] == 0.5

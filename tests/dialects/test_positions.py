@@ -25,7 +25,7 @@ LINES: dict[str, tuple[str, list[tuple[str, Any]]]] = {
 }  # fmt: skip
 
 
-def heard(name: str, vehicle: str, lines: list[tuple[str, Any]]) -> list[Any]:
+def messages_of(name: str, vehicle: str, lines: list[tuple[str, Any]]) -> list[Any]:
     """What the dialect makes of payloads, one after the other."""
     memory, found = Memory().of("x", vehicle), []
     for topic, payload in lines:
@@ -44,14 +44,14 @@ def heard(name: str, vehicle: str, lines: list[tuple[str, Any]]) -> list[Any]:
 @pytest.mark.parametrize("name", LINES)
 def test_a_position_is_heard_once_it_is_whole(name: str) -> None:
     vehicle, lines = LINES[name]
-    (found,) = heard(name, vehicle, lines)
+    (found,) = messages_of(name, vehicle, lines)
     assert isinstance(found, Reading)
     assert json.loads(str(found.value)) == WHERE
-    assert heard(name, vehicle, lines[:-1]) == []
+    assert messages_of(name, vehicle, lines[:-1]) == []
 
 
 @pytest.mark.parametrize("name", LINES)
 def test_a_receiver_without_a_fix_says_nothing(name: str) -> None:
     vehicle, lines = LINES[name]
     zero = json.loads(json.dumps([payload for _, payload in lines]).replace("52.5", "0").replace("13.4", "0.0"))
-    assert heard(name, vehicle, [(topic, payload) for (topic, _), payload in zip(lines, zero, strict=True)]) == []
+    assert messages_of(name, vehicle, [(topic, payload) for (topic, _), payload in zip(lines, zero, strict=True)]) == []

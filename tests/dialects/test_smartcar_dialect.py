@@ -14,7 +14,7 @@ from chargeport.sources.base import Delivery
 NOW = 1_777_629_598_000
 
 
-def heard(content: Any, vehicle: str | None = None, at: int = NOW) -> Outcome:
+def outcome(content: Any, vehicle: str | None = None, at: int = NOW) -> Outcome:
     payload = content if isinstance(content, bytes) else json.dumps(content).encode()
     return run(SMARTCAR, [Delivery(source="s", dialect="smartcar", payload=payload, received_at=at, vehicle=vehicle)])
 
@@ -37,7 +37,7 @@ def test_every_signal_has_a_row_under_its_own_code() -> None:
     ],
 )  # fmt: skip
 def test_what_a_release_adds_to_a_body_is_one_issue_and_costs_no_value(code: str, body: Any, extra: Any) -> None:
-    usual, added = heard(event({"code": code, "body": body})), heard(event({"code": code, "body": extra}))
+    usual, added = outcome(event({"code": code, "body": body})), outcome(event({"code": code, "body": extra}))
     assert values(added) == values(usual)
     assert (usual.issues, [issue.subject for issue in added.issues]) == ([], [code])
 
@@ -45,13 +45,13 @@ def test_what_a_release_adds_to_a_body_is_one_issue_and_costs_no_value(code: str
 def test_a_body_of_unknown_members_alone_is_an_issue_and_no_value() -> None:
     many = {"value": 1} | {f"new{index}": index for index in range(500)}
     for body in ({"amount": 4683}, many):
-        found = heard(event({"code": "charge-wattage", "body": body}))
+        found = outcome(event({"code": "charge-wattage", "body": body}))
         assert (found.entries, {issue.subject for issue in found.issues}) == ([], {"charge-wattage"})
 
 
 def test_an_error_comes_before_the_old_body_beside_it() -> None:
     status = {"value": "ERROR", "error": {"type": "VEHICLE_STATE", "code": "NOT_CHARGING"}}
-    found = heard(event({"code": "charge-wattage", "body": {"value": 8000, "unit": "watts"}, "status": status}))
+    found = outcome(event({"code": "charge-wattage", "body": {"value": 8000, "unit": "watts"}, "status": status}))
     assert values(found) == {"wattage": "<NOT_CHARGING>"}
 
 
@@ -69,12 +69,12 @@ def test_an_error_comes_before_the_old_body_beside_it() -> None:
     ],
 )
 def test_a_signal_is_as_of_the_time_that_it_bears_in_whichever_spelling(meta: Any, at: int) -> None:
-    [entry] = heard(event({"code": "charge-voltage", "body": {"value": 230}, "meta": meta}, deliveredAt=NOW - 1000)).entries
+    [entry] = outcome(event({"code": "charge-voltage", "body": {"value": 230}, "meta": meta}, deliveredAt=NOW - 1000)).entries
     assert entry.observed_at == at
 
 
 def test_each_instant_is_a_message_so_an_old_signal_is_not_made_young() -> None:
-    found = heard(
+    found = outcome(
         event(
             {"code": "charge-voltage", "body": {"value": 230}, "meta": {"oemUpdatedAt": NOW - 9000}},
             {"code": "charge-amperage", "body": {"value": 16}, "meta": {"oemUpdatedAt": NOW - 1000}},
@@ -87,7 +87,7 @@ def test_each_instant_is_a_message_so_an_old_signal_is_not_made_young() -> None:
 
 
 def test_a_car_that_is_full_has_no_minutes_and_no_rate_whatever_it_reports() -> None:
-    found = heard(
+    found = outcome(
         event(
             {"code": "charge-timetocomplete", "body": {"value": 14}},
             {"code": "charge-chargerate", "body": {"value": 15, "unit": "km/h"}},
@@ -105,16 +105,16 @@ def test_one_signal_of_the_api_and_a_list_of_them_are_read_alike() -> None:
         "meta": {},
     }
     included = {"vehicle": {"id": "car"}}
-    alone, listed = heard({"data": one, "included": included}), heard({"data": [one], "included": included})
+    alone, listed = outcome({"data": one, "included": included}), outcome({"data": [one], "included": included})
     assert alone == listed
     assert values(alone) == {"voltage": 230}
-    assert values(heard(one, vehicle="car")) == {"voltage": 230}
+    assert values(outcome(one, vehicle="car")) == {"voltage": 230}
 
 
 def test_an_errors_signals_are_absent_until_it_is_resolved() -> None:
     def failed(state: str) -> Outcome:
         error = {"type": "CONNECTED_SERVICES_ACCOUNT", "code": None, "state": state, "signals": [{"code": "charge-voltage"}]}
-        return heard({"eventType": "VEHICLE_ERROR", "data": {"vehicle": {"id": "car"}, "errors": [error]}})
+        return outcome({"eventType": "VEHICLE_ERROR", "data": {"vehicle": {"id": "car"}, "errors": [error]}})
 
     assert values(failed("ERROR")) == {"voltage": "<SOURCE_FAILED>"}
     assert failed("RESOLVED") == ([], [])
@@ -127,33 +127,33 @@ def test_every_known_error_has_a_reason(kind: str, code: str | None) -> None:
 
 
 def test_a_type_of_error_that_nobody_knows_is_an_issue() -> None:
-    found = heard(event({"code": "charge-voltage", "status": {"value": "ERROR", "error": {"type": "WEATHER"}}}))
+    found = outcome(event({"code": "charge-voltage", "status": {"value": "ERROR", "error": {"type": "WEATHER"}}}))
     assert found.entries == []
     assert "'WEATHER' is no type of error" in found.issues[0].detail
 
 
 @pytest.mark.parametrize("name", ["jaguar_ipace2_all", "polestar_2_all", "vw_id_4_error", "vw_id_4_verify"])
 def test_a_recorded_payload_is_read_without_an_issue(others: Path, name: str) -> None:
-    assert heard((others / "smartcar" / f"{name}.json").read_bytes(), at=1_777_629_598_000).issues == []
+    assert outcome((others / "smartcar" / f"{name}.json").read_bytes(), at=1_777_629_598_000).issues == []
 
 
 def test_the_recorded_jaguar_says_all_signals_of_which_seven_have_values_and_the_stale_ones_are_held_back(others: Path) -> None:
-    found = heard((others / "smartcar" / "jaguar_ipace2_all.json").read_bytes())
-    told = {entry.signal.name: shown(entry) for entry in found.entries}
+    found = outcome((others / "smartcar" / "jaguar_ipace2_all.json").read_bytes())
+    reported = {entry.signal.name: shown(entry) for entry in found.entries}
     of_charge = {entry.signal.name for entry in found.entries if entry.signal.group == CHARGE}
     assert len(of_charge) == 21
-    assert sum(value == "<NOT_CAPABLE>" for value in told.values()) == 14
-    assert (told["TimeToComplete"], told["ChargeRate"]) == ("<NOT_CHARGING>", "<NOT_CHARGING>")
-    assert (told["DetailedChargingStatus"], told["ChargeLimits"]["activeLimit"]) == ("FULLY_CHARGED", 100)
+    assert sum(value == "<NOT_CAPABLE>" for value in reported.values()) == 14
+    assert (reported["TimeToComplete"], reported["ChargeRate"]) == ("<NOT_CHARGING>", "<NOT_CHARGING>")
+    assert (reported["DetailedChargingStatus"], reported["ChargeLimits"]["activeLimit"]) == ("FULLY_CHARGED", 100)
 
 
 def test_the_recorded_polestar_charges_with_true_watts_on_three_phases(others: Path) -> None:
-    told = values(heard((others / "smartcar" / "polestar_2_all.json").read_bytes()))
-    assert (told["wattage"], told["amperage"], told["voltage"], told["timetocomplete"]) == (4683, 7, 223, 15)
-    assert told["chargetimers"] == "<SOURCE_FAILED>"
+    reported = values(outcome((others / "smartcar" / "polestar_2_all.json").read_bytes()))
+    assert (reported["wattage"], reported["amperage"], reported["voltage"], reported["timetocomplete"]) == (4683, 7, 223, 15)
+    assert reported["chargetimers"] == "<SOURCE_FAILED>"
 
 
 def test_an_element_that_is_no_signal_costs_no_other() -> None:
-    found = heard(event({"name": "Voltage"}, 7, {"code": "charge-voltage", "body": {"value": 230}}))
+    found = outcome(event({"name": "Voltage"}, 7, {"code": "charge-voltage", "body": {"value": 230}}))
     assert values(found) == {"voltage": 230}
     assert [issue.subject for issue in found.issues] == ["signals[0]", "signals[1]"]

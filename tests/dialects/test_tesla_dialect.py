@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import recorded
-from recorded import told, values
+from recorded import outcome_of, values
 
 from chargeport.dialects import tesla_form
 from chargeport.dialects.tesla import TESLA
@@ -58,35 +58,35 @@ def test_a_charge_state_tells_status_charging_and_cable_in_each_of_its_spellings
 ) -> None:
     full = f"DetailedChargeState{word}"
     number = ["Unknown", "Disconnected", "NoPower", "Starting", "Charging", "Complete", "Stopped", "Calibrating"].index(word)
-    for said in (full, word, number, str(number), {"detailedChargeStateValue": full}, {"stringValue": word}):
-        assert values(told(TESLA, {"DetailedChargeState": said})) == {
+    for sent in (full, word, number, str(number), {"detailedChargeStateValue": full}, {"stringValue": word}):
+        assert values(outcome_of(TESLA, {"DetailedChargeState": sent})) == {
             "detailedchargingstatus": status,
             "ischarging": charging,
             "ischargingcableconnected": plugged,
         }
 
 
-@pytest.mark.parametrize("said", ["DetailedChargeStateUnknown", 0, {"invalid": True}, None, "<invalid>", "Unknown"])
-def test_an_unknown_charge_state_says_nothing(said: Any) -> None:
-    assert told(TESLA, {"DetailedChargeState": said}) == ([], [])
+@pytest.mark.parametrize("sent", ["DetailedChargeStateUnknown", 0, {"invalid": True}, None, "<invalid>", "Unknown"])
+def test_an_unknown_charge_state_says_nothing(sent: Any) -> None:
+    assert outcome_of(TESLA, {"DetailedChargeState": sent}) == ([], [])
 
 
 @pytest.mark.parametrize(
-    ("said", "present"),
+    ("sent", "present"),
     [
         (True, True), ("true", True), ("True", True), ({"booleanValue": False}, False), ("false", False), (1, True),
         ("FastChargerSupercharger", True), ({"fastChargerValue": "FastChargerCombo"}, True), ("Combo", True),
         ("FastChargerACSingleWireCAN", False), ("MCSingleWireCAN", False), ("FastChargerSNA", False), (5, True), (4, False),
     ],
 )  # fmt: skip
-def test_a_fast_charger_is_told_by_flag_word_or_number(said: Any, present: bool) -> None:
-    assert values(told(TESLA, {"FastChargerPresent": said})) == {"isfastchargerpresent": present}
+def test_a_fast_charger_is_told_by_flag_word_or_number(sent: Any, present: bool) -> None:
+    assert values(outcome_of(TESLA, {"FastChargerPresent": sent})) == {"isfastchargerpresent": present}
 
 
 def test_what_the_charger_took_is_never_the_energy_added() -> None:
-    found = told(TESLA, {"ACChargingEnergyIn": 10.9, "DCChargingEnergyIn": 9.8})
+    found = outcome_of(TESLA, {"ACChargingEnergyIn": 10.9, "DCChargingEnergyIn": 9.8})
     assert values(found) == {"energyadded": 9.8}
-    assert told(TESLA, {"ACChargingEnergyIn": 10.9}) == ([], [])
+    assert outcome_of(TESLA, {"ACChargingEnergyIn": 10.9}) == ([], [])
 
 
 def test_power_current_and_voltage_are_those_of_the_side_that_charges() -> None:
@@ -94,26 +94,29 @@ def test_power_current_and_voltage_are_those_of_the_side_that_charges() -> None:
         "ACChargingPower": 11, "DCChargingPower": 10.3, "ChargerVoltage": 230, "PackVoltage": 380, "ChargeAmps": 16,
         "PackCurrent": 27,
     }  # fmt: skip
-    ac = values(told(TESLA, state("Charging") | {"FastChargerPresent": False} | numbers))
+    ac = values(outcome_of(TESLA, state("Charging") | {"FastChargerPresent": False} | numbers))
     assert (ac["wattage"], ac["voltage"], ac["amperage"]) == (11_000, 230, 16)
-    dc = values(told(TESLA, state("Charging") | {"FastChargerPresent": True} | numbers))
+    dc = values(outcome_of(TESLA, state("Charging") | {"FastChargerPresent": True} | numbers))
     assert (dc["wattage"], dc["voltage"], dc["amperage"]) == (10_300, 380, 27)
 
 
 def test_a_power_left_in_place_at_the_end_is_not_believed() -> None:
     memory = CarMemory()
-    told(TESLA, state("Charging") | {"ACChargingPower": 11}, memory)
-    assert values(told(TESLA, state("Complete") | {"ACChargingPower": 11}, memory, NOW + 1000))["wattage"] == "<NOT_CHARGING>"
-    assert values(told(TESLA, {"ACChargingPower": 0}, memory, NOW + 2000))["wattage"] == 0
+    outcome_of(TESLA, state("Charging") | {"ACChargingPower": 11}, memory)
+    assert (
+        values(outcome_of(TESLA, state("Complete") | {"ACChargingPower": 11}, memory, NOW + 1000))["wattage"]
+        == "<NOT_CHARGING>"
+    )
+    assert values(outcome_of(TESLA, {"ACChargingPower": 0}, memory, NOW + 2000))["wattage"] == 0
 
 
 @pytest.mark.parametrize("volts", [0, 1.6, 2, 19.9])
 def test_noise_at_the_port_is_no_voltage(volts: float) -> None:
-    assert told(TESLA, {"ChargerVoltage": volts}) == ([], [])
+    assert outcome_of(TESLA, {"ChargerVoltage": volts}) == ([], [])
 
 
 @pytest.mark.parametrize(
-    ("said", "kilowatts", "volts", "amps", "phases"),
+    ("sent", "kilowatts", "volts", "amps", "phases"),
     [
         (1, 7.4, 230, 32, 1),
         (3, 11, 230, 16, 3),
@@ -125,35 +128,35 @@ def test_noise_at_the_port_is_no_voltage(volts: float) -> None:
     ],
 )
 def test_two_phases_are_three_unless_the_power_says_otherwise(
-    said: Any, kilowatts: Any, volts: Any, amps: Any, phases: int
+    sent: Any, kilowatts: Any, volts: Any, amps: Any, phases: int
 ) -> None:
     beside = {"ACChargingPower": kilowatts, "ChargerVoltage": volts, "ChargeAmps": amps}
-    assert values(told(TESLA, {"ChargerPhases": said} | beside))["chargerphases"] == phases
+    assert values(outcome_of(TESLA, {"ChargerPhases": sent} | beside))["chargerphases"] == phases
 
 
 def test_no_phases_are_no_count() -> None:
-    assert told(TESLA, {"ChargerPhases": 0}) == ([], [])
+    assert outcome_of(TESLA, {"ChargerPhases": 0}) == ([], [])
 
 
 def test_a_latch_without_a_cable_holds_nothing() -> None:
     engaged = {"ChargePortLatch": "ChargePortLatchEngaged"}
-    assert "ischargingcablelatched" not in values(told(TESLA, engaged))
-    assert values(told(TESLA, engaged | state("Stopped")))["ischargingcablelatched"] is True
-    assert values(told(TESLA, engaged | state("Disconnected")))["ischargingcablelatched"] is False
-    assert values(told(TESLA, engaged | {"ChargingCableType": "CableTypeIEC"}))["ischargingcablelatched"] is True
-    assert values(told(TESLA, {"ChargePortLatch": "ChargePortLatchBlocking"})) == {"ischargingcablelatched": False}
-    assert told(TESLA, {"ChargePortLatch": "ChargePortLatchSNA"}) == ([], [])
+    assert "ischargingcablelatched" not in values(outcome_of(TESLA, engaged))
+    assert values(outcome_of(TESLA, engaged | state("Stopped")))["ischargingcablelatched"] is True
+    assert values(outcome_of(TESLA, engaged | state("Disconnected")))["ischargingcablelatched"] is False
+    assert values(outcome_of(TESLA, engaged | {"ChargingCableType": "CableTypeIEC"}))["ischargingcablelatched"] is True
+    assert values(outcome_of(TESLA, {"ChargePortLatch": "ChargePortLatchBlocking"})) == {"ischargingcablelatched": False}
+    assert outcome_of(TESLA, {"ChargePortLatch": "ChargePortLatchSNA"}) == ([], [])
 
 
 def test_the_finer_of_two_times_that_remain_holds_and_both_end_with_charging() -> None:
     both = {"EstimatedHoursToChargeTermination": 1.52, "TimeToFullCharge": 1.75}
-    assert values(told(TESLA, state("Charging") | both))["timetocomplete"] == 91
-    assert values(told(TESLA, state("Charging") | {"TimeToFullCharge": 1.75}))["timetocomplete"] == 105
-    assert values(told(TESLA, state("Complete") | {"TimeToFullCharge": 0.2}))["timetocomplete"] == "<NOT_CHARGING>"
+    assert values(outcome_of(TESLA, state("Charging") | both))["timetocomplete"] == 91
+    assert values(outcome_of(TESLA, state("Charging") | {"TimeToFullCharge": 1.75}))["timetocomplete"] == 105
+    assert values(outcome_of(TESLA, state("Complete") | {"TimeToFullCharge": 0.2}))["timetocomplete"] == "<NOT_CHARGING>"
 
 
 def test_miles_become_kilometres() -> None:
-    found = values(told(TESLA, state("Charging") | {"ChargeRateMilePerHour": 30, "RatedRange": 100}))
+    found = values(outcome_of(TESLA, state("Charging") | {"ChargeRateMilePerHour": 30, "RatedRange": 100}))
     assert found["chargerate"] == pytest.approx(48.28032)
     assert found["range"]["value"] == pytest.approx(160.9344)
 
@@ -162,17 +165,17 @@ def test_an_instant_never_becomes_a_time_of_day() -> None:
     mode = "ScheduledChargingMode"
     start = {"ScheduledChargingStartTime": 1_777_680_000, "ScheduledDepartureTime": {"longValue": "1777703400"}}
     for word in ("StartAt", "DepartBy"):
-        found = values(told(TESLA, {mode: f"ScheduledChargingMode{word}"} | start))
+        found = values(outcome_of(TESLA, {mode: f"ScheduledChargingMode{word}"} | start))
         assert found["chargetimers"] == {"values": [{"type": "GLOBAL"}]}
-    assert values(told(TESLA, {mode: "Off"} | start))["chargetimers"] == {"values": []}
-    assert told(TESLA, start) == ([], [])
+    assert values(outcome_of(TESLA, {mode: "Off"} | start))["chargetimers"] == {"values": []}
+    assert outcome_of(TESLA, start) == ([], [])
 
 
 @pytest.mark.parametrize(
-    "said", ["07:30:00", "7:30", {"timeValue": {"hour": 7, "minute": 30}}, {"hour": 7, "minute": 30, "second": 0}]
+    "sent", ["07:30:00", "7:30", {"timeValue": {"hour": 7, "minute": 30}}, {"hour": 7, "minute": 30, "second": 0}]
 )
-def test_a_time_of_day_is_one(said: Any) -> None:
-    found = values(told(TESLA, {"ScheduledChargingMode": "DepartBy", "ScheduledDepartureTime": said}))
+def test_a_time_of_day_is_one(sent: Any) -> None:
+    found = values(outcome_of(TESLA, {"ScheduledChargingMode": "DepartBy", "ScheduledDepartureTime": sent}))
     assert found["chargetimers"] == {"values": [{"type": "GLOBAL", "departureTimers": [{"time": "07:30:00"}]}]}
 
 
@@ -242,26 +245,26 @@ def test_a_protobuf_says_the_same_as_its_json() -> None:
 
 def test_a_car_that_stays_at_starting_charges_once_power_and_current_flow() -> None:
     memory, starting = CarMemory(), {"DetailedChargeState": "DetailedChargeStateStarting"}
-    assert values(told(TESLA, starting, memory))["ischarging"] is False
-    told(TESLA, {"ChargeAmps": 30}, memory, NOW + 1000)
-    known = values(told(TESLA, {"ACChargingPower": 6.9}, memory, NOW + 2000))
+    assert values(outcome_of(TESLA, starting, memory))["ischarging"] is False
+    outcome_of(TESLA, {"ChargeAmps": 30}, memory, NOW + 1000)
+    known = values(outcome_of(TESLA, {"ACChargingPower": 6.9}, memory, NOW + 2000))
     assert (known["ischarging"], known["detailedchargingstatus"], known["wattage"]) == (True, "CHARGING", 6900)
-    ended = told(TESLA, {"ChargeAmps": 0, "ACChargingPower": 0}, memory, NOW + 3000)
+    ended = outcome_of(TESLA, {"ChargeAmps": 0, "ACChargingPower": 0}, memory, NOW + 3000)
     assert (values(ended)["ischarging"], values(ended)["detailedchargingstatus"]) == (False, "STARTING")
 
 
 def test_a_power_from_before_the_start_does_not_begin_the_charge() -> None:
     memory = CarMemory()
-    told(TESLA, {"ChargeAmps": 30, "ACChargingPower": 6.9}, memory)
-    known = values(told(TESLA, {"DetailedChargeState": "DetailedChargeStateStarting"}, memory, NOW + 1000))
+    outcome_of(TESLA, {"ChargeAmps": 30, "ACChargingPower": 6.9}, memory)
+    known = values(outcome_of(TESLA, {"DetailedChargeState": "DetailedChargeStateStarting"}, memory, NOW + 1000))
     assert (known["ischarging"], known["detailedchargingstatus"]) == (False, "STARTING")
 
 
 def test_the_names_for_no_cable_and_no_fast_charger_are_values_without_their_prefix_too() -> None:
-    assert values(told(TESLA, {"ChargingCableType": "SNA"}))["ischargingcableconnected"] is False
-    assert values(told(TESLA, {"FastChargerPresent": "SNA"}))["isfastchargerpresent"] is False
+    assert values(outcome_of(TESLA, {"ChargingCableType": "SNA"}))["ischargingcableconnected"] is False
+    assert values(outcome_of(TESLA, {"FastChargerPresent": "SNA"}))["isfastchargerpresent"] is False
 
 
 def test_the_power_of_the_side_that_has_some_counts_where_the_flag_of_the_fast_charger_is_false() -> None:
-    said = {"DetailedChargeState": "Charging", "FastChargerPresent": False, "ACChargingPower": 0, "DCChargingPower": 91.5}
-    assert values(told(TESLA, said))["wattage"] == 91_500
+    sent = {"DetailedChargeState": "Charging", "FastChargerPresent": False, "ACChargingPower": 0, "DCChargingPower": 91.5}
+    assert values(outcome_of(TESLA, sent))["wattage"] == 91_500

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import recorded
-from recorded import told, values
+from recorded import outcome_of, values
 
 from chargeport.dialects.tesla_rest import TESLA_REST
 from chargeport.ingest.memory import CarMemory
@@ -48,14 +48,14 @@ def test_a_charge_state_is_found_however_it_is_wrapped(payload: Any) -> None:
 
 def test_a_snapshot_that_lacks_a_field_says_that_it_is_not_known_now() -> None:
     memory = CarMemory()
-    told(TESLA_REST, CHARGING | {"timestamp": NOW, "fast_charger_present": True, "pack_voltage": 390}, memory)
-    later = told(TESLA_REST, CHARGING | {"timestamp": NOW + 1000, "fast_charger_present": True}, memory, NOW + 1000)
+    outcome_of(TESLA_REST, CHARGING | {"timestamp": NOW, "fast_charger_present": True, "pack_voltage": 390}, memory)
+    later = outcome_of(TESLA_REST, CHARGING | {"timestamp": NOW + 1000, "fast_charger_present": True}, memory, NOW + 1000)
     assert values(later)["voltage"] == "<UNREADABLE>"
 
 
 def test_in_dc_what_reads_zero_for_the_line_is_no_current() -> None:
     dc = CHARGING | {"fast_charger_present": True, "charger_actual_current": 0, "charger_voltage": 2, "charger_phases": None}
-    found = values(told(TESLA_REST, dc | {"charger_power": 100}))
+    found = values(outcome_of(TESLA_REST, dc | {"charger_power": 100}))
     assert found["wattage"] == 100_000
     assert not {"amperage", "voltage", "chargerphases"} & found.keys()
 
@@ -73,20 +73,20 @@ def test_in_dc_what_reads_zero_for_the_line_is_no_current() -> None:
     ],
 )
 def test_a_fast_chargers_type_needs_its_brand_to_be_a_supercharger(kind: str, brand: str | None, expected: str | None) -> None:
-    found = told(TESLA_REST, {"fast_charger_type": kind, "fast_charger_brand": brand})
+    found = outcome_of(TESLA_REST, {"fast_charger_type": kind, "fast_charger_brand": brand})
     assert found.issues == []
     assert values(found).get("fastchargertype") == expected
 
 
 def test_minutes_after_midnight_are_local_times_and_instants_are_not() -> None:
     start = {"scheduled_charging_mode": "StartAt", "scheduled_charging_start_time": 1_777_680_000}
-    assert values(told(TESLA_REST, start))["chargetimers"] == {"values": [{"type": "GLOBAL"}]}
-    told_locally = values(told(TESLA_REST, start | {"scheduled_charging_start_time_minutes": 90}))["chargetimers"]
+    assert values(outcome_of(TESLA_REST, start))["chargetimers"] == {"values": [{"type": "GLOBAL"}]}
+    told_locally = values(outcome_of(TESLA_REST, start | {"scheduled_charging_start_time_minutes": 90}))["chargetimers"]
     assert told_locally == {"values": [{"type": "GLOBAL", "schedules": [{"start": "01:30:00"}]}]}
 
 
 def test_a_departure_has_its_days_and_the_window_before_it() -> None:
-    found = told(
+    found = outcome_of(
         TESLA_REST,
         {
             "scheduled_charging_mode": "DepartBy", "scheduled_departure_time": 1_777_703_400,
@@ -101,7 +101,7 @@ def test_a_departure_has_its_days_and_the_window_before_it() -> None:
 
 @pytest.mark.parametrize(("text", "shown"), [("<invalid>", None), ("Green", "Green"), ("FlashingGreen", "FlashingGreen")])
 def test_the_colour_of_the_port_is_the_sources_own_word(text: str, shown: str | None) -> None:
-    assert values(told(TESLA_REST, {"charge_port_color": text})).get("chargeportstatuscolor") == shown
+    assert values(outcome_of(TESLA_REST, {"charge_port_color": text})).get("chargeportstatuscolor") == shown
 
 
 def test_a_car_that_is_asleep_is_one_issue_in_teslas_own_words() -> None:
@@ -130,9 +130,9 @@ def test_a_table_of_teslafi_is_read_row_by_row() -> None:
 def test_a_recorded_answer_of_a_car_that_is_plugged_and_stopped_is_read_without_an_issue(others: Path) -> None:
     found = outcome((others / "tesla" / "rest-stopped-2024.json").read_text())
     assert found.issues == []
-    said = values(found)
-    assert (said["detailedchargingstatus"], said["ischarging"], said["ischargingcableconnected"]) == ("STOPPED", False, True)
-    assert (said["ischargingcablelatched"], said["ischargingportflapopen"]) == (True, True)
-    assert (said["amperage"], said["wattage"], said["timetocomplete"]) == (0, 0, "<NOT_CHARGING>")
-    assert (said["stateofcharge"], said["chargelimits"]["activeLimit"], said["chargetimers"]) == (77, 80, {"values": []})
-    assert not {"voltage", "chargerphases", "fastchargertype", "chargeportstatuscolor"} & said.keys()
+    sent = values(found)
+    assert (sent["detailedchargingstatus"], sent["ischarging"], sent["ischargingcableconnected"]) == ("STOPPED", False, True)
+    assert (sent["ischargingcablelatched"], sent["ischargingportflapopen"]) == (True, True)
+    assert (sent["amperage"], sent["wattage"], sent["timetocomplete"]) == (0, 0, "<NOT_CHARGING>")
+    assert (sent["stateofcharge"], sent["chargelimits"]["activeLimit"], sent["chargetimers"]) == (77, 80, {"values": []})
+    assert not {"voltage", "chargerphases", "fastchargertype", "chargeportstatuscolor"} & sent.keys()

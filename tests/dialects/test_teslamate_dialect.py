@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from recorded import told, values
+from recorded import outcome_of, values
 
 from chargeport.dialects.teslamate import TESLAMATE
 from chargeport.ingest import engine
@@ -47,30 +47,32 @@ def test_a_topic_names_car_and_key_with_and_without_a_namespace(topic: str) -> N
     ],
 )
 def test_a_fast_charger_is_much_power_without_phases(fields: dict[str, Any], present: bool | None) -> None:
-    assert values(told(TESLAMATE, fields)).get("isfastchargerpresent") is present
+    assert values(outcome_of(TESLAMATE, fields)).get("isfastchargerpresent") is present
 
 
 def test_a_current_of_zero_in_dc_is_no_current() -> None:
     dc = {"charging_state": "Charging", "charger_power": 78, "charger_actual_current": 0, "charger_voltage": 2}
-    found = values(told(TESLAMATE, dc))
+    found = values(outcome_of(TESLAMATE, dc))
     assert not {"amperage", "voltage"} & found.keys()
     assert found["wattage"] == 78_000
 
 
 def test_plugged_in_holds_and_the_state_stands_in_for_it() -> None:
-    assert values(told(TESLAMATE, {"plugged_in": "true", "charging_state": "Stopped"}))["ischargingcableconnected"] is True
-    assert values(told(TESLAMATE, {"plugged_in": "false"}))["ischargingcableconnected"] is False
-    assert values(told(TESLAMATE, {"charging_state": "NoPower"}))["ischargingcableconnected"] is True
+    assert (
+        values(outcome_of(TESLAMATE, {"plugged_in": "true", "charging_state": "Stopped"}))["ischargingcableconnected"] is True
+    )
+    assert values(outcome_of(TESLAMATE, {"plugged_in": "false"}))["ischargingcableconnected"] is False
+    assert values(outcome_of(TESLAMATE, {"charging_state": "NoPower"}))["ischargingcableconnected"] is True
 
 
 def test_hours_that_remain_become_minutes_and_end_with_charging() -> None:
-    assert values(told(TESLAMATE, {"charging_state": "Charging", "time_to_full_charge": "2.08"}))["timetocomplete"] == 125
-    done = told(TESLAMATE, {"charging_state": "Complete", "time_to_full_charge": "0.0"})
+    assert values(outcome_of(TESLAMATE, {"charging_state": "Charging", "time_to_full_charge": "2.08"}))["timetocomplete"] == 125
+    done = outcome_of(TESLAMATE, {"charging_state": "Complete", "time_to_full_charge": "0.0"})
     assert values(done)["timetocomplete"] == "<NOT_CHARGING>"
 
 
 def test_the_instant_of_a_planned_start_makes_no_timer() -> None:
-    assert told(TESLAMATE, {"scheduled_charging_start_time": "2026-05-02T01:00:00Z"}) == ([], [])
+    assert outcome_of(TESLAMATE, {"scheduled_charging_start_time": "2026-05-02T01:00:00Z"}) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -80,4 +82,4 @@ def test_two_phases_are_three_unless_a_power_in_whole_kilowatts_can_tell(
     power: int, volts: int, amps: int, phases: int
 ) -> None:
     fields = {"charger_phases": 2, "charger_power": power, "charger_voltage": volts, "charger_actual_current": amps}
-    assert values(told(TESLAMATE, fields))["chargerphases"] == phases
+    assert values(outcome_of(TESLAMATE, fields))["chargerphases"] == phases

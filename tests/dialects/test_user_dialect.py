@@ -49,7 +49,7 @@ def dialect(text: str) -> Dialect:
     return from_table(tomllib.loads(text), "box.toml")
 
 
-def heard(found: Dialect, *payloads: tuple[str, str], vehicle: str | None = None) -> Outcome:
+def normalised(found: Dialect, *payloads: tuple[str, str], vehicle: str | None = None) -> Outcome:
     given = [
         Delivery(source="s", dialect=found.name, payload=payload.encode(), received_at=NOW, topic=topic, vehicle=vehicle)
         for topic, payload in payloads
@@ -59,7 +59,7 @@ def heard(found: Dialect, *payloads: tuple[str, str], vehicle: str | None = None
 
 def test_a_row_converts_scales_and_looks_up_as_any_built_in_row() -> None:
     box = dialect(BOX)
-    outcome = heard(
+    outcome = normalised(
         box,
         ("garage/zoe/laden", "AN"),
         ("garage/zoe/ladeleistung", "72"),
@@ -81,18 +81,18 @@ def test_a_row_converts_scales_and_looks_up_as_any_built_in_row() -> None:
 @pytest.mark.parametrize("key", ["scale = 0.001", "floor = 0.5"])
 def test_what_is_no_number_is_one_issue_and_neither_scaled_nor_compared(wrong: str, key: str) -> None:
     box = dialect(f'name = "box"\npayload = "object"\n[[rows]]\nfield = "i"\nsignal = "charge-amperage"\n{key}')
-    outcome = heard(box, ("", f'{{"i": {wrong}}}'), vehicle="car")
+    outcome = normalised(box, ("", f'{{"i": {wrong}}}'), vehicle="car")
     assert outcome.entries == []
     assert ["Expected `float" in issue.detail for issue in outcome.issues] == [True]
 
 
 def test_a_gate_holds_back_the_last_power_once_charging_is_over() -> None:
-    outcome = heard(dialect(BOX), ("garage/zoe/laden", "aus"), ("garage/zoe/ladeleistung", "720"))
+    outcome = normalised(dialect(BOX), ("garage/zoe/laden", "aus"), ("garage/zoe/ladeleistung", "720"))
     assert values(outcome) == {"ischarging": False, "wattage": "<NOT_CHARGING>"}
 
 
 def test_a_word_for_nothing_is_no_reading_and_an_unknown_word_is_an_issue() -> None:
-    outcome = heard(dialect(BOX), ("garage/zoe/laden", "?"), ("garage/zoe/laden", "vielleicht"), ("garage/zoe/neu", "1"))
+    outcome = normalised(dialect(BOX), ("garage/zoe/laden", "?"), ("garage/zoe/laden", "vielleicht"), ("garage/zoe/neu", "1"))
     assert outcome.entries == []
     assert [issue.subject for issue in outcome.issues] == ["laden", "neu"]
 
@@ -107,7 +107,7 @@ signal = "charge-detailedchargingstatus"
 words = { an = "CHARGING", aus = "CONNECTED", "?" = "" }
 """
     )
-    outcome = heard(box, ("garage/zoe/laden", "an"), ("garage/zoe/laden", "vielleicht"))
+    outcome = normalised(box, ("garage/zoe/laden", "an"), ("garage/zoe/laden", "vielleicht"))
     assert values(outcome) == {"ischarging": "<UNREADABLE>", "detailedchargingstatus": "<UNREADABLE>"}
     assert [issue.subject for issue in outcome.issues] == ["laden"]
 
@@ -133,7 +133,7 @@ def test_an_object_names_car_time_and_fields_by_pointers() -> None:
         '{"device": {"id": "zoe", "fw": 3}, "ts": 1777629000, "seq": 5, "battery": {"soc": 61}, "a/b": 16000,'
         ' "phases": [{"volts": 1}, {"volts": 231}], "plan": {"values": []}}'
     )
-    outcome = heard(dialect(OBJECT), ("", payload))
+    outcome = normalised(dialect(OBJECT), ("", payload))
     assert values(outcome) == {"stateofcharge": 61, "voltage": 231, "amperage": 16, "chargetimers": {"values": []}}
     assert {(entry.vehicle, entry.observed_at) for entry in outcome.entries} == {("zoe", 1_777_629_000_000)}
     assert [issue.subject for issue in outcome.issues] == ["/phases/0/volts"]
@@ -141,36 +141,38 @@ def test_an_object_names_car_time_and_fields_by_pointers() -> None:
 
 def test_lines_of_objects_are_each_a_message() -> None:
     lines = '{"device": {"id": "a"}, "battery": {"soc": 1}}\n{"device": {"id": "b"}, "battery": {"soc": 2}}'
-    assert [(entry.vehicle, getattr(entry, "value", None)) for entry in heard(dialect(OBJECT), ("", lines)).entries] == [
+    assert [(entry.vehicle, getattr(entry, "value", None)) for entry in normalised(dialect(OBJECT), ("", lines)).entries] == [
         ("a", 1),
         ("b", 2),
     ]
 
 
 @pytest.mark.parametrize(
-    ("unit", "said", "at"),
+    ("unit", "sent", "at"),
     [
         ("ms", "1777629000000", 1_777_629_000_000),
         ("iso", '"2026-05-01T09:50:00Z"', 1_777_629_000_000),
         ("s", "1777629000.5", 1_777_629_000_500),
     ],
 )
-def test_a_time_is_read_in_the_unit_that_the_table_names(unit: str, said: str, at: int) -> None:
+def test_a_time_is_read_in_the_unit_that_the_table_names(unit: str, sent: str, at: int) -> None:
     found = dialect(OBJECT.replace('time_unit = "s"', f'time_unit = "{unit}"'))
-    [entry] = heard(found, ("", f'{{"device": {{"id": "a"}}, "ts": {said}, "battery": {{"soc": 1}}}}')).entries
+    [entry] = normalised(found, ("", f'{{"device": {{"id": "a"}}, "ts": {sent}, "battery": {{"soc": 1}}}}')).entries
     assert entry.observed_at == at
 
 
 @pytest.mark.parametrize("unit", ["s", "ms", "iso"])
-@pytest.mark.parametrize("said", ["null", '""', '"unknown"', '"--"'])
-def test_a_clock_that_is_not_set_yet_costs_no_value_which_counts_as_of_its_receipt(unit: str, said: str) -> None:
+@pytest.mark.parametrize("sent", ["null", '""', '"unknown"', '"--"'])
+def test_a_clock_that_is_not_set_yet_costs_no_value_which_counts_as_of_its_receipt(unit: str, sent: str) -> None:
     found = dialect(OBJECT.replace('time_unit = "s"', f'time_unit = "{unit}"'))
-    outcome = heard(found, ("", f'{{"device": {{"id": "a"}}, "ts": {said}, "battery": {{"soc": 1}}}}'))
+    outcome = normalised(found, ("", f'{{"device": {{"id": "a"}}, "ts": {sent}, "battery": {{"soc": 1}}}}'))
     assert ([entry.observed_at for entry in outcome.entries], outcome.issues) == ([NOW], [])
 
 
 def test_a_time_of_the_wrong_kind_is_an_issue_and_no_reading() -> None:
-    outcome = heard(dialect(OBJECT.replace('"s"', '"iso"')), ("", '{"device": {"id": "a"}, "ts": 5, "battery": {"soc": 1}}'))
+    outcome = normalised(
+        dialect(OBJECT.replace('"s"', '"iso"')), ("", '{"device": {"id": "a"}, "ts": 5, "battery": {"soc": 1}}')
+    )
     assert outcome.entries == []
     assert "ISO 8601" in outcome.issues[0].detail
 
@@ -181,7 +183,7 @@ def test_a_table_that_starts_from_another_keeps_its_rows_topics_and_reader_but_f
         '[[rows]]\nfield = "chargedEnergy"\nsignal = "charge-energyadded"\nunit = "kWh"\n'
         '[[rows]]\nfield = "mode"\nsignal = "charge-detailedchargingstatus"\nwords = { pv = "CHARGING" }'
     )
-    outcome = heard(
+    outcome = normalised(
         found,
         ("evcc/loadpoints/1/charging", "true"),
         ("evcc/loadpoints/1/chargedEnergy", "1.5"),
@@ -202,15 +204,17 @@ def test_home_assistants_entities_get_rows_under_their_whole_ids_with_the_unit_t
         '[{"entity_id": "sensor.wallbox_leistung", "state": "7.2", "attributes": {"unit_of_measurement": "kW"}},'
         ' {"entity_id": "binary_sensor.wallbox_stecker", "state": "on"}, {"entity_id": "light.x", "state": "on"}]'
     )
-    assert values(heard(found, ("", states), vehicle="car")) == {"wattage": 7200, "ischargingcableconnected": True}
-    without = heard(found, ("", '{"sensor.wallbox_leistung": "7.2"}'), vehicle="car")
+    assert values(normalised(found, ("", states), vehicle="car")) == {"wattage": 7200, "ischargingcableconnected": True}
+    without = normalised(found, ("", '{"sensor.wallbox_leistung": "7.2"}'), vehicle="car")
     assert without.entries == []
     assert "no unit_of_measurement" in without.issues[0].detail
 
 
 def test_an_own_base_topic_is_a_table_of_three_lines() -> None:
     found = dialect('name = "mine"\nbase = "evcc"\ntopics = ["home/evcc/loadpoints/{vehicle}/{field...}"]')
-    assert [entry.vehicle for entry in heard(found, ("home/evcc/loadpoints/2/charging", "true")).entries] == ["loadpoints/2"]
+    assert [entry.vehicle for entry in normalised(found, ("home/evcc/loadpoints/2/charging", "true")).entries] == [
+        "loadpoints/2"
+    ]
 
 
 def wrong(**change: Any) -> dict[str, Any]:

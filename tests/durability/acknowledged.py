@@ -120,12 +120,12 @@ class Load:
         url = self._random.choice(self._cluster.urls)
         try:
             async with self._session.post(f"{url}/ingest/generic", json=item, headers=self._cluster.headers) as answer:
-                said = await answer.text()
+                sent = await answer.text()
                 if answer.status == 200:
                     return True
                 self.ledger.refused += 1
                 if answer.status not in REFUSALS or "Retry-After" not in answer.headers:
-                    self.ledger.unclear.append(f"{answer.status}: {said[:300]}")
+                    self.ledger.unclear.append(f"{answer.status}: {sent[:300]}")
         except (aiohttp.ClientError, TimeoutError, OSError):
             self.ledger.cut += 1
         return False

@@ -99,21 +99,21 @@ class Clients:
         body = {"value": version / PER_UNIT[code]}
         item = {"vehicle": car, "signal": code, "body": body, "observedAt": self._begun + version}
         async with session.post(f"{url}/ingest/readings", json=item) as answer:
-            said = await answer.text()
-            assert answer.status in (200, 503), f"{said}: {self._cluster.logs()}"
+            sent = await answer.text()
+            assert answer.status in (200, 503), f"{sent}: {self._cluster.logs()}"
             return version if answer.status == 200 else None
 
     async def _read(self, session: aiohttp.ClientSession, url: str, register: Register) -> int | None:
         """Read a register; None where there is no answer."""
         car, code = register
         async with session.get(f"{url}/v3/vehicles/{car}/signals/{code}") as answer:
-            said: Any = await answer.json()
+            sent: Any = await answer.json()
             if answer.status == 404:
                 return 0
             if answer.status == 503:
                 return None
-            assert answer.status == 200, f"{said}: {self._cluster.logs()}"
-            attributes = said["data"]["attributes"]
+            assert answer.status == 200, f"{sent}: {self._cluster.logs()}"
+            attributes = sent["data"]["attributes"]
             return round(attributes["body"]["value"] * PER_UNIT[code]) if "body" in attributes else 0
 
 

@@ -182,8 +182,8 @@ class Nemesis:
 
     async def _is_whole(self) -> bool:
         """Whether streams and webhook lack nothing, and the records are those of the other server."""
-        told = [*(each.seen for each in self._followers), self._receiver.seen]
-        if any(set(self._load.ledger.voltages(car)) - set(seen[car]) for car in self._load.counters for seen in told):
+        shown = [*(each.seen for each in self._followers), self._receiver.seen]
+        if any(set(self._load.ledger.voltages(car)) - set(seen[car]) for car in self._load.counters for seen in shown):
             return False
         theirs = await records_of(self._cluster.urls[0], self._cluster.headers)
         self.found.records = len(self._oracle)
@@ -310,7 +310,7 @@ async def nemesis(where: Path, seconds: float, cars: int, seed: int, *, say: Say
         return await Nemesis(cluster, {"database": database, "broker": bus}, cars, seed).run(seconds, say=say, **timing)
 
 
-def said(line: str) -> None:
+def show(line: str) -> None:
     """Print a line at once."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
@@ -324,15 +324,15 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1_000_000))
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="chargeport-") as where:
-        doing = nemesis(Path(where), options.minutes * 60, options.cars, options.seed, say=said, brokers=options.brokers)
+        doing = nemesis(Path(where), options.minutes * 60, options.cars, options.seed, say=show, brokers=options.brokers)
         found = asyncio.run(doing)
-    said(
+    show(
         f"seed {options.seed}: {len(found.faults)} faults, {found.reports} reports acknowledged, {found.refused} refused,"
         f" {found.cut} cut; {found.events} events at the webhook, streams resumed {found.resumed} times,"
         f" {found.records} records; p99 of a report {found.p99_before_ms} ms before, {found.p99_after_ms} ms after faults;"
         f" the slowest recovery took {found.slowest_recovery_s:.1f} s, all was derived after {found.derived_s:.1f} s"
     )
-    said("\n".join(found.wrong) or "nothing lost, nothing doubled, nothing different")
+    show("\n".join(found.wrong) or "nothing lost, nothing doubled, nothing different")
     return 1 if found.wrong else 0
 
 

@@ -13,9 +13,9 @@ pytestmark = [pytest.mark.service, pytest.mark.long]
 
 async def test_processes_database_and_broker_are_killed_under_load_and_nothing_is_lost_or_doubled(tmp_path: Path) -> None:
     seed = random.randrange(1_000_000)
-    said: list[str] = []
-    found = await nemesis(tmp_path, 6, 1, seed, say=said.append, pauses_s=(0.2, 1.5), rests_s=0.5)
+    sent: list[str] = []
+    found = await nemesis(tmp_path, 6, 1, seed, say=sent.append, pauses_s=(0.2, 1.5), rests_s=0.5)
     assert found.faults
     assert found.reports > 50, f"seed {seed}: hardly anything was reported: {found}"
     assert found.records, f"seed {seed}: no car charged"
-    assert found.wrong == [], f"seed {seed}: {said}"
+    assert found.wrong == [], f"seed {seed}: {sent}"

@@ -78,7 +78,7 @@ def request(at: int) -> list[Entry]:
     return found
 
 
-async def told(store: PostgresStore, at: int) -> list[Any]:
+async def content_of(store: PostgresStore, at: int) -> list[Any]:
     """All that is stored of each car, without positions."""
     found = []
     for car in cars(at):
@@ -93,7 +93,7 @@ async def prepared(store: PostgresStore, at: int) -> list[Any]:
     for car in cars(at):
         await store.vehicles.add_vehicle(Vehicle(id=car))
     await store.readings.write(before(at))
-    return await told(store, at)
+    return await content_of(store, at)
 
 
 async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
@@ -125,7 +125,7 @@ async def killed_at_each_statement(
     store = PostgresStore.open(server.database())
     await prepared(store, 0)
     await store.readings.write(request(0))
-    complete = await told(store, 0)
+    complete = await content_of(store, 0)
     for at in range(1, MOST_STATEMENTS):
         empty = await prepared(store, at)
         doom = Doom(at, after=after, number=number)
@@ -137,14 +137,14 @@ async def killed_at_each_statement(
                     outcomes = await store.readings.write(request(at))
                 if doom.has_come and number is signal.SIGKILL:
                     await has_gone_down.wait()  # all processes of the server end, a moment later
-        stored = await patiently(lambda at=at: told(store, at))  # type: ignore[misc]
+        stored = await patiently(lambda at=at: content_of(store, at))  # type: ignore[misc]
         assert stored in (empty, complete), f"statement {at}: a request by half"
         if outcomes is None:
             found.add("all" if stored == complete else "nothing")
         else:
             assert stored == complete, f"statement {at}: acknowledged and lost"
         await patiently(lambda at=at: store.readings.write(request(at)))  # type: ignore[misc]
-        assert await told(store, at) == complete, f"statement {at}: sent again it is stored once"
+        assert await content_of(store, at) == complete, f"statement {at}: sent again it is stored once"
         if not doom.has_come:
             break
     changes = [

@@ -145,13 +145,13 @@ class WebhookKills:
 
     def _note(self, event: dict[str, Any]) -> None:
         car, (signal,) = event["data"]["vehicle"]["id"], event["data"]["signals"]
-        told = car, round(signal["body"]["value"] * 1000) if "body" in signal else None
+        reported = car, round(signal["body"]["value"] * 1000) if "body" in signal else None
         self.found.events += 1
         self.found.repeated += event["eventId"] in self._events
-        if self._events.setdefault(event["eventId"], told) != told:
+        if self._events.setdefault(event["eventId"], reported) != reported:
             self.found.differing.append(event["eventId"])
-        if told[1] is not None:
-            self._told[car].add(told[1])
+        if reported[1] is not None:
+            self._told[car].add(reported[1])
 
     async def _arrived(self) -> None:
         """Return when every acknowledged value has arrived, or should have."""

@@ -98,8 +98,8 @@ class Receiver:
         car, (signal,) = event["data"]["vehicle"]["id"], event["data"]["signals"]
         if "body" not in signal:
             return
-        told = car, signal["body"]["value"]
+        reported = car, signal["body"]["value"]
         self.events[event["eventId"]] += 1
-        if self._bodies.setdefault(event["eventId"], told) != told:
+        if self._bodies.setdefault(event["eventId"], reported) != reported:
             self.differing.append(event["eventId"])
-        self.seen[car].add(told[1])
+        self.seen[car].add(reported[1])

@@ -16,10 +16,10 @@ from feeding import T0, value
 IN, OUT = {"plugged": "true"}, {"plugged": "false"}
 
 
-def counted(*told: tuple[str, dict[str, Any]], every_ms: int = 1_000) -> list[dict[str, Any]]:
+def counted(*reports: tuple[str, dict[str, Any]], every_ms: int = 1_000) -> list[dict[str, Any]]:
     connectors = Connectors()
     return [
-        dict(connectors.count(name, fields, "plugged", T0 + number * every_ms)) for number, (name, fields) in enumerate(told)
+        dict(connectors.count(name, fields, "plugged", T0 + number * every_ms)) for number, (name, fields) in enumerate(reports)
     ]  # fmt: skip
 
 
@@ -52,13 +52,13 @@ def test_the_connector_that_was_used_last_counts_until_it_is_free() -> None:
 
 
 def test_one_connector_alone_is_as_if_there_were_none() -> None:
-    told: list[tuple[str, dict[str, Any]]] = [("a", {"power": 1}), ("a", IN), ("a", {"plugged": "?"}), ("a", OUT), ("a", IN)]
-    assert counted(*told) == [fields for _, fields in told]
+    reports: list[tuple[str, dict[str, Any]]] = [("a", {"power": 1}), ("a", IN), ("a", {"plugged": "?"}), ("a", OUT), ("a", IN)]
+    assert counted(*reports) == [fields for _, fields in reports]
 
 
 def test_more_connectors_than_a_house_has_all_count() -> None:
-    told = [(f"n{number}", {"power": number}) for number in range(MAX_CONNECTORS + 3)]
-    assert counted(("a", IN), *told)[-1] == {"power": MAX_CONNECTORS + 2}
+    reports = [(f"n{number}", {"power": number}) for number in range(MAX_CONNECTORS + 3)]
+    assert counted(("a", IN), *reports)[-1] == {"power": MAX_CONNECTORS + 2}
 
 
 @pytest.mark.parametrize("first", ["1", "2"])

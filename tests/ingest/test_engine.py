@@ -24,8 +24,8 @@ def message(fields: dict[str, Any], observed_at: int | None = NOW, name: str = "
 
 def test_the_simulators_table_has_a_row_for_each_field_it_can_report_and_for_each_signal() -> None:
     assert set(SIMULATOR.by_field) == set(FIELDS)
-    told = {each for each in CATALOGUE if each.group in {"Charge", "TractionBattery"}}
-    assert {each.signal for each in SIMULATOR.rows} == told
+    reported = {each for each in CATALOGUE if each.group in {"Charge", "TractionBattery"}}
+    assert {each.signal for each in SIMULATOR.rows} == reported
 
 
 def test_a_field_becomes_a_reading_with_the_cars_time_ours_and_the_source() -> None:
@@ -94,8 +94,8 @@ def test_no_message_makes_an_error(fields: dict[str, Any]) -> None:
         each.fields[0] for each in SIMULATOR.rows if each.signal in {entry.signal for entry in found.entries}
     }
     zeros = {name for name in ("phases", "capacity_kwh") if type(fields.get(name)) in (int, float) and fields[name] == 0}
-    told = {name for name, value in fields.items() if not is_nothing(value)} - zeros  # no phases and no capacity
-    assert told - {"not_capable"} <= answered
+    reported = {name for name, value in fields.items() if not is_nothing(value)} - zeros  # no phases and no capacity
+    assert reported - {"not_capable"} <= answered
 
 
 LATE = dialect(
@@ -106,41 +106,41 @@ LATE = dialect(
 )
 
 
-def heard(memory: CarMemory, at: int, **fields: Any) -> dict[str, tuple[int, Any]]:
-    said = RawMessage(source="test", dialect="late", vehicle="car", fields=fields, received_at=at)
+def known_fields(memory: CarMemory, at: int, **fields: Any) -> dict[str, tuple[int, Any]]:
+    sent = RawMessage(source="test", dialect="late", vehicle="car", fields=fields, received_at=at)
     return {
         each.signal.name: (each.observed_at, each.value if isinstance(each, Reading) else each.reason)
-        for each in normalise(said, LATE, memory).entries
+        for each in normalise(sent, LATE, memory).entries
     }
 
 
 def test_what_counts_only_while_charging_counts_too_when_it_comes_just_before_the_word_that_the_car_charges() -> None:
     memory = CarMemory()
-    assert heard(memory, NOW, on=False, kw=0)["Wattage"] == (NOW, 0)
-    assert heard(memory, NOW + 10, kw=11) == {"Wattage": (NOW + 10, AbsenceReason.NOT_CHARGING)}
-    heard(memory, NOW + 15, left=90)
-    told = heard(memory, NOW + 20, on=True)
-    assert told == {"IsCharging": (NOW + 20, True), "Wattage": (NOW + 20, 11_000), "TimeToComplete": (NOW + 20, 90)}
-    assert heard(memory, NOW + 30, kw=7)["Wattage"] == (NOW + 30, 7000)
-    assert "Wattage" not in heard(memory, NOW + 40, on=True)
+    assert known_fields(memory, NOW, on=False, kw=0)["Wattage"] == (NOW, 0)
+    assert known_fields(memory, NOW + 10, kw=11) == {"Wattage": (NOW + 10, AbsenceReason.NOT_CHARGING)}
+    known_fields(memory, NOW + 15, left=90)
+    reported = known_fields(memory, NOW + 20, on=True)
+    assert reported == {"IsCharging": (NOW + 20, True), "Wattage": (NOW + 20, 11_000), "TimeToComplete": (NOW + 20, 90)}
+    assert known_fields(memory, NOW + 30, kw=7)["Wattage"] == (NOW + 30, 7000)
+    assert "Wattage" not in known_fields(memory, NOW + 40, on=True)
 
 
 @pytest.mark.parametrize(("between_ms", "then"), [(HELD_MS + 1, {}), (10, {"kw": None}), (10, {"kw": "nan"})])
 def test_what_was_said_long_before_charging_or_taken_back_does_not_count(between_ms: int, then: dict[str, Any]) -> None:
     memory = CarMemory()
-    heard(memory, NOW, on=False, kw=11)
-    heard(memory, NOW + 5, **then)
-    assert "Wattage" not in heard(memory, NOW + between_ms, on=True)
+    known_fields(memory, NOW, on=False, kw=11)
+    known_fields(memory, NOW + 5, **then)
+    assert "Wattage" not in known_fields(memory, NOW + between_ms, on=True)
 
 
 def test_of_what_is_heard_in_one_instant_without_a_time_of_its_own_the_last_word_holds() -> None:
     memory = CarMemory()
-    times = [heard(memory, NOW, on=on)["IsCharging"] for on in (True, False, True, False, False)]
+    times = [known_fields(memory, NOW, on=on)["IsCharging"] for on in (True, False, True, False, False)]
     assert times == [(NOW, True), (NOW + 1, False), (NOW + 2, True), (NOW + 3, False), (NOW + 3, False)]
-    assert heard(memory, NOW, kw=0)["Wattage"] == (NOW, 0), "another field waits for nobody"
-    assert heard(memory, NOW + 2, on=True)["IsCharging"] == (NOW + 4, True)
-    assert heard(memory, NOW - 5, on=False)["IsCharging"] == (NOW - 5, False), "late is late"
-    assert heard(memory, NOW + 9, on=False)["IsCharging"] == (NOW + 9, False)
+    assert known_fields(memory, NOW, kw=0)["Wattage"] == (NOW, 0), "another field waits for nobody"
+    assert known_fields(memory, NOW + 2, on=True)["IsCharging"] == (NOW + 4, True)
+    assert known_fields(memory, NOW - 5, on=False)["IsCharging"] == (NOW - 5, False), "late is late"
+    assert known_fields(memory, NOW + 9, on=False)["IsCharging"] == (NOW + 9, False)
 
 
 def power(known: Known) -> Decoded:
@@ -182,10 +182,10 @@ class Box:
     def says(self, at: int, stamped: bool = True, **fields: Any) -> dict[str, Any]:
         """Return what is known after it said this: the newest entry of each signal."""
         received_at, observed_at = (NOW, NOW - 100_000 + at) if stamped else (NOW + at, None)
-        said = RawMessage(
+        sent = RawMessage(
             source="test", dialect="box", vehicle="car", fields=fields, received_at=received_at, observed_at=observed_at
         )
-        found = normalise(said, self.table, self.memory)
+        found = normalise(sent, self.table, self.memory)
         self.issues += found.issues
         for entry in found.entries:
             newest = self.known.get(entry.signal.name, (0, None))

@@ -38,14 +38,14 @@ HEARD: Final[list[tuple[str, int, dict[str, Any]]]] = [
 def items(*, kept: bool = False) -> bytes:
     more = {"source": SOURCE, "receivedAt": T0} if kept else {}
     found = [
-        {"vehicle": name, "observedAt": at, "signals": {code: {"value": value} for code, value in told.items()}, **more}
-        for name, at, told in HEARD
+        {"vehicle": name, "observedAt": at, "signals": {code: {"value": value} for code, value in reported.items()}, **more}
+        for name, at, reported in HEARD
     ]
     return b"\n".join(json.dumps(each).encode() for each in found)
 
 
 def rows() -> bytes:
-    return b"\n".join(json.dumps({"vehicle": name, "observedAt": at, **told}).encode() for name, at, told in HEARD)
+    return b"\n".join(json.dumps({"vehicle": name, "observedAt": at, **reported}).encode() for name, at, reported in HEARD)
 
 
 async def by_delivery(whole: Pipeline) -> None:
@@ -61,8 +61,8 @@ async def by_items(whole: Pipeline) -> None:
 async def by_entries(whole: Pipeline) -> None:
     entries: list[Entry] = [
         Reading(name, BY_CODE[code], value, min(at, T0), T0, SOURCE)
-        for name, at, told in HEARD
-        for code, value in told.items()
+        for name, at, reported in HEARD
+        for code, value in reported.items()
         if value != 99_999
     ]
     await whole.write(Batch.of(entries))

@@ -23,7 +23,7 @@ from chargeport.sources.base import Delivery, RawMessage
 from chargeport.store.protocols import Store
 from chargeport.store.records import Application, Connection, Outcome, Page, Vehicle
 from chargeport.store.sqlite import SqliteStore
-from feeding import CAR, OTHER, T0, Unwilling, delivery, pipeline, said, value
+from feeding import CAR, OTHER, T0, Unwilling, delivery, pipeline, raw_message, value
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
@@ -38,7 +38,7 @@ async def kept(store: Store) -> list[tuple[str, str]]:
 
 
 async def test_what_is_understood_and_what_is_not_are_both_on_disk_when_it_returns(store: Store) -> None:
-    taken = await pipeline(store).take([said({"wattage": 7200, "voltage": "a lot"}), delivery({"wattage": 7300})])
+    taken = await pipeline(store).take([raw_message({"wattage": 7200, "voltage": "a lot"}), delivery({"wattage": 7300})])
     assert (taken.stored, len(taken.issues), [each.index for each in taken.rejections]) == (2, 1, [0])
     assert await value(store, "wattage") == (7200, "car"), "of two sources of one rank and instant the first by name"
     assert [subject for subject, _ in await kept(store)] == ["charge-voltage"]
@@ -48,7 +48,7 @@ async def test_what_is_understood_and_what_is_not_are_both_on_disk_when_it_retur
 async def test_a_store_that_fails_is_heard_of_and_the_same_may_be_handed_on_again(store: Store, where: str) -> None:
     unwilling = Unwilling(store)
     whole = pipeline(unwilling)  # type: ignore[arg-type]
-    batch = [said({"wattage": 7200}), delivery(b"{")]
+    batch = [raw_message({"wattage": 7200}), delivery(b"{")]
     unwilling.fails_at = where
     with pytest.raises(StoreError):
         await whole.take(batch)
@@ -63,13 +63,13 @@ async def test_a_store_that_fails_is_heard_of_and_the_same_may_be_handed_on_agai
 async def test_retained_values_that_were_believed_survive_a_store_that_fails(store: Store) -> None:
     unwilling = Unwilling(store)
     whole = pipeline(unwilling)  # type: ignore[arg-type]
-    retained = msgspec.structs.replace(said({"wattage": 7200}, retained=True), observed_at=None)
+    retained = msgspec.structs.replace(raw_message({"wattage": 7200}, retained=True), observed_at=None)
     assert (await whole.take([retained])).stored == 0
     unwilling.fails_at = "write"
     with pytest.raises(StoreError):
-        await whole.take([said({"voltage": 231})])
+        await whole.take([raw_message({"voltage": 231})])
     unwilling.fails_at = None
-    await whole.take([said({"voltage": 231})])
+    await whole.take([raw_message({"voltage": 231})])
     assert await value(store, "wattage") == (7200, "car")
 
 
@@ -101,7 +101,7 @@ async def test_a_large_payload_is_read_while_others_have_their_turn(store: Store
     def reading(_dialect: Dialect, one: Delivery) -> list[RawMessage]:
         with pytest.raises(RuntimeError):
             loops.append(asyncio.get_running_loop())
-        return [said({"wattage": 1})]
+        return [raw_message({"wattage": 1})]
 
     odd = msgspec.structs.replace(ALL["generic"], read=reading)
     assert (await pipeline(store, dialects={"generic": odd}).take([delivery({"wattage": 12345})])).stored == 1
@@ -132,14 +132,14 @@ async def test_half_a_character_and_an_unknown_dialect_are_issues_too(store: Sto
     whole = pipeline(store)
     taken = await whole.take(
         [
-            said({"wattage": 1}, vehicle="\ud800"),
-            said({"wattage": "\ud800"}),
-            said({"\ud800": 1}),
-            said({"wattage": 1}, source="\ud800", vehicle="nobody"),
-            said({"wattage": 1}, source="\ud800"),
-            said({"charge-chargingconnectortype": "Type \ud800"}),
+            raw_message({"wattage": 1}, vehicle="\ud800"),
+            raw_message({"wattage": "\ud800"}),
+            raw_message({"\ud800": 1}),
+            raw_message({"wattage": 1}, source="\ud800", vehicle="nobody"),
+            raw_message({"wattage": 1}, source="\ud800"),
+            raw_message({"charge-chargingconnectortype": "Type \ud800"}),
             delivery(b"{", received_at=1 << 70),
-            msgspec.structs.replace(said({"wattage": 1}), dialect="klingon"),
+            msgspec.structs.replace(raw_message({"wattage": 1}), dialect="klingon"),
             delivery(b"{}", "klingon"),
         ]
     )
@@ -150,25 +150,25 @@ async def test_half_a_character_and_an_unknown_dialect_are_issues_too(store: Sto
 
 @pytest.mark.parametrize("received_at", [-1, T0 + 301_000, 1 << 70])
 async def test_what_can_not_have_been_received_yet_is_an_issue(store: Store, received_at: int) -> None:
-    message = msgspec.structs.replace(said({"wattage": 1}), received_at=received_at, observed_at=None)
-    taken = await pipeline(store).take([message, said({"wattage": 2})])
+    message = msgspec.structs.replace(raw_message({"wattage": 1}), received_at=received_at, observed_at=None)
+    taken = await pipeline(store).take([message, raw_message({"wattage": 2})])
     assert [issue.detail for issue in taken.issues] == [f"can't be read: it can't have been received at {received_at}"]
     assert await value(store, "wattage") == (2, "car")
 
 
 async def test_a_stamp_ahead_does_not_outrank_what_is_reported_next(store: Store, clock: ManualClock) -> None:
     whole = pipeline(store, clock)
-    await whole.take([msgspec.structs.replace(said({"wattage": 0}), observed_at=T0 + 280_000)])
+    await whole.take([msgspec.structs.replace(raw_message({"wattage": 0}), observed_at=T0 + 280_000)])
     assert await value(store, "wattage") == (0, "car")
     clock.move(2)
-    late = said({"wattage": 7000}, at=T0 + 2_000)
+    late = raw_message({"wattage": 7000}, at=T0 + 2_000)
     await whole.take([msgspec.structs.replace(late, observed_at=T0 - 5_000)])
     assert await value(store, "wattage") == (7000, "car")
 
 
 async def test_an_unknown_car_is_an_issue_that_says_what_to_do_and_can_be_read_again(store: Store) -> None:
     whole = pipeline(store)
-    taken = await whole.take([said({"wattage": 1}, source="box", vehicle="bob")])
+    taken = await whole.take([raw_message({"wattage": 1}, source="box", vehicle="bob")])
     assert taken.issues[0].rule is Rule.UNKNOWN_VEHICLE
     assert "give it this alias (box:bob" in taken.issues[0].detail
     await store.vehicles.update_vehicle(msgspec.structs.replace(CAR, aliases=("box:bob",)))
@@ -178,20 +178,20 @@ async def test_an_unknown_car_is_an_issue_that_says_what_to_do_and_can_be_read_a
 
 async def test_a_car_that_was_removed_and_made_known_anew_loses_nothing(store: Store) -> None:
     whole = pipeline(store)
-    await whole.take([said({"wattage": 1}, vehicle="ann")])
+    await whole.take([raw_message({"wattage": 1}, vehicle="ann")])
     await store.vehicles.remove_vehicle(CAR.id)
     anew = Vehicle(id="0b0c6b0e-1b5e-4d6e-9b3f-2f8f5f2a7c99", aliases=("ann",))
     await store.vehicles.add_vehicle(anew)
-    taken = await whole.take([said({"wattage": 2, "voltage": "odd"}, vehicle="ann", at=T0 + 1)])
+    taken = await whole.take([raw_message({"wattage": 2, "voltage": "odd"}, vehicle="ann", at=T0 + 1)])
     assert (taken.stored, len(taken.issues)) == (1, 1)
     assert await value(store, "wattage", anew.id) == (2, "car")
 
 
 async def test_what_a_removed_car_says_is_an_issue_that_keeps_the_message(store: Store) -> None:
     whole = pipeline(store)
-    await whole.take([said({"wattage": 1}, vehicle="ann")])
+    await whole.take([raw_message({"wattage": 1}, vehicle="ann")])
     await store.vehicles.remove_vehicle(CAR.id)
-    taken = await whole.take([said({"wattage": 2}, vehicle="ann")])
+    taken = await whole.take([raw_message({"wattage": 2}, vehicle="ann")])
     assert [issue.rule for issue in taken.issues] == [Rule.UNKNOWN_VEHICLE]
     assert msgspec.json.decode(taken.issues[0].raw, type=RawMessage).vehicle == "ann"
 
@@ -206,11 +206,11 @@ async def test_an_application_for_some_cars_reaches_no_other_and_leaves_nothing_
         Connection(id="c", client_id="app", user_id="u", vehicle=CAR, permissions=frozenset(Permission), created_at=T0)
     )
     whole = pipeline(store, auto_register=True)
-    await whole.take([said({"ischarging": True}, vehicle=OTHER.id)])
+    await whole.take([raw_message({"ischarging": True}, vehicle=OTHER.id)])
     names = (CAR.id, OTHER.id, "WVWZZZ00000000009", "nobody")
     batch = Batch(client_id="app", connected_only=True, may_register=True)
     taken = await whole.take(
-        [said({"ischarging": False, "oops": 1}, vehicle=name, at=T0 + 1) for name in names],
+        [raw_message({"ischarging": False, "oops": 1}, vehicle=name, at=T0 + 1) for name in names],
         batch,
     )
     refused = [issue for issue in taken.issues if issue.subject == "vehicle"]
@@ -224,14 +224,14 @@ async def test_an_application_for_some_cars_reaches_no_other_and_leaves_nothing_
 async def test_what_was_heard_is_recorded_only_once_it_is_on_disk(store: Store) -> None:
     unwilling, recorded = Unwilling(store), []
     whole = pipeline(unwilling, record=recorded.extend)  # type: ignore[arg-type]
-    heard = [delivery({"wattage": 1}), said({"wattage": 2}, at=T0 + 1)]
+    received = [delivery({"wattage": 1}), raw_message({"wattage": 2}, at=T0 + 1)]
     unwilling.fails_at = "write"
     with pytest.raises(StoreError):
-        await whole.take(heard)
+        await whole.take(received)
     assert recorded == []
     unwilling.fails_at = None
-    await whole.take(heard)
-    assert recorded == heard[:1]
+    await whole.take(received)
+    assert recorded == received[:1]
 
 
 async def test_a_source_with_topics_of_its_own_does_not_change_how_pushes_of_its_name_are_read(store: Store) -> None:
@@ -277,8 +277,8 @@ def mqtt(topic: str, payload: str, at: int, *, retained: bool = False) -> Delive
 async def evcc_waits(store: Store, clock: ManualClock) -> pipeline_module.Pipeline:
     """A car that waits at a loadpoint, as evcc has told it once."""
     whole = pipeline_module.Pipeline(store, clock, ALL)
-    told = [("loadpoints/1/connected", "true"), ("loadpoints/1/charging", "false")]
-    await whole.take([mqtt(topic, payload, T0) for topic, payload in told])
+    reported = [("loadpoints/1/connected", "true"), ("loadpoints/1/charging", "false")]
+    await whole.take([mqtt(topic, payload, T0) for topic, payload in reported])
     return whole
 
 

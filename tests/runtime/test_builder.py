@@ -83,7 +83,7 @@ def test_every_type_is_found_by_its_own_name(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("table", "told"),
+    ("table", "reported"),
     [
         ({"type": "mqtt"}, "sources[1]: Object missing required field `name`."),
         ({"name": "a b", "type": "mqtt"}, "sources[1].name: Expected `str` matching regex"),
@@ -107,12 +107,12 @@ def test_every_type_is_found_by_its_own_name(name: str) -> None:
         ),
     ],
 )
-async def test_what_is_wrong_is_named(store: Store, offered: list[Entry], table: dict[str, Any], told: str) -> None:
+async def test_what_is_wrong_is_named(store: Store, offered: list[Entry], table: dict[str, Any], reported: str) -> None:
     offered += [Entry("broken", ImportError("no cheese")), Entry("bent", ODD), Entry("mqtt", ODD)]
     first = MQTT | {"name": "first"}
     with pytest.raises(SettingError) as error:
         feeds(store, first, table)
-    assert str(error.value).startswith(f"A setting is wrong: {told}")
+    assert str(error.value).startswith(f"A setting is wrong: {reported}")
 
 
 async def test_a_broken_package_hinders_nothing_else(store: Store, offered: list[Entry]) -> None:

@@ -8,7 +8,7 @@ from chargeport.runtime.fleet import register
 from chargeport.settings import VehicleSettings
 from chargeport.store.protocols import Store
 from chargeport.store.records import Page
-from feeding import CAR, OTHER, T0, pipeline, said, value
+from feeding import CAR, OTHER, T0, pipeline, raw_message, value
 
 VIN = "5YJ3E1EA7KF000000"
 CAPACITY, CONNECTOR = "tractionbattery-nominalcapacity", "charge-chargingconnectortype"
@@ -39,7 +39,7 @@ async def test_facts_of_the_settings_file_have_precedence_over_reports_of_source
     await made_known(store, [VehicleSettings(id=CAR.id, capacity_kwh=77, connector="Type 2")], clock)
     assert await value(store, CONNECTOR) == ("Type 2", "settings")
     whole = pipeline(store, ManualClock(T0 + 1000))
-    batch = await whole.take([said({CONNECTOR: "CCS"}, at=T0 + 1000), said({CONNECTOR: "CCS"}, vehicle=OTHER.id)])
+    batch = await whole.take([raw_message({CONNECTOR: "CCS"}, at=T0 + 1000), raw_message({CONNECTOR: "CCS"}, vehicle=OTHER.id)])
     assert batch.stored == 2
     assert await value(store, CONNECTOR) == ("Type 2", "settings")
     assert await value(store, CONNECTOR, OTHER.id) == ("CCS", "car")
@@ -56,7 +56,7 @@ async def test_a_capacity_is_stored_as_the_vocabulary_has_it(store: Store, clock
 
 
 @pytest.mark.parametrize(
-    ("cars", "told"),
+    ("cars", "reported"),
     [
         ([VehicleSettings(aliases=["a"]), VehicleSettings(aliases=["b", "a"])], "vehicles[1]: 'a' names vehicles[0] already."),
         ([VehicleSettings(vin=VIN), VehicleSettings(vin=VIN)], f"vehicles[1]: '{VIN}' names vehicles[0] already."),
@@ -75,8 +75,8 @@ async def test_a_capacity_is_stored_as_the_vocabulary_has_it(store: Store, clock
     ],
 )
 async def test_what_is_wrong_with_a_car_is_named(
-    store: Store, clock: ManualClock, cars: list[VehicleSettings], told: str
+    store: Store, clock: ManualClock, cars: list[VehicleSettings], reported: str
 ) -> None:
     with pytest.raises(SettingError) as error:
         await made_known(store, cars, clock)
-    assert str(error.value).startswith(f"A setting is wrong: {told}")
+    assert str(error.value).startswith(f"A setting is wrong: {reported}")

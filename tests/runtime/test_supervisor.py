@@ -12,7 +12,7 @@ from chargeport.runtime.source_status import SourceState, SourceStatus
 from chargeport.runtime.supervisor import FIRST_WAIT_S, LONGEST_WAIT_S, Supervisor
 from chargeport.sources.base import Cause, Emit, SourceError
 from chargeport.store.protocols import Store
-from feeding import T0, Unwilling, pipeline, said, value
+from feeding import T0, Unwilling, pipeline, raw_message, value
 
 Step = Callable[[Emit], object]
 
@@ -37,7 +37,7 @@ class Scripted:
             if step is not None:
                 raise step
             return
-        await emit([said({"wattage": 7200}, source=self.name)])
+        await emit([raw_message({"wattage": 7200}, source=self.name)])
         self.resting.set()
         await asyncio.Event().wait()
 
@@ -113,14 +113,14 @@ async def test_a_source_pauses_for_as_long_as_the_other_side_requests(store: Sto
 
 
 @pytest.mark.parametrize(
-    ("failure", "cause", "told"),
+    ("failure", "cause", "reported"),
     [
         (SourceError(Cause.AUTHENTICATION, "Wrong password."), "authentication", "Wrong password."),
         (RuntimeError("out of cheese"), "protocol changed", "It failed unexpectedly: RuntimeError: out of cheese."),
         (None, "unreachable", "It came to an end by itself."),
     ],
 )
-async def test_it_is_known_why_a_source_waits(store: Store, failure: Exception | None, cause: str, told: str) -> None:
+async def test_it_is_known_why_a_source_waits(store: Store, failure: Exception | None, cause: str, reported: str) -> None:
     source = Scripted("bad", failure)
     clock = Stopped(T0)
     watched = supervisor(store, clock)
@@ -128,7 +128,7 @@ async def test_it_is_known_why_a_source_waits(store: Store, failure: Exception |
     async with asyncio.timeout(10):
         await clock.asked.wait()
     (state,) = watched.states()
-    assert (state.condition, state.cause, state.sentence) == ("waiting", cause, told)
+    assert (state.condition, state.cause, state.sentence) == ("waiting", cause, reported)
     assert state.retry_at is not None
     assert state.retry_at > T0
     await watched.close()

@@ -29,10 +29,10 @@ RANKS = Ranks(stations=(HOME, OFFICE))
 Told = tuple[Signal, str, float, Value | AbsenceReason]
 
 
-def told(*said: Told) -> Reports:
+def reports_of(*reports: Told) -> Reports:
     """Reports by series: signal, source, minutes from now, and what."""
     found: dict[int, dict[str, list[Report]]] = {}
-    for signal, source, minutes, what in sorted(said, key=lambda each: each[2]):
+    for signal, source, minutes, what in sorted(reports, key=lambda each: each[2]):
         at = NOW + int(minutes * MIN)
         absence = what if isinstance(what, AbsenceReason) else None
         report = Report(at, at, None if absence else what, absence)
@@ -88,72 +88,72 @@ def test_of_what_nobody_reported_nothing_is_effective() -> None:
 
 
 def test_a_station_is_preferred_for_what_it_measures_and_a_car_for_what_it_knows() -> None:
-    both = told((WATTAGE, HOME, -3, 7000), (WATTAGE, CAR, -1, 6500), (SOC, HOME, -1, 60), (SOC, CAR, -3, 61))
+    both = reports_of((WATTAGE, HOME, -3, 7000), (WATTAGE, CAR, -1, 6500), (SOC, HOME, -1, 60), (SOC, CAR, -3, 61))
     power, soc = found_at(WATTAGE, both), found_at(SOC, both)
     assert (shown(power), why(power)) == (7000, {CAR: Why.OUTRANKED})
     assert (shown(soc), why(soc)) == (61, {HOME: Why.OUTRANKED})
 
 
 def test_the_settings_may_name_another_order_and_who_is_not_in_it_comes_behind() -> None:
-    said = told((WATTAGE, HOME, -1, 1), (WATTAGE, CAR, -2, 2), (WATTAGE, APP, -3, 3))
-    assert shown(found_at(WATTAGE, said, Ranks({WATTAGE: [APP, CAR]}, (HOME,)))) == 3
-    assert shown(found_at(WATTAGE, said, Ranks({WATTAGE: [CAR]}, (HOME,)))) == 2
+    reports = reports_of((WATTAGE, HOME, -1, 1), (WATTAGE, CAR, -2, 2), (WATTAGE, APP, -3, 3))
+    assert shown(found_at(WATTAGE, reports, Ranks({WATTAGE: [APP, CAR]}, (HOME,)))) == 3
+    assert shown(found_at(WATTAGE, reports, Ranks({WATTAGE: [CAR]}, (HOME,)))) == 2
 
 
 def test_of_two_sources_of_one_rank_the_newer_report_counts() -> None:
-    found = found_at(WATTAGE, told((WATTAGE, APP, -2, 1), (WATTAGE, CAR, -1, 2)))
+    found = found_at(WATTAGE, reports_of((WATTAGE, APP, -2, 1), (WATTAGE, CAR, -1, 2)))
     assert (shown(found), why(found)) == (2, {APP: Why.OLDER})
 
 
 def test_a_preferred_source_that_fell_silent_yields_to_the_next_and_takes_over_when_it_is_back() -> None:
     silent = [(WATTAGE, HOME, -31, 7000), (WATTAGE, CAR, -1, 6500)]
-    found = found_at(WATTAGE, told(*silent))
+    found = found_at(WATTAGE, reports_of(*silent))
     assert (shown(found), why(found)) == (6500, {HOME: Why.SILENT})
-    assert shown(found_at(WATTAGE, told(*silent, (WATTAGE, HOME, -2, 7100)))) == 7100
+    assert shown(found_at(WATTAGE, reports_of(*silent, (WATTAGE, HOME, -2, 7100)))) == 7100
 
 
 def test_a_setting_of_the_car_stands_a_day_against_a_newer_report_of_a_lesser_source() -> None:
-    assert shown(found_at(LIMITS, told((LIMITS, CAR, -1400, "80"), (LIMITS, HOME, -1, "90")))) == "80"
-    assert shown(found_at(LIMITS, told((LIMITS, CAR, -1500, "80"), (LIMITS, HOME, -1, "90")))) == "90"
-    assert shown(found_at(LIMITS, told((LIMITS, CAR, -9999, "80")))) == "80", "silence alone ends no lasting value"
+    assert shown(found_at(LIMITS, reports_of((LIMITS, CAR, -1400, "80"), (LIMITS, HOME, -1, "90")))) == "80"
+    assert shown(found_at(LIMITS, reports_of((LIMITS, CAR, -1500, "80"), (LIMITS, HOME, -1, "90")))) == "90"
+    assert shown(found_at(LIMITS, reports_of((LIMITS, CAR, -9999, "80")))) == "80", "silence alone ends no lasting value"
 
 
 def test_what_the_settings_file_says_of_a_car_nobody_overrules() -> None:
     capacity = BY_CODE["tractionbattery-nominalcapacity"]
-    assert shown(found_at(capacity, told((capacity, SETTINGS, -9999, "60"), (capacity, CAR, -1, "58")))) == "60"
+    assert shown(found_at(capacity, reports_of((capacity, SETTINGS, -9999, "60"), (capacity, CAR, -1, "58")))) == "60"
 
 
 def test_that_one_source_has_no_value_hides_nothing_that_another_reported() -> None:
-    found = found_at(WATTAGE, told((WATTAGE, HOME, -2, 7000), (WATTAGE, HOME, -1, GONE), (WATTAGE, CAR, -3, 6500)))
+    found = found_at(WATTAGE, reports_of((WATTAGE, HOME, -2, 7000), (WATTAGE, HOME, -1, GONE), (WATTAGE, CAR, -3, 6500)))
     assert (shown(found), why(found)) == (6500, {HOME: Why.ABSENT})
-    assert shown(found_at(WATTAGE, told((WATTAGE, HOME, -2, 7000), (WATTAGE, HOME, -1, GONE)))) is GONE
+    assert shown(found_at(WATTAGE, reports_of((WATTAGE, HOME, -2, 7000), (WATTAGE, HOME, -1, GONE)))) is GONE
 
 
 def test_a_derived_value_counts_where_none_is_reported() -> None:
     derived = (WATTAGE, DERIVED, 0, 6900)
-    assert shown(found_at(WATTAGE, told(derived))) == 6900
-    assert shown(found_at(WATTAGE, told(derived, (WATTAGE, CAR, -31, 7000)))) == 6900
-    found = found_at(WATTAGE, told(derived, (WATTAGE, CAR, -29, 7000)))
+    assert shown(found_at(WATTAGE, reports_of(derived))) == 6900
+    assert shown(found_at(WATTAGE, reports_of(derived, (WATTAGE, CAR, -31, 7000)))) == 6900
+    found = found_at(WATTAGE, reports_of(derived, (WATTAGE, CAR, -29, 7000)))
     assert (shown(found), why(found)) == (7000, {DERIVED: Why.DERIVED})
 
 
 def test_derived_records_count_before_reported_ones_which_they_contain() -> None:
     assert frozenset({RECORDS}) == DERIVED_FIRST
-    assert shown(found_at(RECORDS, told((RECORDS, DERIVED, -9, "both"), (RECORDS, CAR, -1, "one")))) == "both"
+    assert shown(found_at(RECORDS, reports_of((RECORDS, DERIVED, -9, "both"), (RECORDS, CAR, -1, "one")))) == "both"
 
 
 def test_a_car_charges_as_soon_as_one_source_says_so() -> None:
-    said = told((IS_CHARGING, HOME, -1, True), (IS_CHARGING, CAR, -60, False), (IS_CHARGING, CAR, -1, False))
-    found = found_at(IS_CHARGING, said)
+    reports = reports_of((IS_CHARGING, HOME, -1, True), (IS_CHARGING, CAR, -60, False), (IS_CHARGING, CAR, -1, False))
+    found = found_at(IS_CHARGING, reports)
     assert (shown(found), why(found)) == (True, {CAR: Why.OUTVOTED})
-    assert shown(found_at(IS_CHARGING, said, Ranks({IS_CHARGING: [CAR]}))) is False, "the settings may name who decides"
+    assert shown(found_at(IS_CHARGING, reports, Ranks({IS_CHARGING: [CAR]}))) is False, "the settings may name who decides"
 
 
 @pytest.mark.parametrize("flag", [IS_CHARGING, CABLE_CONNECTED])
 def test_a_denial_that_began_after_the_other_report_counts_once_that_one_had_time_to_be_repeated(flag: Signal) -> None:
-    said = told((flag, CAR, -10, True), (flag, HOME, -7, False))
-    assert shown(found_at(flag, said, now=NOW - 7 * MIN)) is False
-    lagging = told((flag, CAR, -10, True), (flag, HOME, -9, False))
+    reports = reports_of((flag, CAR, -10, True), (flag, HOME, -7, False))
+    assert shown(found_at(flag, reports, now=NOW - 7 * MIN)) is False
+    lagging = reports_of((flag, CAR, -10, True), (flag, HOME, -9, False))
     assert shown(found_at(flag, lagging, now=NOW - 8 * MIN - 1)) is True
     found = found_at(flag, lagging, now=NOW - 8 * MIN)
     assert (shown(found), why(found)) == (False, {CAR: Why.DENIED})
@@ -161,51 +161,55 @@ def test_a_denial_that_began_after_the_other_report_counts_once_that_one_had_tim
 
 @pytest.mark.parametrize("flag", [IS_CHARGING, CABLE_CONNECTED])
 def test_a_wallbox_that_stands_idle_all_day_denies_nothing(flag: Signal) -> None:
-    said = told((flag, HOME, -600, False), (flag, CAR, -9, True), (flag, HOME, -1, False))
-    assert shown(found_at(flag, said)) is True
+    reports = reports_of((flag, HOME, -600, False), (flag, CAR, -9, True), (flag, HOME, -1, False))
+    assert shown(found_at(flag, reports)) is True
 
 
 @pytest.mark.parametrize("flag", [IS_CHARGING, CABLE_CONNECTED])
 def test_a_station_says_nothing_of_the_plug_of_another_one(flag: Signal) -> None:
-    assert shown(found_at(flag, told((flag, OFFICE, -9, True), (flag, HOME, -5, False)))) is True
-    assert shown(found_at(flag, told((flag, OFFICE, -9, True), (flag, OFFICE, -5, False)))) is False
+    assert shown(found_at(flag, reports_of((flag, OFFICE, -9, True), (flag, HOME, -5, False)))) is True
+    assert shown(found_at(flag, reports_of((flag, OFFICE, -9, True), (flag, OFFICE, -5, False)))) is False
 
 
 def test_a_cable_is_in_as_long_as_the_source_that_said_so_reports_that_it_charges() -> None:
-    said = told((CABLE_CONNECTED, CAR, -300, True), (IS_CHARGING, CAR, -1, True), (CABLE_CONNECTED, APP, -60, False))
-    assert shown(found_at(CABLE_CONNECTED, said)) is True
+    reports = reports_of((CABLE_CONNECTED, CAR, -300, True), (IS_CHARGING, CAR, -1, True), (CABLE_CONNECTED, APP, -60, False))
+    assert shown(found_at(CABLE_CONNECTED, reports)) is True
 
 
 def test_charging_ends_with_the_plug() -> None:
-    found = found_at(IS_CHARGING, told((IS_CHARGING, CAR, -9, True), (CABLE_CONNECTED, CAR, -5, False)))
+    found = found_at(IS_CHARGING, reports_of((IS_CHARGING, CAR, -9, True), (CABLE_CONNECTED, CAR, -5, False)))
     assert shown(found) is AbsenceReason.NOT_CHARGING
 
 
 def test_a_live_value_ends_with_its_session() -> None:
-    said = told((IS_CHARGING, CAR, -25, True), (WATTAGE, CAR, -20, 7000), (IS_CHARGING, CAR, -15, False))
-    assert shown(found_at(WATTAGE, said)) is AbsenceReason.NOT_CHARGING
+    reports = reports_of((IS_CHARGING, CAR, -25, True), (WATTAGE, CAR, -20, 7000), (IS_CHARGING, CAR, -15, False))
+    assert shown(found_at(WATTAGE, reports)) is AbsenceReason.NOT_CHARGING
 
 
 def test_a_live_value_of_an_ended_session_stays_ended_when_the_next_one_starts() -> None:
     before = [(IS_CHARGING, CAR, -25, True), (WATTAGE, CAR, -24, 50_000), (IS_CHARGING, CAR, -20, False)]
     again = [*before, (IS_CHARGING, CAR, -3, True)]
-    assert shown(found_at(WATTAGE, told(*again))) is AbsenceReason.NOT_CHARGING
-    assert shown(found_at(WATTAGE, told(*again, (WATTAGE, CAR, -2, 50_000)))) == 50_000, "what the new session reports is shown"
+    assert shown(found_at(WATTAGE, reports_of(*again))) is AbsenceReason.NOT_CHARGING
+    assert shown(found_at(WATTAGE, reports_of(*again, (WATTAGE, CAR, -2, 50_000)))) == 50_000, (
+        "what the new session reports is shown"
+    )
 
 
 def test_a_live_value_from_before_the_cable_was_plugged_in_again_is_over_though_nobody_reported_the_end_of_charging() -> None:
-    said = [(IS_CHARGING, CAR, -25, True), (CABLE_CONNECTED, CAR, -25, True), (WATTAGE, CAR, -24, 50_000)]
-    unplugged = [*said, (CABLE_CONNECTED, CAR, -20, False), (CABLE_CONNECTED, CAR, -5, True), (IS_CHARGING, CAR, -5, True)]
-    assert shown(found_at(WATTAGE, told(*said, (IS_CHARGING, CAR, -5, True)))) == 50_000
-    assert shown(found_at(WATTAGE, told(*unplugged))) is AbsenceReason.NOT_CHARGING
-    assert shown(found_at(WATTAGE, told(*unplugged, (WATTAGE, CAR, -6, 7000)))) == 7000, "the cable may be reported a bit later"
+    reports = [(IS_CHARGING, CAR, -25, True), (CABLE_CONNECTED, CAR, -25, True), (WATTAGE, CAR, -24, 50_000)]
+    unplugged = [*reports, (CABLE_CONNECTED, CAR, -20, False), (CABLE_CONNECTED, CAR, -5, True), (IS_CHARGING, CAR, -5, True)]
+    assert shown(found_at(WATTAGE, reports_of(*reports, (IS_CHARGING, CAR, -5, True)))) == 50_000
+    assert shown(found_at(WATTAGE, reports_of(*unplugged))) is AbsenceReason.NOT_CHARGING
+    assert shown(found_at(WATTAGE, reports_of(*unplugged, (WATTAGE, CAR, -6, 7000)))) == 7000, (
+        "the cable may be reported a bit later"
+    )
 
 
 def test_a_zero_of_the_pause_is_not_the_power_of_the_session_that_begins() -> None:
-    said = told((IS_CHARGING, CAR, -9, False), (WATTAGE, CAR, -3, 0), (IS_CHARGING, CAR, -3, True))
-    assert shown(found_at(WATTAGE, said)) == 0, "reported with it"
-    said = told((IS_CHARGING, CAR, -9, False), (WATTAGE, CAR, -4, 0), (IS_CHARGING, CAR, -3, True))
-    assert shown(found_at(WATTAGE, said)) is AbsenceReason.NOT_CHARGING
+    reports = reports_of((IS_CHARGING, CAR, -9, False), (WATTAGE, CAR, -3, 0), (IS_CHARGING, CAR, -3, True))
+    assert shown(found_at(WATTAGE, reports)) == 0, "reported with it"
+    reports = reports_of((IS_CHARGING, CAR, -9, False), (WATTAGE, CAR, -4, 0), (IS_CHARGING, CAR, -3, True))
+    assert shown(found_at(WATTAGE, reports)) is AbsenceReason.NOT_CHARGING
 
 
 def test_a_value_that_came_seconds_before_the_word_that_charging_began_belongs_to_it() -> None:
@@ -221,52 +225,54 @@ def test_a_value_that_came_seconds_before_the_word_that_charging_began_belongs_t
 
 def test_a_meter_may_notice_the_power_up_to_two_minutes_before_the_car_says_that_it_charges() -> None:
     for minutes, expected in ((-5, 7000), (-6, AbsenceReason.NOT_CHARGING)):
-        said = told((WATTAGE, APP, minutes, 7000), (IS_CHARGING, CAR, -3, True))
-        assert shown(found_at(WATTAGE, said)) == expected
+        reports = reports_of((WATTAGE, APP, minutes, 7000), (IS_CHARGING, CAR, -3, True))
+        assert shown(found_at(WATTAGE, reports)) == expected
 
 
 def test_of_two_flags_of_one_instant_and_rank_one_counts_in_any_order_of_the_series() -> None:
     ranks = Ranks({IS_CHARGING: [OFFICE]})
-    said = told((CABLE_CONNECTED, HOME, -90, False), (IS_CHARGING, HOME, -29, False), (IS_CHARGING, CAR, -29, True))
-    series = series_at(said, NOW)
+    reports = reports_of((CABLE_CONNECTED, HOME, -90, False), (IS_CHARGING, HOME, -29, False), (IS_CHARGING, CAR, -29, True))
+    series = series_at(reports, NOW)
     turned = {key: states[::-1] for key, states in series.items()}
     assert [flag(IS_CHARGING, each, ranks, NOW).is_on for each in (series, turned)] == [True, True]
 
 
 def test_the_power_of_a_source_that_says_the_car_does_not_charge_there_is_passed_over() -> None:
-    said = told(
+    reports = reports_of(
         (IS_CHARGING, OFFICE, -5, True), (WATTAGE, OFFICE, -4, 11_000), (IS_CHARGING, HOME, -60, False), (WATTAGE, HOME, -1, 0)
     )  # fmt: skip
-    found = found_at(WATTAGE, said)
+    found = found_at(WATTAGE, reports)
     assert (shown(found), why(found)) == (11_000, {HOME: Why.ELSEWHERE})
 
 
 def test_a_session_that_one_source_saw_end_later_ends_no_value_that_another_reported_after_its_own_end() -> None:
-    said = told(
+    reports = reports_of(
         (IS_CHARGING, HOME, -20, True), (IS_CHARGING, HOME, -9, False), (WATTAGE, HOME, -8, 0),
         (IS_CHARGING, CAR, -20, True), (IS_CHARGING, CAR, -5, False),
     )  # fmt: skip
-    assert shown(found_at(WATTAGE, said)) == 0
+    assert shown(found_at(WATTAGE, reports)) == 0
 
 
 def test_what_follows_from_being_unplugged_stays_while_the_car_sleeps() -> None:
-    said = told((CABLE_CONNECTED, CAR, -600, False), (IS_CHARGING, CAR, -600, False), (WATTAGE, CAR, -600, 0))
-    assert shown(found_at(IS_CHARGING, said)) is False
-    assert shown(found_at(WATTAGE, said)) == 0
-    plugged = told((CABLE_CONNECTED, CAR, -600, True), (IS_CHARGING, CAR, -600, False), (WATTAGE, CAR, -600, 0))
+    reports = reports_of((CABLE_CONNECTED, CAR, -600, False), (IS_CHARGING, CAR, -600, False), (WATTAGE, CAR, -600, 0))
+    assert shown(found_at(IS_CHARGING, reports)) is False
+    assert shown(found_at(WATTAGE, reports)) == 0
+    plugged = reports_of((CABLE_CONNECTED, CAR, -600, True), (IS_CHARGING, CAR, -600, False), (WATTAGE, CAR, -600, 0))
     assert shown(found_at(IS_CHARGING, plugged)) is AbsenceReason.UNREACHABLE, "it may charge by now"
     assert shown(found_at(WATTAGE, plugged)) is AbsenceReason.UNREACHABLE
 
 
 def test_where_it_is_unknown_by_now_whether_the_cable_is_out_nothing_follows_from_it() -> None:
-    said = told((CABLE_CONNECTED, CAR, -600, False), (CABLE_CONNECTED, CAR, -500, GONE), (IS_CHARGING, CAR, -600, False))
-    assert shown(found_at(IS_CHARGING, said)) is AbsenceReason.UNREACHABLE
+    reports = reports_of(
+        (CABLE_CONNECTED, CAR, -600, False), (CABLE_CONNECTED, CAR, -500, GONE), (IS_CHARGING, CAR, -600, False)
+    )
+    assert shown(found_at(IS_CHARGING, reports)) is AbsenceReason.UNREACHABLE
 
 
 def test_time_to_complete_is_no_fact_of_an_unplugged_car() -> None:
     left = BY_CODE["charge-timetocomplete"]
-    said = told((CABLE_CONNECTED, CAR, -600, False), (IS_CHARGING, CAR, -600, False), (left, CAR, -601, 0))
-    assert shown(found_at(left, said)) is AbsenceReason.NOT_CHARGING
+    reports = reports_of((CABLE_CONNECTED, CAR, -600, False), (IS_CHARGING, CAR, -600, False), (left, CAR, -601, 0))
+    assert shown(found_at(left, reports)) is AbsenceReason.NOT_CHARGING
 
 
 @pytest.mark.parametrize("signal", [each for each in CATALOGUE if each.cadence is Cadence.PLUGGED], ids=lambda each: each.code)
@@ -274,14 +280,14 @@ def test_what_holds_while_plugged_in_ends_with_the_plug_and_does_not_come_back_w
     value = True if signal is FAST else 3
     plugged = [(CABLE_CONNECTED, CAR, -600, True), (signal, CAR, -599, value)]
     pulled = [*plugged, (CABLE_CONNECTED, CAR, -30, False)]
-    assert shown(found_at(signal, told(*plugged))) == value, "silence alone ends it not"
-    assert shown(found_at(signal, told(*pulled))) is AbsenceReason.NOT_CHARGING
-    assert shown(found_at(signal, told(*pulled, (CABLE_CONNECTED, CAR, -5, True)))) is AbsenceReason.NOT_CHARGING
+    assert shown(found_at(signal, reports_of(*plugged))) == value, "silence alone ends it not"
+    assert shown(found_at(signal, reports_of(*pulled))) is AbsenceReason.NOT_CHARGING
+    assert shown(found_at(signal, reports_of(*pulled, (CABLE_CONNECTED, CAR, -5, True)))) is AbsenceReason.NOT_CHARGING
 
 
 def test_that_there_is_no_fast_charger_lasts() -> None:
-    said = told((FAST, CAR, -600, False), (CABLE_CONNECTED, CAR, -500, True), (CABLE_CONNECTED, CAR, -400, False))
-    assert shown(found_at(FAST, said)) is False
+    reports = reports_of((FAST, CAR, -600, False), (CABLE_CONNECTED, CAR, -500, True), (CABLE_CONNECTED, CAR, -400, False))
+    assert shown(found_at(FAST, reports)) is False
 
 
 def test_the_time_since_when_a_value_is_unavailable_is_never_before_it_was_received() -> None:
@@ -316,9 +322,9 @@ def cases(draw: st.DrawFn) -> tuple[Signal, Reports, Ranks]:
     kinds = list(dict.fromkeys((signal, IS_CHARGING, CABLE_CONNECTED)))
     sources = st.sampled_from(draw(st.sampled_from(SOURCES)))
     places = st.lists(st.tuples(st.sampled_from(kinds), sources, st.sampled_from(PLACES)), min_size=3, max_size=16, unique=True)
-    said = [(*place, draw(values_of(place[0]))) for place in draw(places)]
+    reports = [(*place, draw(values_of(place[0]))) for place in draw(places)]
     order = draw(st.sampled_from([{}, {signal: [CAR, HOME]}, {signal: [OFFICE]}]))
-    return signal, told(*said), Ranks(order, (HOME, OFFICE))
+    return signal, reports_of(*reports), Ranks(order, (HOME, OFFICE))
 
 
 @settings(max_examples=1500)

@@ -72,9 +72,9 @@ async def test_a_running_clock_continues_after_it_was_set_forward(tmp_path: Path
         assert await opened.value(SOC) > 40
 
 
-@pytest.mark.parametrize(("advance_s", "told"), [(-1, "set forward"), (32 * 86_400, "31 days")])
-async def test_the_clock_is_not_set_back_nor_by_months(simulation: Simulated, advance_s: float, told: str) -> None:
-    with pytest.raises(Problem, match=told):
+@pytest.mark.parametrize(("advance_s", "reported"), [(-1, "set forward"), (32 * 86_400, "31 days")])
+async def test_the_clock_is_not_set_back_nor_by_months(simulation: Simulated, advance_s: float, reported: str) -> None:
+    with pytest.raises(Problem, match=reported):
         await simulation.control.advance(advance_s)
     assert simulation.control.clock.now() == T0
 
@@ -183,12 +183,12 @@ async def test_another_source_may_contradict_the_car(simulation: Simulated) -> N
     await simulation.do("say", source="wallbox", fields={"charging": False, "power_w": 0})
     found = await simulation.service.store.readings.signals(CAR.id)
     assert found is not None
-    said = {state.source: state.value for state in found.series[BY_CODE["charge-ischarging"].key]}
-    assert said == {"simulator": True, "wallbox": False}
+    sent = {state.source: state.value for state in found.series[BY_CODE["charge-ischarging"].key]}
+    assert sent == {"simulator": True, "wallbox": False}
 
 
 @pytest.mark.parametrize(
-    ("action", "body", "told"),
+    ("action", "body", "reported"),
     [
         ("fly", {}, "use one of|nearest"),
         ("limit", {}, "percent"),
@@ -200,9 +200,9 @@ async def test_another_source_may_contradict_the_car(simulation: Simulated) -> N
     ],
 )
 async def test_what_cannot_be_done_is_refused_by_name(
-    simulation: Simulated, action: str, body: dict[str, Any], told: str
+    simulation: Simulated, action: str, body: dict[str, Any], reported: str
 ) -> None:
-    with pytest.raises(Problem, match=told):
+    with pytest.raises(Problem, match=reported):
         await simulation.do(action, **body)
 
 

@@ -77,10 +77,10 @@ def test_ids_and_vins_depend_on_seed_and_position_alone() -> None:
 
 
 def test_the_same_seed_gives_the_same_fleet() -> None:
-    def heard() -> list[RawMessage]:
+    def messages() -> list[RawMessage]:
         return [message for reporter in demo_fleet(MONDAY, 2, 12) for message in reporter.due(MONDAY + 10 * MINUTE)]
 
-    assert heard() == heard()
+    assert messages() == messages()
 
 
 def test_lost_and_late_reports_can_be_configured() -> None:

@@ -187,7 +187,7 @@ async def test_who_shows_no_token_meets_no_fault(simulation: Simulated) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"),
+    ("fault", "reported"),
     [
         ({}, "type"),
         ({"type": "VEHICLE_STAT"}, "nearest name is VEHICLE_STATE"),
@@ -208,8 +208,8 @@ async def test_who_shows_no_token_meets_no_fault(simulation: Simulated) -> None:
         ({"latencySeconds": 1, "code": "ASLEEP"}, "faults with type"),
     ],
 )
-async def test_a_fault_that_is_none_is_refused_by_name(simulation: Simulated, fault: dict[str, Any], told: str) -> None:
-    assert told in detail(await simulation.client.post("/simulator/faults", json=fault), 400)
+async def test_a_fault_that_is_none_is_refused_by_name(simulation: Simulated, fault: dict[str, Any], reported: str) -> None:
+    assert reported in detail(await simulation.client.post("/simulator/faults", json=fault), 400)
 
 
 async def test_tokens_expire_on_demand_and_new_ones_are_good(simulation: Simulated) -> None:

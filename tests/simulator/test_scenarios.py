@@ -67,7 +67,7 @@ async def status(simulation: Simulated, car: str) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "reported"),
     [
         ("[[events]]\ndo = 'plug'\n", "after"),
         ("[[events]]\nafter = 'PT1H'\n", "one of the three"),
@@ -83,14 +83,14 @@ async def status(simulation: Simulated, car: str) -> Any:
         ("[[sees]]\nafter = 'PT1H'\nsignal = 'charge-ischarging'\ntext = 't'\n", "value, least"),
     ],
 )
-async def test_a_file_that_is_wrong_is_refused_by_name(simulation: Simulated, more: str, told: str) -> None:
-    with pytest.raises(Problem, match=told):
+async def test_a_file_that_is_wrong_is_refused_by_name(simulation: Simulated, more: str, reported: str) -> None:
+    with pytest.raises(Problem, match=reported):
         parsed(PLAIN + more)
     assert detail(await simulation.client.post("/simulator/scenarios", json={"toml": PLAIN + more}), 400)
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "reported"),
     [
         ("[[events]]\nafter = 'PT1H'\ndo = 'fly'\n", "fly"),
         ("[[events]]\nafter = 'PT1H'\nfault = {type = 'NONE'}\n", "NONE"),
@@ -105,9 +105,9 @@ async def test_a_file_that_is_wrong_is_refused_by_name(simulation: Simulated, mo
     ],
 )
 async def test_what_only_shows_with_the_cars_is_refused_before_anything_happens(
-    simulation: Simulated, more: str, told: str
+    simulation: Simulated, more: str, reported: str
 ) -> None:
-    assert told in detail(await simulation.client.post("/simulator/scenarios", json={"toml": PLAIN + more}), 400)
+    assert reported in detail(await simulation.client.post("/simulator/scenarios", json={"toml": PLAIN + more}), 400)
     assert len((await simulation.client.get("/simulator")).json()["vehicles"]) == 1
 
 

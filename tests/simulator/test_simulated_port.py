@@ -39,11 +39,11 @@ stories = st.lists(st.tuples(controls, st.integers(0, 4 * 3600)), max_size=12)
 
 
 def tell(story: list[Any]) -> Car:
-    told = car()
+    reported = car()
     for (control, *arguments), then_s in story:
-        getattr(told, control)(*arguments)
-        told.advance(told.at + then_s * SECOND)
-    return told
+        getattr(reported, control)(*arguments)
+        reported.advance(reported.at + then_s * SECOND)
+    return reported
 
 
 def assert_fields_agree(fields: dict[str, Any]) -> None:

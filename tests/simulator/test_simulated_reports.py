@@ -153,23 +153,23 @@ def test_late_reports_arrive_after_newer_ones_with_their_own_instant() -> None:
 
 
 def test_the_same_seed_sends_the_same_messages_another_seed_does_not() -> None:
-    def heard(seed: int) -> list[RawMessage]:
+    def reported_messages(seed: int) -> list[RawMessage]:
         return Reporter(lived_in(), seed, drop_probability=0.1, late_probability=0.1).due(MONDAY + 3 * DAY)
 
-    assert heard(1) == heard(1)
-    assert heard(1) != heard(2)
+    assert reported_messages(1) == reported_messages(1)
+    assert reported_messages(1) != reported_messages(2)
 
 
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.integers(1, 6 * HOUR), min_size=1, max_size=20))
 def test_messages_do_not_depend_on_how_often_they_are_polled(steps_ms: list[int]) -> None:
-    def heard(instants: list[int]) -> list[RawMessage]:
+    def reported_messages(instants: list[int]) -> list[RawMessage]:
         reporter = Reporter(lived_in(), 1, drop_probability=0.1, late_probability=0.1)
         reporter.due(MONDAY)
         return [message for instant in instants for message in reporter.due(instant)]
 
     instants = [MONDAY + sum(steps_ms[: n + 1]) for n in range(len(steps_ms))]
-    assert heard(instants) == heard(instants[-1:])
+    assert reported_messages(instants) == reported_messages(instants[-1:])
 
 
 def test_a_prelude_is_lived_through_when_the_car_is_first_needed() -> None:

@@ -62,7 +62,7 @@ async def test_the_clock_runs_and_stops(simulation: Simulated) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "reported"),
     [
         ({"speed": -1}, "speed"),
         ({"speed": 1e9}, "3600"),
@@ -75,8 +75,8 @@ async def test_the_clock_runs_and_stops(simulation: Simulated) -> None:
         ([], "object"),
     ],
 )
-async def test_a_wrong_wish_for_the_clock_is_named(simulation: Simulated, body: Any, told: str) -> None:
-    assert told in detail(await simulation.client.post("/simulator/clock", json=body), 400)
+async def test_a_wrong_wish_for_the_clock_is_named(simulation: Simulated, body: Any, reported: str) -> None:
+    assert reported in detail(await simulation.client.post("/simulator/clock", json=body), 400)
 
 
 async def test_unknown_cars_and_actions_are_named(simulation: Simulated) -> None:

@@ -49,17 +49,17 @@ class TestedSource(MqttSource):
     """A source whose `told` is at hand."""
 
     __test__ = False
-    told: StatusReporter
+    reported: StatusReporter
 
 
 def source(url: str, *filters: str, **settings: Any) -> TestedSource:
-    told = StatusReporter()
+    reported = StatusReporter()
     around = SourceContext(
-        name="garage", dialect="plain", clock=ManualClock(NOW), memory=NoMemory(), status=told, charging=never_charges,
+        name="garage", dialect="plain", clock=ManualClock(NOW), memory=NoMemory(), status=reported, charging=never_charges,
         topics=filters or ("cars/#",), vehicle="leaf",
     )  # fmt: skip
     made = TestedSource(MqttSettings(url=url, **{"username": USER, "password": PASSWORD, **settings}), around)
-    made.told = told
+    made.reported = reported
     return made
 
 
@@ -101,20 +101,20 @@ class Ears:
     """What a source hands on, and whether it is connected."""
 
     def __init__(self) -> None:
-        self.heard: list[Delivery] = []
+        self.received: list[Delivery] = []
         self.batches: list[int] = []
         self.connections = 0
         self._changed = asyncio.Condition()
 
     async def emit(self, parts: Sequence[RawMessage | Delivery]) -> None:
         async with self._changed:
-            self.heard += [part for part in parts if isinstance(part, Delivery)]
+            self.received += [part for part in parts if isinstance(part, Delivery)]
             self.batches.append(len(parts))
             self._changed.notify_all()
 
     @property
     def payloads(self) -> list[bytes]:
-        return [delivery.payload for delivery in self.heard]
+        return [delivery.payload for delivery in self.received]
 
     async def until(self, ready: Callable[[], bool]) -> None:
         async with asyncio.timeout(WITHIN_S), self._changed:
@@ -128,13 +128,13 @@ class Ears:
 async def running(what: TestedSource, emit: Emit) -> AsyncIterator[asyncio.Task[None]]:
     """The source, from when it hears until the end of the block, where it is cancelled (unless it ended by itself)."""
     task = asyncio.create_task(what.run(emit))
-    heard = asyncio.create_task(what.told.now.wait())
-    await asyncio.wait([task, heard], timeout=WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
-    heard.cancel()
+    received = asyncio.create_task(what.reported.now.wait())
+    await asyncio.wait([task, received], timeout=WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
+    received.cancel()
     try:
         if task.done():
             await task
-        assert what.told.now.is_set(), f"not connected within {WITHIN_S} s"
+        assert what.reported.now.is_set(), f"not connected within {WITHIN_S} s"
         yield task
     finally:
         task.cancel()

@@ -48,7 +48,7 @@ class Delivered(NamedTuple):
     headers: dict[str, Any]
 
 
-def said(delivery: Delivery) -> Delivered:
+def decoded(delivery: Delivery) -> Delivered:
     headers: dict[str, Any] = dict(delivery.headers)
     for name in ("record", "energy"):
         if name in headers:
@@ -163,21 +163,21 @@ async def listening(source: OcppSource, *, over_tls: bool | None = None) -> Asyn
 class Central:
     """A source that runs, and what was heard of it."""
 
-    def __init__(self, url: str, heard: Heard, source: OcppSource, reporter: Listener | None = None) -> None:
+    def __init__(self, url: str, received: Heard, source: OcppSource, reporter: Listener | None = None) -> None:
         self.url = url
         self.source = source
-        self.heard = heard
+        self.received = received
         self.reporter = reporter or Listener()
 
     @property
-    def told(self) -> list[Delivered]:
-        return [said(delivery) for delivery in self.heard.deliveries]
+    def reported(self) -> list[Delivered]:
+        return [decoded(delivery) for delivery in self.received.deliveries]
 
     async def is_told(self, count: int) -> list[Delivered]:
         """Exactly so much was heard, as soon as it was."""
-        heard = [said(delivery) for delivery in await self.heard.count(count)]
-        assert len(heard) == count, heard
-        return heard
+        received = [decoded(delivery) for delivery in await self.received.count(count)]
+        assert len(received) == count, received
+        return received
 
     def connect(
         self, name: str = "box", password: str | None = PASSWORD, protocols: Sequence[str] | None = ("ocpp1.6",), **more: Any
@@ -213,7 +213,7 @@ def basic(name: str, password: str) -> dict[str, str]:
 async def central(
     settings: OcppSettings = SETTINGS,
     memory: KeptMemory | None = None,
-    heard: Heard | None = None,
+    received: Heard | None = None,
     *,
     over_tls: bool | None = None,
     **given: Any,
@@ -222,7 +222,7 @@ async def central(
     reporter = given.setdefault("status", Listener())
     given.setdefault("clock", ManualClock(NOW))
     source = OcppSource(settings, source_context("boxes", "ocpp", memory=memory or KeptMemory(), **given))
-    running = heard or Heard()
+    running = received or Heard()
     async with listening(source, over_tls=over_tls) as url, Running(source.run(running)):
         await asyncio.sleep(0)
         yield Central(url, running, source, reporter)

@@ -77,7 +77,7 @@ class Heard:
         return list(self.deliveries)
 
     async def count(self, number: int) -> list[Delivery]:
-        return await self.until(lambda heard: len(heard) >= number)
+        return await self.until(lambda received: len(received) >= number)
 
 
 async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:

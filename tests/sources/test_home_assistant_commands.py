@@ -35,10 +35,10 @@ async def connected(house: House, controls: Controls = SWITCH) -> AsyncIterator[
     settings = HomeAssistantSettings(
         url=house.url, token=TOKEN, entities={"leaf": ["sensor.leaf_*"]}, commands={"leaf": controls}
     )
-    told = Listener()
-    source = HomeAssistantSource(settings, source_context(status=told))
+    reported = Listener()
+    source = HomeAssistantSource(settings, source_context(status=reported))
     async with asyncio.timeout(20), Running(source.run(Heard())):
-        await told.first.wait()
+        await reported.first.wait()
         yield source
 
 
@@ -145,11 +145,11 @@ async def test_a_house_that_goes_while_it_is_waited_for_has_not_answered(house: 
         url=house.url, token=TOKEN, entities={"leaf": ["sensor.leaf_*"]}, commands={"leaf": SWITCH}
     )
     house.states["switch.leaf_charging"] = state("switch.leaf_charging", "off")
-    house.is_mute, told = True, Listener()
-    source = HomeAssistantSource(settings, source_context(status=told))
+    house.is_mute, reported = True, Listener()
+    source = HomeAssistantSource(settings, source_context(status=reported))
     running = asyncio.create_task(source.run(Heard()))
     async with asyncio.timeout(20):
-        await told.first.wait()
+        await reported.first.wait()
         asked = asyncio.create_task(refused(source, wanted("start")))
         await house.called.wait()
         await house.hang_up()

@@ -21,39 +21,43 @@ def settings(house: House, *entities: str, token: str = TOKEN) -> HomeAssistantS
     return HomeAssistantSettings(url=house.url, token=token, entities={"the-car": list(entities or ("sensor.car_*",))})
 
 
-def summary(heard: Heard) -> list[tuple[str, str]]:
-    return [(one.topic, json.loads(one.payload)["state"]) for one in heard.deliveries]
+def summary(received: Heard) -> list[tuple[str, str]]:
+    return [(one.topic, json.loads(one.payload)["state"]) for one in received.deliveries]
 
 
 async def test_every_state_is_handed_on_first_and_then_each_change(house: House) -> None:
     first = state("sensor.car_battery", "55", unit_of_measurement="%")
     house.states = {one["entity_id"]: one for one in (first, state("light.bedroom", "on"))}
-    heard, told = Heard(), Listener()
-    async with Running(HomeAssistantSource(settings(house), source_context(dialect="home_assistant", status=told)).run(heard)):
-        (delivery,) = await heard.count(1)
+    received, reported = Heard(), Listener()
+    async with Running(
+        HomeAssistantSource(settings(house), source_context(dialect="home_assistant", status=reported)).run(received)
+    ):
+        (delivery,) = await received.count(1)
         await house.change(state("sensor.car_power", "7.4", unit_of_measurement="kW"))
-        await heard.count(2)
+        await received.count(2)
     assert delivery == Delivery(
         source="mine", dialect="home_assistant", payload=delivery.payload, received_at=T0, topic="sensor.car_battery",
         vehicle="the-car", observed_at=T0 + 123, headers={BEGINNING: "car"},
     )  # fmt: skip
     assert json.loads(delivery.payload) == first
-    assert summary(heard) == [("sensor.car_battery", "55"), ("sensor.car_power", "7.4")]
+    assert summary(received) == [("sensor.car_battery", "55"), ("sensor.car_power", "7.4")]
     assert house.commands == ["subscribe_events", "get_states"]
-    assert told.connections == 1
+    assert reported.connections == 1
 
 
 async def test_nothing_of_the_house_but_the_cars_entities_is_handed_on(house: House) -> None:
     house.states = {one: state(one, "on") for one in ("person.me", "sensor.carport", "sensor.car_a", "binary_sensor.plug")}
-    heard = Heard()
-    async with Running(HomeAssistantSource(settings(house, "sensor.car_*", "binary_sensor.plug"), source_context()).run(heard)):
-        await heard.count(2)
+    received = Heard()
+    async with Running(
+        HomeAssistantSource(settings(house, "sensor.car_*", "binary_sensor.plug"), source_context()).run(received)
+    ):
+        await received.count(2)
         for one in ("person.me", "sensor.carport", "lock.front_door", "binary_sensor.plug2"):
             await house.change(state(one, "off"))
         await house.change(None, "sensor.car_a")
         await house.change(state("binary_sensor.plug", "off"))
-        await heard.count(3)
-    assert summary(heard) == [("sensor.car_a", "on"), ("binary_sensor.plug", "on"), ("binary_sensor.plug", "off")]
+        await received.count(3)
+    assert summary(received) == [("sensor.car_a", "on"), ("binary_sensor.plug", "on"), ("binary_sensor.plug", "off")]
 
 
 def test_the_most_exact_name_decides_which_car_an_entity_belongs_to() -> None:
@@ -73,26 +77,26 @@ def test_the_most_exact_name_decides_which_car_an_entity_belongs_to() -> None:
 )
 async def test_what_all_entities_of_a_car_begin_with_is_handed_on(house: House, named: str, headers: dict[str, str]) -> None:
     house.states = {"sensor.car_soc": state("sensor.car_soc", "1")}
-    heard = Heard()
-    async with Running(HomeAssistantSource(settings(house, named), source_context()).run(heard)):
-        (delivery,) = await heard.count(1)
+    received = Heard()
+    async with Running(HomeAssistantSource(settings(house, named), source_context()).run(received)):
+        (delivery,) = await received.count(1)
     assert delivery.headers == headers
 
 
 async def test_after_an_outage_it_asks_for_every_state_again(house: House) -> None:
     house.states = {"sensor.car_a": state("sensor.car_a", "1")}
-    heard = Heard()
+    received = Heard()
     source = HomeAssistantSource(settings(house), source_context())
-    task = asyncio.create_task(source.run(heard))
-    await heard.count(1)
+    task = asyncio.create_task(source.run(received))
+    await received.count(1)
     await house.hang_up()
     with pytest.raises(SourceError, match="ended the connection") as found:
         await task
     assert found.value.cause is Cause.UNREACHABLE
     house.states["sensor.car_a"] = state("sensor.car_a", "2")  # while nobody listened
-    async with Running(source.run(heard)):
-        await heard.count(2)
-    assert summary(heard) == [("sensor.car_a", "1"), ("sensor.car_a", "2")]
+    async with Running(source.run(received)):
+        await received.count(2)
+    assert summary(received) == [("sensor.car_a", "1"), ("sensor.car_a", "2")]
 
 
 async def test_a_rejected_token_is_said_to_be_one(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,17 +188,17 @@ async def test_a_house_that_is_faster_than_the_disk_is_asked_for_every_state_aga
     stored.set()
     with pytest.raises(SourceError, match="faster than they could be stored"):
         await task
-    heard = Heard()
-    async with Running(source.run(heard)):
-        await heard.count(1)
-    assert summary(heard) == [("sensor.car_a", "8")]
+    received = Heard()
+    async with Running(source.run(received)):
+        await received.count(1)
+    assert summary(received) == [("sensor.car_a", "8")]
 
 
 async def test_a_state_without_a_time_of_its_own_has_none(house: House) -> None:
     house.states = {"sensor.car_a": state("sensor.car_a", "1", at="yesterday"), "sensor.car_b": {"entity_id": "sensor.car_b"}}
-    heard = Heard()
-    async with Running(HomeAssistantSource(settings(house), source_context()).run(heard)):
-        assert [one.observed_at for one in await heard.count(2)] == [None, None]
+    received = Heard()
+    async with Running(HomeAssistantSource(settings(house), source_context()).run(received)):
+        assert [one.observed_at for one in await received.count(2)] == [None, None]
 
 
 async def test_without_the_package_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,18 +63,18 @@ async def all_committed(cluster: Cluster, topic: str, number: int) -> bool:
 
 async def test_a_message_is_handed_on_with_its_topic_key_and_headers_and_then_committed(cluster: Cluster) -> None:
     cluster.say("tesla_V", b"\x00binary", key=VIN, headers={"TxType": "V", "receivedat": b"1777629598000"}, timestamp=5)
-    heard, told = Heard(), Listener()
-    source = KafkaSource(cluster.settings("tesla_V"), source_context(status=told))
-    async with Running(source.run(heard)):
-        (delivery,) = await heard.count(1)
+    received, reported = Heard(), Listener()
+    source = KafkaSource(cluster.settings("tesla_V"), source_context(status=reported))
+    async with Running(source.run(received)):
+        (delivery,) = await received.count(1)
         cluster.say("tesla_V", b"second", key=VIN)
-        await heard.count(2)
+        await received.count(2)
     assert delivery == Delivery(
         source="mine", dialect="tesla", payload=b"\x00binary", received_at=delivery.received_at, topic="tesla_V", vehicle=VIN,
         headers={"txtype": "V", "receivedat": "1777629598000"},
     )  # fmt: skip
-    assert told.connections == 1
-    assert told.behind == 0
+    assert reported.connections == 1
+    assert reported.behind == 0
     assert committed(cluster, "tesla_V") >= 1
 
 
@@ -87,10 +87,10 @@ async def test_what_was_not_stored_is_heard_again_and_nothing_is_lost(cluster: C
     with pytest.raises(StoreError):
         await KafkaSource(settings, source_context()).run(failing)
     assert committed(cluster, "unstored") == 0
-    heard = Heard()
-    async with Running(KafkaSource(settings, source_context()).run(heard)):
-        await heard.count(50)
-    assert sorted(heard.payloads, key=int) == payloads
+    received = Heard()
+    async with Running(KafkaSource(settings, source_context()).run(received)):
+        await received.count(50)
+    assert sorted(received.payloads, key=int) == payloads
 
 
 async def test_a_consumer_that_dies_between_storing_and_committing_repeats_what_it_stored(cluster: Cluster) -> None:
@@ -109,28 +109,28 @@ async def test_a_consumer_that_dies_between_storing_and_committing_repeats_what_
         async with asyncio.timeout(WITHIN_S):
             await storing.wait()
     assert stored
-    heard = Heard()
-    async with Running(KafkaSource(settings, source_context()).run(heard)):
-        await heard.count(20)
-    assert set(stored) <= set(heard.payloads)
-    assert sorted(heard.payloads, key=int) == payloads
+    received = Heard()
+    async with Running(KafkaSource(settings, source_context()).run(received)):
+        await received.count(20)
+    assert set(stored) <= set(received.payloads)
+    assert sorted(received.payloads, key=int) == payloads
 
 
 async def test_two_members_of_a_group_share_the_topic_and_lose_nothing(cluster: Cluster) -> None:
-    heard = Heard()
+    received = Heard()
     settings = cluster.settings("shared")
     payloads = [str(number).encode() for number in range(200)]
     cluster.say("shared", *payloads[:100])
-    async with Running(KafkaSource(settings, source_context("first")).run(heard)):
-        await heard.count(100)
+    async with Running(KafkaSource(settings, source_context("first")).run(received)):
+        await received.count(100)
         second = Listener()
-        async with Running(KafkaSource(settings, source_context("second", status=second)).run(heard)):
+        async with Running(KafkaSource(settings, source_context("second", status=second)).run(received)):
             async with asyncio.timeout(WITHIN_S):
                 await second.first.wait()
             for payload in payloads[100:]:
                 cluster.producer.produce("shared", value=payload, key=payload)
             cluster.producer.flush(WITHIN_S)
-            await heard.until(lambda all_: {one.payload for one in all_} == set(payloads))
+            await received.until(lambda all_: {one.payload for one in all_} == set(payloads))
             await eventually(lambda: all_committed(cluster, "shared", len(payloads)))
 
 
@@ -140,21 +140,21 @@ async def test_a_regular_expression_names_topics_and_a_message_without_a_value_s
     settings = KafkaSettings(
         bootstrap_servers=cluster.address, subscribe=["^fleet_.*"], group="by-pattern", observed_from_timestamp=True
     )
-    heard = Heard()
-    async with Running(KafkaSource(settings, source_context(vehicle="the-car")).run(heard)):
-        await heard.count(2)
-    assert {(one.topic, one.payload, one.vehicle) for one in heard.deliveries} == {
+    received = Heard()
+    async with Running(KafkaSource(settings, source_context(vehicle="the-car")).run(received)):
+        await received.count(2)
+    assert {(one.topic, one.payload, one.vehicle) for one in received.deliveries} == {
         ("fleet_V", b"1", "the-car"),
         ("fleet_alerts", b"2", "the-car"),
     }
-    assert all(one.observed_at for one in heard.deliveries)
+    assert all(one.observed_at for one in received.deliveries)
 
 
 async def test_it_ends_within_a_second_and_a_half_when_it_is_cancelled(cluster: Cluster) -> None:
-    heard = Heard()
+    received = Heard()
     cluster.say("ending", b"1")
-    task = asyncio.create_task(KafkaSource(cluster.settings("ending"), source_context()).run(heard))
-    await heard.count(1)
+    task = asyncio.create_task(KafkaSource(cluster.settings("ending"), source_context()).run(received))
+    await received.count(1)
     task.cancel()
     done, _ = await asyncio.wait({task}, timeout=1.5)
     assert task in done

@@ -34,7 +34,7 @@ def source(url: str, dialect: str = "evcc") -> Any:
         charging=never_charges, topics=("house/loadpoints/+/#", "house/vehicles/+/#"),
     )  # fmt: skip
     made = MqttSource(MqttSettings(url=url, username=USER, password=PASSWORD), context)
-    made.told = context.status  # type: ignore[attr-defined]
+    made.reported = context.status  # type: ignore[attr-defined]
     return made
 
 
@@ -43,12 +43,12 @@ def wanted(kind: str, **parameters: Any) -> Command:
 
 
 async def test_a_loadpoint_is_told_what_to_do(broker: Broker) -> None:
-    heard: list[tuple[str, bytes]] = []
+    received: list[tuple[str, bytes]] = []
     all_heard, loop = asyncio.Event(), asyncio.get_running_loop()
 
     def note(_client: Any, _data: Any, message: Any) -> None:
-        heard.append((message.topic, message.payload))
-        if len(heard) == 3:
+        received.append((message.topic, message.payload))
+        if len(received) == 3:
             loop.call_soon_threadsafe(all_heard.set)
 
     evcc = paho.Client(paho.CallbackAPIVersion.VERSION2, "evcc")
@@ -62,12 +62,12 @@ async def test_a_loadpoint_is_told_what_to_do(broker: Broker) -> None:
     made = source(broker.url)
     async with asyncio.timeout(WITHIN_S), running(made, Ears().emit):
         await subscribed.wait()
-        await made.told.now.wait()
+        await made.reported.now.wait()
         outcomes = [await made.command(each) for each in (wanted("start"), wanted("set-limit", percent=75), wanted("stop"))]
         await all_heard.wait()
     evcc.loop_stop()
     assert outcomes == [Done.TAKEN] * 3
-    assert heard == [
+    assert received == [
         ("house/loadpoints/2/mode/set", b"now"),
         ("house/loadpoints/2/limitSoc/set", b"75"),
         ("house/loadpoints/2/mode/set", b"off"),

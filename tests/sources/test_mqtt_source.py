@@ -44,7 +44,7 @@ class TestWhatIsHeard:
         async with running(source(broker.url), ears.emit):
             await published(broker, b"61.5")
             await ears.until_heard(b"61.5")
-        assert ears.heard == [
+        assert ears.received == [
             Delivery(source="garage", dialect="plain", payload=b"61.5", received_at=NOW, topic="cars/leaf/soc", vehicle="leaf")
         ]
 
@@ -55,7 +55,7 @@ class TestWhatIsHeard:
             await ears.until_heard(b"kept")
             await published(broker, b"new")
             await ears.until_heard(b"new")
-        assert [delivery.retained for delivery in ears.heard] == [True, False]
+        assert [delivery.retained for delivery in ears.received] == [True, False]
 
     async def test_messages_without_acknowledgement_are_heard_as_well(self, broker: Broker) -> None:
         ears = Ears()
@@ -69,10 +69,10 @@ class TestWhatIsHeard:
             await published(broker, b"x" * 2_000, b"y" * 2_001, b"after")
             await ears.until_heard(b"after")
         assert [len(payload) for payload in ears.payloads] == [2_000, 1_000, 5]
-        assert [delivery.headers.get(REFUSED, "")[:31] for delivery in ears.heard] == [
+        assert [delivery.headers.get(REFUSED, "")[:31] for delivery in ears.received] == [
             "", "the payload has 2,001 bytes, at", "",
         ]  # fmt: skip
-        issue = read(ears.heard[1], ALL["generic"])
+        issue = read(ears.received[1], ALL["generic"])
         assert isinstance(issue, Issue)
         assert issue.detail.startswith("the payload has 2,001 bytes")
 
@@ -186,7 +186,7 @@ class TestComingBack:
         hearing = asyncio.create_task(hear_whatever_happens())
         publisher = await asyncio.to_thread(Publisher, broker)
         sending = asyncio.create_task(asyncio.to_thread(publisher.send, expected))
-        await ears.until(lambda: len(ears.heard) > 500)
+        await ears.until(lambda: len(ears.received) > 500)
         assert not sending.done()
         await asyncio.to_thread(broker.crash)
         await asyncio.to_thread(broker.start)

@@ -51,19 +51,19 @@ def settings(server: NatsServer, stream: str, **more: Any) -> NatsSettings:
 
 async def test_a_message_is_handed_on_with_its_subject_and_headers_and_then_acknowledged(server: NatsServer) -> None:
     await say(server, "one", b"\x00binary", headers={"TxType": "V"})
-    heard, told = Heard(), Listener()
-    async with Running(NatsSource(settings(server, "one"), source_context(status=told, vehicle="the-car")).run(heard)):
-        (delivery,) = await heard.count(1)
+    received, reported = Heard(), Listener()
+    async with Running(NatsSource(settings(server, "one"), source_context(status=reported, vehicle="the-car")).run(received)):
+        (delivery,) = await received.count(1)
         assert delivery == Delivery(
             source="mine", dialect="tesla", payload=b"\x00binary", received_at=delivery.received_at, topic="one.car",
             vehicle="the-car", headers={"txtype": "V"},
         )  # fmt: skip
         async with asyncio.timeout(2):  # far less than a request's five seconds: a single message does not wait for more
             await say(server, "one", b"second")
-            await heard.count(2)
+            await received.count(2)
         await eventually(lambda: all_acknowledged(server, "one"))
-    assert told.connections == 1
-    assert told.behind == 0
+    assert reported.connections == 1
+    assert reported.behind == 0
 
 
 async def test_what_was_not_stored_is_heard_again_and_nothing_is_lost(server: NatsServer) -> None:
@@ -73,9 +73,9 @@ async def test_what_was_not_stored_is_heard_again_and_nothing_is_lost(server: Na
     failing.failing = StoreError("The disk is full.")
     with pytest.raises(StoreError):
         await NatsSource(settings(server, "unstored", batch=10), source_context()).run(failing)
-    heard = Heard()
-    async with Running(NatsSource(settings(server, "unstored", batch=10), source_context()).run(heard)):
-        await heard.until(lambda all_: {one.payload for one in all_} == set(payloads))
+    received = Heard()
+    async with Running(NatsSource(settings(server, "unstored", batch=10), source_context()).run(received)):
+        await received.until(lambda all_: {one.payload for one in all_} == set(payloads))
 
 
 async def test_a_message_is_stored_at_once_when_no_time_is_left_to_ask_for_those_beside_it(
@@ -90,9 +90,9 @@ async def test_a_message_is_stored_at_once_when_no_time_is_left_to_ask_for_those
 
     monkeypatch.setattr(nats.js.JetStreamContext.PullSubscription, "fetch", in_no_time)
     await say(server, "hurried", b"1", b"2")
-    heard = Heard()
-    async with Running(NatsSource(settings(server, "hurried"), source_context()).run(heard)):
-        assert [one.payload for one in await heard.count(2)] == [b"1", b"2"]
+    received = Heard()
+    async with Running(NatsSource(settings(server, "hurried"), source_context()).run(received)):
+        assert [one.payload for one in await received.count(2)] == [b"1", b"2"]
 
 
 async def test_a_consumer_that_dies_between_storing_and_acknowledging_repeats_what_it_stored(server: NatsServer) -> None:
@@ -108,9 +108,9 @@ async def test_a_consumer_that_dies_between_storing_and_acknowledging_repeats_wh
     async with Running(NatsSource(mine, source_context()).run(emit)):
         async with asyncio.timeout(WITHIN_S):
             await storing.wait()
-    heard = Heard()
-    async with Running(NatsSource(mine, source_context()).run(heard)):
-        await heard.until(lambda all_: {one.payload for one in all_} == set(payloads))
+    received = Heard()
+    async with Running(NatsSource(mine, source_context()).run(received)):
+        await received.until(lambda all_: {one.payload for one in all_} == set(payloads))
 
 
 async def test_two_consumers_of_one_durable_share_its_messages(server: NatsServer) -> None:
@@ -134,33 +134,33 @@ async def test_only_the_named_subjects_are_heard(server: NatsServer) -> None:
     client = await nats.connect(server.url)
     await client.jetstream().publish("many.wallbox", b"2")
     await client.close()
-    heard = Heard()
-    async with Running(NatsSource(settings(server, "many", subjects=["many.wallbox"]), source_context()).run(heard)):
-        await heard.count(1)
-    assert heard.payloads == [b"2"]
+    received = Heard()
+    async with Running(NatsSource(settings(server, "many", subjects=["many.wallbox"]), source_context()).run(received)):
+        await received.count(1)
+    assert received.payloads == [b"2"]
 
 
 async def test_a_server_that_goes_is_unreachable_at_once_and_loses_nothing(tmp_path: Path) -> None:
     with nats_server(tmp_path / "kept") as server:
         await say(server, "kept", b"1")
-        heard = Heard()
+        received = Heard()
         source = NatsSource(settings(server, "kept"), source_context())
-        task = asyncio.create_task(source.run(heard))
-        await heard.count(1)
+        task = asyncio.create_task(source.run(received))
+        await received.count(1)
         await say(server, "kept", b"2")
-        await heard.count(2)
+        await received.count(2)
         server.kill()
         with pytest.raises(SourceError) as found:
             async with asyncio.timeout(3):
                 await task
         assert found.value.cause is Cause.UNREACHABLE
         with pytest.raises(SourceError, match="can't be reached") as found:
-            await source.run(heard)
+            await source.run(received)
         assert found.value.cause is Cause.UNREACHABLE
         server.start()
         await say(server, "kept", b"3")
-        async with Running(source.run(heard)):
-            await heard.until(lambda all_: b"3" in {one.payload for one in all_})
+        async with Running(source.run(received)):
+            await received.until(lambda all_: b"3" in {one.payload for one in all_})
 
 
 async def test_a_wrong_password_is_said_to_be_one(tmp_path: Path) -> None:

@@ -172,7 +172,7 @@ async def test_a_day_with_three_reconnects_and_an_offline_session_equals_the_sta
     box = Wallbox(clock, offset_s)
     async with central(SETTINGS, clock=clock) as system:
         await day(system, box)
-        entries = meaning(system.heard.deliveries)
+        entries = meaning(system.received.deliveries)
         shown = system.reporter.stations["box"].clock_offset_ms
     assert shown is not None
     assert abs(shown - offset_s * 1000) < NEAR_MS
@@ -305,7 +305,7 @@ async def test_records_equal_the_station_s_own_meter_on_other_days(
     box = Wallbox(clock, offset_s)
     async with central(SETTINGS, clock=clock) as system:
         await day(system, box)
-        entries = meaning(system.heard.deliveries)
+        entries = meaning(system.received.deliveries)
     records = {
         one["id"]: one for each in readings(entries, "charge-chargerecords") for one in json.loads(str(each.value))["values"]
     }

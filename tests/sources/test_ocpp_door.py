@@ -47,12 +47,12 @@ async def test_who_is_not_known_or_has_no_password_does_not_come_in(name: str, p
         found, sentence = await refusal(system, name, password)
         assert found == status
         assert sentence.endswith(".")
-        (told,) = await system.is_told(1)
-        assert told.topic == f"station {name}"
-        assert told.headers[REFUSED].startswith(f"station {name!r} was refused: it")
+        (reported,) = await system.is_told(1)
+        assert reported.topic == f"station {name}"
+        assert reported.headers[REFUSED].startswith(f"station {name!r} was refused: it")
         status = system.reporter.stations[name]
         assert (status.is_connected, status.refusals) == (False, 1)
-        assert status.refused_because in told.headers[REFUSED]
+        assert status.refused_because in reported.headers[REFUSED]
 
 
 @pytest.mark.parametrize("header", ["Basic", "Basic !", "Bearer Ym94OmE=", "Basic Ym94", "Basic " + "QUFB" * 2000])
@@ -99,8 +99,8 @@ async def test_a_station_is_known_in_every_spelling_of_its_address(path: str) ->
 async def test_an_address_that_names_no_station_of_ours_is_refused_with_the_way_out(path: str, word: str) -> None:
     async with central() as system:
         assert (await refusal(system, path))[0] == 404
-        (told,) = await system.is_told(1)
-        assert word in told.headers[REFUSED]
+        (reported,) = await system.is_told(1)
+        assert word in reported.headers[REFUSED]
 
 
 @pytest.mark.parametrize("path", ["OCPP/box", "/ocpp/box", "Ocpp//box/"])
@@ -123,8 +123,8 @@ async def test_a_station_at_another_path_is_refused_with_the_way_out(path: str, 
         with pytest.raises(websockets.InvalidStatus) as found:
             await websockets.connect(url, subprotocols=["ocpp1.6"], proxy=None)
         assert found.value.response.status_code == 404
-        (told,) = await system.is_told(1)
-    assert told.headers[REFUSED].startswith(f"station '{station}' was refused: its address ")
+        (reported,) = await system.is_told(1)
+    assert reported.headers[REFUSED].startswith(f"station '{station}' was refused: its address ")
     assert set(system.reporter.stations) == {station}
 
 
@@ -133,7 +133,7 @@ async def test_what_is_no_station_and_no_path_of_ours_is_nobody_s_issue() -> Non
         with pytest.raises(websockets.InvalidStatus) as found:
             await websockets.connect(system.url.removesuffix("ocpp/") + "live", subprotocols=["chat"], proxy=None)
         assert found.value.response.status_code == 403
-        assert system.told == []
+        assert system.reported == []
 
 
 async def test_who_guesses_passwords_has_to_wait_and_nobody_else(caplog: pytest.LogCaptureFixture) -> None:
@@ -239,7 +239,7 @@ async def test_unknown_stations_come_in_with_the_common_password() -> None:
             await answer_to(
                 connection, '[2,"1","StatusNotification",{"connectorId":2,"errorCode":"NoError","status":"Available"}]'
             )
-        assert [one.vehicle for one in system.told] == [None, "new/2"]
+        assert [one.vehicle for one in system.reported] == [None, "new/2"]
 
 
 @pytest.mark.parametrize("identity", ["x" * 65, "box%0A2026%20ERROR", "%1B[2J", "%C2%9B"])
@@ -287,8 +287,10 @@ async def test_who_speaks_no_version_that_we_do_is_hung_up_on(offered: Sequence[
     async with central() as system, system.connect(protocols=offered) as connection:
         assert connection.subprotocol is None
         assert await closed_with(connection) == 1002
-        (told,) = await system.is_told(1)
-        assert ("it names no version" if offered is None else f"it supports {', '.join(offered)} only") in told.headers[REFUSED]
+        (reported,) = await system.is_told(1)
+        assert ("it names no version" if offered is None else f"it supports {', '.join(offered)} only") in reported.headers[
+            REFUSED
+        ]
         assert "set its protocol to OCPP 1.6J" in (system.reporter.stations["box"].refused_because or "")
 
 
@@ -341,7 +343,7 @@ async def test_garbage_is_refused_kept_and_does_no_harm(frame: str | bytes, answ
         assert found[:3] == [4, answered, code]
         assert found[3], "a sentence says why"
         assert (await answer_to(connection, HEARTBEAT))[0] == 3
-        (kept,) = system.heard.deliveries
+        (kept,) = system.received.deliveries
     assert (kept.vehicle, kept.headers["station"]) == (None, "box")
     assert kept.headers["error"].startswith(f"{code}: ")
     if isinstance(frame, str):
@@ -360,7 +362,7 @@ async def test_a_frame_that_asks_for_nothing_gets_no_answer() -> None:
         ):
             await connection.send(frame)
         assert (await answer_to(connection, HEARTBEAT))[1] == "h"
-        assert len(system.heard.deliveries) == 3, "an answer that nobody waits for is no issue"
+        assert len(system.received.deliveries) == 3, "an answer that nobody waits for is no issue"
 
 
 async def test_the_words_for_garbage_are_those_of_the_version() -> None:
@@ -414,9 +416,9 @@ async def test_a_message_that_is_too_long_ends_the_connection_and_is_an_issue_wi
     async with central(msgspec.structs.replace(SETTINGS, max_message_bytes=4096)) as system, system.connect() as connection:
         await connection.send('[2,"a","Heartbeat",{"x":"' + "y" * 4096 + '"}]')
         assert await closed_with(connection) == 1009
-        (heard,) = system.told
-    assert heard.vehicle is None
-    assert "longer than max_message_bytes = 4096" in heard.headers["error"]
+        (received,) = system.reported
+    assert received.vehicle is None
+    assert "longer than max_message_bytes = 4096" in received.headers["error"]
 
 
 async def test_who_says_too_much_has_to_wait_and_loses_nothing() -> None:

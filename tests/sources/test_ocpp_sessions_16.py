@@ -57,8 +57,8 @@ def meter(second: int, transaction: int | None = None, connector: int = 1) -> ca
 
 
 async def test_a_whole_session_is_handed_on_word_for_word() -> None:
-    told = Listener()
-    async with central(status=told) as system, system.station() as station:
+    reported = Listener()
+    async with central(status=reported) as system, system.station() as station:
         boot = await booted(station, BOOT)
         assert (boot.status, boot.interval, boot.current_time) == ("Accepted", 300, "2026-05-01T10:01:58.000Z")
         await station.call(status("Preparing", 1))
@@ -73,14 +73,14 @@ async def test_a_whole_session_is_handed_on_word_for_word() -> None:
         await station.call(status("Finishing", 41))
         await station.call(status("Available", 50))
         await station.call(status("Preparing", 60))
-        heard = await system.is_told(9)
-        payload = system.heard.deliveries[3].payload
+        received = await system.is_told(9)
+        payload = system.received.deliveries[3].payload
     at = [T0 // 1000 * 1000 + second * 1000 for second in range(61)]
     session = OF_BOX | {"transaction": "1", "started_at": str(at[2]), "id_tag": "CARD-A"}
     record = {"id": f"ocpp-box-1-{at[2] // 1000}", "startTime": iso(at[2]), "endTime": iso(at[40]), "energyWh": 800}
     record["registerWh"] = [1200, 2000]
     ended = {"record": record, "is_current": "yes", "energy": [[at[40], 800], [at[40], 800]]}
-    assert heard == [
+    assert received == [
         Delivered("StatusNotification", "box/1", at[1], OF_BOX),
         Delivered("StartTransaction", "car-a", at[2], session | {"energy": [[at[2], 0]]}),
         Delivered("StatusNotification", "car-a", at[3], session),
@@ -95,7 +95,7 @@ async def test_a_whole_session_is_handed_on_word_for_word() -> None:
         b'{"connectorId":1,"meterValue":[{"timestamp":"2026-05-01T10:00:16Z","sampledValue":[{"value":"1500"'
     )
     assert b'{"value":"18.5","measurand":"Current.Import","phase":"L3","unit":"A"}' in payload
-    assert told.connections == 1
+    assert reported.connections == 1
 
 
 async def test_the_source_says_of_itself_who_it_is_and_when_it_heard() -> None:
@@ -103,7 +103,7 @@ async def test_the_source_says_of_itself_who_it_is_and_when_it_heard() -> None:
         await booted(station, BOOT)
         await station.call(status("Available", 1))
         await system.is_told(1)
-    delivery = system.heard.deliveries[0]
+    delivery = system.received.deliveries[0]
     assert (delivery.source, delivery.dialect, delivery.received_at, delivery.retained) == ("boxes", "ocpp", NOW, False)
 
 
@@ -166,12 +166,12 @@ async def test_a_restart_in_mid_session_loses_neither_the_car_nor_where_the_mete
         await station.call(stop(1, 40))
         await station.call(status("Available", 41))
         assert (await station.call(start(50, "CARD-B"))).transaction_id == 2
-        heard = await system.is_told(5)
-    assert [one.vehicle for one in heard] == ["car-a", "car-a", "car-a", "car-a", "car-b"]
-    assert [one.headers.get("transaction") for one in heard] == ["1", "1", "1", None, "2"]
-    assert [wh for one in heard for _, wh in one.headers.get("energy", [])] == [300, 800, 0]
-    assert heard[2].headers["record"]["startTime"] == iso(T0 + 2_000)
-    assert heard[2].headers["id_tag"] == "CARD-A"
+        received = await system.is_told(5)
+    assert [one.vehicle for one in received] == ["car-a", "car-a", "car-a", "car-a", "car-b"]
+    assert [one.headers.get("transaction") for one in received] == ["1", "1", "1", None, "2"]
+    assert [wh for one in received for _, wh in one.headers.get("energy", [])] == [300, 800, 0]
+    assert received[2].headers["record"]["startTime"] == iso(T0 + 2_000)
+    assert received[2].headers["id_tag"] == "CARD-A"
 
 
 async def test_a_connection_that_breaks_in_mid_session_loses_nothing_either() -> None:
@@ -182,24 +182,24 @@ async def test_a_connection_that_breaks_in_mid_session_loses_nothing_either() ->
         async with system.station() as station:
             await booted(station, call.Heartbeat())
             await station.call(meter(20, 1))
-        heard = await system.is_told(2)
-    assert [(one.vehicle, one.headers["transaction"]) for one in heard] == [("car-a", "1"), ("car-a", "1")]
+        received = await system.is_told(2)
+    assert [(one.vehicle, one.headers["transaction"]) for one in received] == [("car-a", "1"), ("car-a", "1")]
 
 
 async def test_what_could_not_be_stored_is_not_acknowledged_and_comes_again() -> None:
-    heard = Heard()
-    heard.failing = StoreError("the disk is full")
+    received = Heard()
+    received.failing = StoreError("the disk is full")
     frame = f'[2,"7","StartTransaction",{{"connectorId":1,"idTag":"CARD-A","meterStart":5,"timestamp":"{time(2)}"}}]'
-    async with central(heard=heard) as system:
+    async with central(received=received) as system:
         async with system.connect() as connection:
             await connection.send(frame)
             assert await closed_with(connection) == 1011
-        heard.failing = None
+        received.failing = None
         async with system.connect() as connection:
             accepted = [3, "7", {"transactionId": 1, "idTagInfo": {"status": "Accepted"}}]
             assert await answer_to(connection, frame) == accepted
             assert await answer_to(connection, frame) == accepted, "a repetition is the same transaction"
-        assert [one.headers["transaction"] for one in system.told] == ["1", "1"]
+        assert [one.headers["transaction"] for one in system.reported] == ["1", "1"]
 
 
 async def test_a_start_that_is_said_again_with_the_register_of_then_is_the_same_session() -> None:
@@ -208,9 +208,9 @@ async def test_a_start_that_is_said_again_with_the_register_of_then_is_the_same_
         ids = [(await station.call(start(2, wh=wh))).transaction_id for wh in (1_200, 1_200, 1_600)]
         await station.call(stop(1, 40, wh=2_000))
         ids.append((await station.call(start(2, wh=1_200))).transaction_id)
-        heard = await system.is_told(5)
+        received = await system.is_told(5)
     assert ids == [1, 1, 1, 1]
-    record = heard[3].headers["record"]
+    record = received[3].headers["record"]
     assert (record["startTime"], record["energyWh"], record["registerWh"]) == (iso(T0 + 2_000), 800, [1_200, 2_000])
 
 
@@ -220,8 +220,8 @@ async def test_an_end_that_is_said_again_is_the_same_record() -> None:
         await station.call(start(2))
         await station.call(stop(1, 40))
         await station.call(stop(1, 40))
-        heard = await system.is_told(3)
-    assert heard[1] == heard[2]
+        received = await system.is_told(3)
+    assert received[1] == received[2]
 
 
 @pytest.mark.parametrize("name", [0, 99, None], ids=["0", "another", "none"])
@@ -251,8 +251,8 @@ async def test_an_end_that_is_said_again_as_of_a_later_time_leaves_the_record_as
         await station.call(start(2))
         await station.call(stop(1, 40))
         await station.call(stop(1, 95))
-        heard = await system.is_told(3)
-    assert heard[1].headers["record"] == heard[2].headers["record"]
+        received = await system.is_told(3)
+    assert received[1].headers["record"] == received[2].headers["record"]
 
 
 async def test_a_reading_that_names_its_transaction_and_no_connector_is_of_the_transactions() -> None:
@@ -260,8 +260,8 @@ async def test_a_reading_that_names_its_transaction_and_no_connector_is_of_the_t
         await answer_to(connection, frame("StartTransaction", start(2)))
         value = {"timestamp": time(20), "sampledValue": [{"value": "1900"}]}
         assert await answer_to(connection, frame("MeterValues", {"transactionId": 1, "meterValue": [value]})) == [3, "f", {}]
-        heard = await system.is_told(2)
-    assert (heard[1].vehicle, heard[1].headers["energy"]) == ("car-a", [[T0 // 1000 * 1000 + 20_000, 700]])
+        received = await system.is_told(2)
+    assert (received[1].vehicle, received[1].headers["energy"]) == ("car-a", [[T0 // 1000 * 1000 + 20_000, 700]])
 
 
 async def test_an_unknown_card_is_refused_and_its_session_is_the_connectors() -> None:
@@ -285,8 +285,8 @@ async def test_a_fixed_car_goes_before_the_cards() -> None:
         await station.call(start(2))
         await station.call(start(2, connector=2))
         await station.call(stop(77, 9))
-        heard = await system.is_told(3)
-    assert [one.vehicle for one in heard] == ["home", "car-a", "home"]
+        received = await system.is_told(3)
+    assert [one.vehicle for one in received] == ["home", "car-a", "home"]
 
 
 async def test_an_idle_connector_of_a_car_that_is_plugged_in_at_another_says_nothing_of_the_car() -> None:
@@ -310,8 +310,8 @@ async def test_an_idle_connector_of_a_car_that_is_plugged_in_at_another_says_not
         await home.call(status("Preparing", 70))
         clock.move(5)
         await work.call(call.Heartbeat())
-        heard = await system.is_told(8)
-    assert [(one.headers["station"], one.topic) for one in heard] == [
+        received = await system.is_told(8)
+    assert [(one.headers["station"], one.topic) for one in received] == [
         ("box", "StatusNotification"),
         ("work", "StartTransaction"),
         ("work", "StatusNotification"),
@@ -331,8 +331,8 @@ async def test_two_connectors_have_a_car_each() -> None:
         await station.call(status("Available", 5, 1))
         await station.call(meter(20, connector=1))
         await station.call(meter(20, connector=2))
-        heard = await system.is_told(5)
-    assert [one.vehicle for one in heard] == ["car-a", "car-b", "car-a", "box/1", "car-b"]
+        received = await system.is_told(5)
+    assert [one.vehicle for one in received] == ["car-a", "car-b", "car-a", "box/1", "car-b"]
 
 
 async def test_an_end_of_an_unknown_session_is_kept_though_nobody_knows_the_car() -> None:
@@ -340,10 +340,10 @@ async def test_an_end_of_an_unknown_session_is_kept_though_nobody_knows_the_car(
         await booted(station, BOOT)
         assert await station.call(stop(4711, 40)) is not None
         assert (await station.call(stop(4712, 40, id_tag="CARD-B"))).id_tag_info["status"] == "Accepted"
-        heard = await system.is_told(2)
-    assert [one.vehicle for one in heard] == [None, "car-b"]
-    assert all("record" not in one.headers for one in heard), "half a record is none"
-    assert all("the message does not contain its start" in one.headers["error"] for one in heard)
+        received = await system.is_told(2)
+    assert [one.vehicle for one in received] == [None, "car-b"]
+    assert all("record" not in one.headers for one in received), "half a record is none"
+    assert all("the message does not contain its start" in one.headers["error"] for one in received)
 
 
 async def test_what_concerns_the_whole_station_is_of_no_car() -> None:
@@ -372,7 +372,7 @@ async def test_what_concerns_the_whole_station_is_of_no_car() -> None:
 async def test_what_is_not_about_cars_is_answered_politely(request_: Any) -> None:
     async with central() as system, system.station() as station:
         assert await station.call(request_, suppress=False) is not None
-        assert system.told == []
+        assert system.reported == []
 
 
 async def test_what_the_schema_does_not_know_is_handed_on_with_a_remark() -> None:
@@ -382,8 +382,8 @@ async def test_what_the_schema_does_not_know_is_handed_on_with_a_remark() -> Non
     )
     async with central() as system, system.connect() as connection:
         assert await answer_to(connection, frame) == [3, "1", {}]
-        (heard,) = await system.is_told(1)
-    assert heard.headers["violation"].startswith('meterValue[0].sampledValue[0].measurand: "Moon.Phase" is not one of')
+        (received,) = await system.is_told(1)
+    assert received.headers["violation"].startswith('meterValue[0].sampledValue[0].measurand: "Moon.Phase" is not one of')
 
 
 async def test_a_newer_connection_takes_the_place_of_the_older() -> None:
@@ -438,7 +438,7 @@ async def test_an_id_that_the_station_gives_again_is_of_the_session_that_goes_on
         await answer_to(connection, frame("StopTransaction", end | {"meterStop": wh, "timestamp": time(90)}))
         await answer_to(connection, frame("MeterValues", values | {"meterValue": [sample | {"timestamp": time(100)}]}))
         first, again, second = [one.headers["record"] for one in await system.is_told(7) if "record" in one.headers]
-        after = system.told[-1]
+        after = system.reported[-1]
     assert (first["endTime"], first["energyWh"], again) == (iso(T0 + 40_000), 500, first)
     assert (second["startTime"], second["endTime"], second["energyWh"]) == (iso(T0 + 50_000), iso(T0 + 90_000), 1_100)
     assert "transaction" not in after.headers, "no session goes on"
@@ -450,8 +450,8 @@ async def test_an_id_that_is_another_connector_s_does_not_name_its_session() -> 
         await station.call(start(2, "CARD-A", 1, wh=1_000))
         await station.call(start(3, "CARD-B", 2, wh=1_100))
         await station.call(meter(30, 1, connector=2))
-        heard = await system.is_told(3)
-    assert (heard[-1].vehicle, heard[-1].headers["energy"]) == ("car-b", [[T0 + 30_000, 400]])
+        received = await system.is_told(3)
+    assert (received[-1].vehicle, received[-1].headers["energy"]) == ("car-b", [[T0 + 30_000, 400]])
 
 
 async def test_a_station_that_gives_one_id_to_two_connectors_ends_the_session_that_its_register_shows() -> None:
@@ -464,7 +464,7 @@ async def test_a_station_that_gives_one_id_to_two_connectors_ends_the_session_th
     async with central(memory=memory, clock=clock) as system, system.station() as station:
         await station.call(stop(1, 40, wh=1_600))
         await station.call(stop(1, 50, wh=1_000_400))
-        records = [(one.vehicle, one.headers["record"]) for one in system.told if "record" in one.headers]
+        records = [(one.vehicle, one.headers["record"]) for one in system.reported if "record" in one.headers]
     assert [(car, record["energyWh"]) for car, record in records] == [("car-b", 500), ("car-a", 400)]
 
 
@@ -475,8 +475,8 @@ async def test_of_two_sessions_that_go_on_an_end_is_of_the_one_that_it_fits() ->
         await station.call(start(3, "CARD-B", 2, wh=900_000))
         await station.call(stop(0, 40, wh=900_400))
         await station.call(stop(0, 41, wh=1_300))
-        heard = await system.is_told(4)
-    assert [(one.vehicle, one.headers["record"]["energyWh"]) for one in heard[2:]] == [("car-b", 400), ("car-a", 300)]
+        received = await system.is_told(4)
+    assert [(one.vehicle, one.headers["record"]["energyWh"]) for one in received[2:]] == [("car-b", 400), ("car-a", 300)]
 
 
 async def test_of_two_sessions_that_an_end_fits_the_one_whose_connector_has_ended_is_over() -> None:
@@ -488,8 +488,8 @@ async def test_of_two_sessions_that_an_end_fits_the_one_whose_connector_has_ende
         await station.call(status("Charging", 5, 2))
         await station.call(status("Finishing", 39, 2))
         await station.call(stop(0, 40, wh=1_300))
-        heard = await system.is_told(6)
-    assert (heard[-1].vehicle, heard[-1].headers["record"]["energyWh"]) == ("car-b", 200)
+        received = await system.is_told(6)
+    assert (received[-1].vehicle, received[-1].headers["record"]["energyWh"]) == ("car-b", 200)
 
 
 async def test_what_flows_out_is_told_of_a_station_that_has_registers_only() -> None:
@@ -504,8 +504,8 @@ async def test_what_flows_out_is_told_of_a_station_that_has_registers_only() -> 
         await station.call(registers(60, 1_000, 300))
         await station.call(registers(600, 1_000, 900))
         await station.call(registers(1_200, 1_900, 900))
-        heard = await system.is_told(4)
-    assert [one.headers.get("gives") for one in heard[1:]] == [None, "yes", None]
+        received = await system.is_told(4)
+    assert [one.headers.get("gives") for one in received[1:]] == [None, "yes", None]
 
 
 async def test_a_session_that_is_told_by_its_end_only_is_what_its_data_prove() -> None:
@@ -532,11 +532,11 @@ async def test_a_session_of_yesterday_leaves_the_one_that_goes_on_alone() -> Non
         assert (await station.call(start(-86_400, "CARD-B", wh=200))).transaction_id == 2
         await station.call(stop(2, -82_800, wh=1_000))
         await station.call(meter(30, 1))
-        heard = await system.is_told(4)
-    assert [one.vehicle for one in heard] == ["car-a", "car-b", "car-b", "car-a"]
-    assert "is_current" not in heard[2].headers
-    assert heard[2].headers["record"]["energyWh"] == 800
-    assert heard[3].headers["energy"] == [[T0 + 30_000, 300]]
+        received = await system.is_told(4)
+    assert [one.vehicle for one in received] == ["car-a", "car-b", "car-b", "car-a"]
+    assert "is_current" not in received[2].headers
+    assert received[2].headers["record"]["energyWh"] == 800
+    assert received[3].headers["energy"] == [[T0 + 30_000, 300]]
 
 
 async def test_an_end_without_a_meter_keeps_the_last_reading() -> None:
@@ -545,8 +545,8 @@ async def test_an_end_without_a_meter_keeps_the_last_reading() -> None:
         await station.call(start(2, wh=1_000))
         await station.call(meter(30, 1))
         await station.call(stop(1, 40, wh=0))
-        heard = await system.is_told(3)
-    assert heard[2].headers["record"]["energyWh"] == 500
+        received = await system.is_told(3)
+    assert received[2].headers["record"]["energyWh"] == 500
 
 
 async def test_an_end_before_its_begin_is_of_its_receipt_and_has_its_energy() -> None:
@@ -556,8 +556,8 @@ async def test_an_end_before_its_begin_is_of_its_receipt_and_has_its_energy() ->
         await station.call(start(60, wh=1_000))
         clock.move(60)
         await station.call(stop(1, -300, wh=8_000))
-        heard = await system.is_told(3)
-    headers = heard[1].headers
+        received = await system.is_told(3)
+    headers = received[1].headers
     assert (headers["record"]["startTime"], headers["record"]["endTime"]) == ("2026-05-01T10:00:58.000Z", iso(NOW + 60_000))
     assert (headers["record"]["energyWh"], headers["own_at"]) == (7_000, str(NOW + 60_000))
 
@@ -577,19 +577,19 @@ async def test_a_station_that_tells_intervals_only_has_their_sum_as_the_session_
         for second in (30, 60, 90):
             await station.call(intervals(second))
         await station.call(stop(1, 100, wh=0))
-        heard = await system.is_told(5)
-    assert [one.headers["energy"][-1][1] for one in heard if one.topic == "MeterValues"] == [126, 252, 378]
-    assert heard[-1].headers["record"]["energyWh"] == 378
+        received = await system.is_told(5)
+    assert [one.headers["energy"][-1][1] for one in received if one.topic == "MeterValues"] == [126, 252, 378]
+    assert received[-1].headers["record"]["energyWh"] == 378
 
 
 def part(second: int, connector: int = 1, **samples: str) -> call.MeterValues:
     """A message of its own for some measurands of a phase: `L1_Power="2300"`."""
     names = {"Power": "Power.Active.Import", "Energy": "Energy.Active.Import.Register"}
-    told = [
+    reported = [
         {"value": value, "measurand": names[name.partition("_")[2]], "phase": name.partition("_")[0]}
         for name, value in samples.items()
     ]  # fmt: skip
-    return call.MeterValues(connector_id=connector, meter_value=[{"timestamp": time(second), "sampledValue": told}])
+    return call.MeterValues(connector_id=connector, meter_value=[{"timestamp": time(second), "sampledValue": reported}])
 
 
 async def test_messages_of_one_instant_for_each_phase_are_one_reading() -> None:
@@ -601,11 +601,11 @@ async def test_messages_of_one_instant_for_each_phase_are_one_reading() -> None:
             await station.call(part(second, connector=2, L1_Energy="7"))
             await station.call(part(second, L2_Energy=str(wh + 1)))
             await station.call(part(second, L3_Energy=str(wh + 2)))
-        heard = [one for one in await system.is_told(9) if one.vehicle == "car-a"][1:]
-    assert [one.headers.get("energy", [])[-1:] for one in heard] == [
+        received = [one for one in await system.is_told(9) if one.vehicle == "car-a"][1:]
+    assert [one.headers.get("energy", [])[-1:] for one in received] == [
         [], [], [[T0 + 50_002, 123]], [], [], [[T0 + 110_002, 243]]
     ]  # fmt: skip
-    assert [len(json.loads(one.headers.get("earlier", "[]"))) for one in heard] == [0, 1, 2, 0, 1, 2]
+    assert [len(json.loads(one.headers.get("earlier", "[]"))) for one in received] == [0, 1, 2, 0, 1, 2]
 
 
 async def test_a_message_that_repeats_a_sample_or_names_another_instant_is_a_reading_of_its_own() -> None:
@@ -614,8 +614,8 @@ async def test_a_message_that_repeats_a_sample_or_names_another_instant_is_a_rea
         await station.call(part(10, L1_Power="2300", L2_Power="2200"))
         await station.call(part(10, L2_Power="2100"))
         await station.call(part(20, L1_Power="2000"))
-        heard = await system.is_told(3)
-    assert [one.headers.get("earlier") for one in heard] == [None] * 3
+        received = await system.is_told(3)
+    assert [one.headers.get("earlier") for one in received] == [None] * 3
 
 
 def powered(second: int, wh: int, transaction: int, watts: int = 72_000) -> call.MeterValues:
@@ -644,8 +644,8 @@ async def test_a_session_whose_end_is_lost_is_told_when_the_next_one_begins(
         if is_unplugged:
             await station.call(status("Available", 100))
         await station.call(start(110, "CARD-B", wh=next_wh))
-        heard = await system.is_told(6 if is_unplugged else 4)  # the free plug has told the end, too
-    lost, begun = heard[-2:]
+        received = await system.is_told(6 if is_unplugged else 4)  # the free plug has told the end, too
+    lost, begun = received[-2:]
     record = lost.headers["record"]
     assert (lost.vehicle, record["startTime"], record["endTime"]) == ("car-a", iso(T0), iso(ended_at))
     assert (record["energyWh"], lost.headers["energy"]) == (energy_wh, [[ended_at, energy_wh]])
@@ -687,9 +687,9 @@ async def test_a_start_at_no_usable_time_was_no_later_than_the_first_report_afte
         await station.call(unset)
         await station.call(powered(90, 2_200, 1))
         await station.call(stop(1, 100, wh=2_300))
-        heard = await system.is_told(3)
-    assert heard[0].observed_at == NOW
-    record = heard[-1].headers["record"]
+        received = await system.is_told(3)
+    assert received[0].observed_at == NOW
+    record = received[-1].headers["record"]
     assert (record["startTime"], record["endTime"], record["energyWh"]) == (iso(T0 + 90_000), iso(T0 + 100_000), 1_300)
 
 
@@ -709,9 +709,9 @@ async def test_a_start_of_the_station_as_a_whole_is_of_its_only_connector() -> N
         await booted(station, BOOT)
         await station.call(start(0, connector=0))
         await station.call(stop(1, 100))
-        heard = await system.is_told(2)
-    assert [one.vehicle for one in heard] == ["home"] * 2
-    assert heard[-1].headers["is_current"] == "yes"
+        received = await system.is_told(2)
+    assert [one.vehicle for one in received] == ["home"] * 2
+    assert received[-1].headers["is_current"] == "yes"
 
 
 async def test_a_register_below_zero_was_not_read() -> None:
@@ -721,17 +721,17 @@ async def test_a_register_below_zero_was_not_read() -> None:
         await station.call(powered(10, 50_000, 1))
         await station.call(powered(20, -1, 1))
         await station.call(stop(1, 30, wh=50_200))
-        heard = await system.is_told(4)
-    assert [one.headers.get("energy") for one in heard] == [None, [[T0 + 10_000, 0]], None, [[T0 + 30_000, 200]]]
-    assert heard[-1].headers["record"]["energyWh"] == 200
+        received = await system.is_told(4)
+    assert [one.headers.get("energy") for one in received] == [None, [[T0 + 10_000, 0]], None, [[T0 + 30_000, 200]]]
+    assert received[-1].headers["record"]["energyWh"] == 200
 
 
 async def test_a_start_with_a_member_that_cannot_be_read_is_a_session_and_the_member_an_issue() -> None:
     begun = {"connectorId": 1, "idTag": "CARD-A", "meterStart": "", "timestamp": time(2)}
     async with central() as system, system.connect() as connection:
         assert (await answer_to(connection, frame("StartTransaction", begun)))[2]["transactionId"] == 1
-        issue, told = await system.is_told(2)
-    assert (told.vehicle, told.headers["transaction"]) == ("car-a", "1")
+        issue, reported = await system.is_told(2)
+    assert (reported.vehicle, reported.headers["transaction"]) == ("car-a", "1")
     assert issue.vehicle is None
     assert "left out of the message: Expected `float | null`, got `str` - at `$.meterStart`" in issue.headers["error"]
 
@@ -753,7 +753,7 @@ async def test_a_session_without_usable_times_has_its_energy_unless_it_had_no_ti
     async with central(clock=clock) as system, system.connect() as connection:
         for action, wh in (("StartTransaction", 1_000), ("MeterValues", 5_000), ("StopTransaction", 61_000)):
             sample = {"sampledValue": [{"value": f"{wh}"}]}
-            said = {
+            sent = {
                 "connectorId": 1,
                 "transactionId": 1,
                 "idTag": "CARD-A",
@@ -761,9 +761,9 @@ async def test_a_session_without_usable_times_has_its_energy_unless_it_had_no_ti
                 "meterStop": wh,
                 "meterValue": [sample],
             }
-            await answer_to(connection, frame(action, said))
+            await answer_to(connection, frame(action, sent))
             clock.move(seconds / 2)
-        record = next(one.headers["record"] for one in system.told if "record" in one.headers)
+        record = next(one.headers["record"] for one in system.reported if "record" in one.headers)
     assert record.get("energyWh") == (60_000 if seconds == 2 else 4_000), "400 kW for 300 s"
 
 
@@ -775,9 +775,9 @@ async def test_starts_of_a_clock_that_was_never_set_are_told_apart() -> None:
             answers = [await answer_to(connection, frame("StartTransaction", unset)) for _ in range(2)]
             ids += [answer[2]["transactionId"] for answer in answers]
             await answer_to(connection, frame("StopTransaction", {"transactionId": ids[-1], "meterStop": 9, "timestamp": ""}))
-        heard = await system.is_told(6)
+        received = await system.is_told(6)
     assert ids == [1, 1, 2, 2], "a repetition is the same one while it goes on"
-    assert all(NOW <= (one.observed_at or 0) <= NOW + 10 for one in heard)
+    assert all(NOW <= (one.observed_at or 0) <= NOW + 10 for one in received)
 
 
 async def test_a_station_is_written_to_once_though_it_shows_nothing_of_it() -> None:
@@ -815,9 +815,9 @@ async def test_a_station_that_starts_again_and_again_becomes_an_issue_and_is_lef
     for number in range(1, 6):
         async with central(memory=memory) as system, system.station() as station:
             await booted(station, BOOT)
-            assert len(system.told) == (number == 4)
-            if system.told:
-                assert "station box: it has started 4 times within 15 minutes" in system.told[0].headers[REFUSED]
+            assert len(system.reported) == (number == 4)
+            if system.reported:
+                assert "station box: it has started 4 times within 15 minutes" in system.reported[0].headers[REFUSED]
     more = msgspec.structs.replace(SETTINGS, sample_interval_s=90)
     async with central(more, memory=memory) as system, system.station() as station:
         await booted(station, BOOT)
@@ -836,11 +836,11 @@ async def test_heartbeats_and_meter_values_confirm_what_the_station_said_in_this
             await station.call(status("SuspendedEV", 200))
             clock.move(300)
             await station.call(meter(700, connector=2))
-            heard = await system.is_told(6)
+            received = await system.is_told(6)
         async with system.station() as station:
             await station.call(call.Heartbeat())
             await system.is_told(6)
-    confirmed = [one for one in heard if one.topic == "Heartbeat"]
+    confirmed = [one for one in received if one.topic == "Heartbeat"]
     assert [(one.vehicle, one.headers["status"]) for one in confirmed] == [
         ("box/1", "Charging"),
         ("box/1", "SuspendedEV"),  # at once: it was sent after the confirmation, whatever its timestamp
@@ -858,7 +858,7 @@ async def test_a_start_by_a_clock_that_is_off_keeps_its_time_when_the_clock_is_s
             clock.move(10)
             await station.call(meter(since + second + (off_s if second < 40 else 0), 1))
         await station.call(stop(1, since + 60))
-        record = next(one.headers["record"] for one in system.told if "record" in one.headers)
+        record = next(one.headers["record"] for one in system.reported if "record" in one.headers)
     assert abs(datetime.fromisoformat(record["startTime"]).timestamp() * 1000 - NOW) <= 1_000
     assert abs(datetime.fromisoformat(record["endTime"]).timestamp() * 1000 - NOW - 60_000) <= 1_000
 
@@ -873,8 +873,8 @@ async def test_what_a_new_connection_reports_counts_after_what_was_confirmed_in_
             await station.call(call.Heartbeat())
         async with system.station() as station:
             await station.call(status("Finishing", 200))
-            heard = await system.is_told(4)
-    assert [one.headers["status"] for one in heard if one.topic == "Heartbeat"] == ["Charging", "Finishing"]
+            received = await system.is_told(4)
+    assert [one.headers["status"] for one in received if one.topic == "Heartbeat"] == ["Charging", "Finishing"]
 
 
 async def test_a_sample_while_charging_is_suspended_names_the_time_since_which_it_is() -> None:
@@ -886,8 +886,8 @@ async def test_a_sample_while_charging_is_suspended_names_the_time_since_which_i
         await station.call(meter(30, 1))
         await station.call(status("Charging", 40))
         await station.call(meter(50, 1))
-        heard = [one for one in await system.is_told(6) if one.topic == "MeterValues"]
-    assert [one.headers.get("suspended_at") for one in heard] == [str(T0 // 1000 * 1000 + 3_000), None]
+        received = [one for one in await system.is_told(6) if one.topic == "MeterValues"]
+    assert [one.headers.get("suspended_at") for one in received] == [str(T0 // 1000 * 1000 + 3_000), None]
 
 
 async def test_a_sample_of_a_transaction_without_a_status_says_so() -> None:
@@ -898,8 +898,8 @@ async def test_a_sample_of_a_transaction_without_a_status_says_so() -> None:
         await station.call(meter(30, 1))
         await station.call(status("Charging", 40))
         await station.call(meter(50, 1))
-        heard = [one for one in await system.is_told(5) if one.topic == "MeterValues"]
-    assert [one.headers.get("unreported") for one in heard] == [None, "yes", None]
+        received = [one for one in await system.is_told(5) if one.topic == "MeterValues"]
+    assert [one.headers.get("unreported") for one in received] == [None, "yes", None]
 
 
 class StationOfConnectors(Station16):
@@ -950,10 +950,10 @@ async def test_a_clock_that_is_off_is_estimated_shown_and_remembered() -> None:
         await booted(station, BOOT)
         await station.call(status("Available", 7_200))
         assert system.reporter.stations["box"].clock_offset_ms == 7_200_000
-        (told,) = await system.is_told(1)
-        assert (told.observed_at, told.headers["clock_offset_ms"]) == (T0, "7200000")
+        (reported,) = await system.is_told(1)
+        assert (reported.observed_at, reported.headers["clock_offset_ms"]) == (T0, "7200000")
     clock.move(7_200)
     async with central(memory=memory, clock=clock) as system, system.station() as station:
         await station.call(start(7_200 + 600))
-        (told,) = await system.is_told(1)
-        assert told.observed_at == T0 + 600_000, "it was offline for most of the time"
+        (reported,) = await system.is_told(1)
+        assert reported.observed_at == T0 + 600_000, "it was offline for most of the time"

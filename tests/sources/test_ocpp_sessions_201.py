@@ -72,15 +72,15 @@ async def test_a_whole_session_is_handed_on_word_for_word() -> None:
         await station.call(event("Ended", 40, 4, "EVConnected", reason="StopAuthorized", meter_value=last))
         await station.call(status("Available", 50, 2))
         await station.call(status("Occupied", 60, 1))
-        heard = await system.is_told(9)
-        payload = system.heard.deliveries[4].payload
+        received = await system.is_told(9)
+        payload = system.received.deliveries[4].payload
     begun = SESSION | {"started_at": str(at(2))}
     known = begun | {"id_tag": "card-a"}
     record = {"id": f"ocpp-box-T-1-{at(2) // 1000}", "startTime": iso(at(2)), "endTime": iso(at(40)), "energyWh": 800}
     record["registerWh"] = [12_500, 13_300]
     charging, first = {"charging_state": "Charging"}, {"charging_state": "EVConnected", "energy": [[at(2), 0]]}
     ended = {"record": record, "charging_state": "Ended", "energy": [[at(40), 800]]}
-    assert heard == [
+    assert received == [
         Delivered("StatusNotification", "box/1", at(1), OF_BOX),
         Delivered("TransactionEvent", "box/1", at(2), begun | first),
         Delivered("TransactionEvent", "car-a", at(5), known | charging),
@@ -131,19 +131,19 @@ async def test_a_restart_in_mid_session_loses_neither_the_car_nor_where_the_mete
         assert ("StatusNotification", {"id": 1, "connector_id": 2}) in station.asked
         await station.call(event("Updated", 20, 1, meter_value=register(20, 500)))
         await station.call(event("Ended", 40, 2, meter_value=register(40, 550)))
-        heard = await system.is_told(2)
-    assert [one.vehicle for one in heard] == ["car-a", "car-a"]
-    assert [wh for one in heard for _, wh in one.headers["energy"]] == [400, 450]
-    assert heard[1].headers["record"]["startTime"] == iso(at(2))
+        received = await system.is_told(2)
+    assert [one.vehicle for one in received] == ["car-a", "car-a"]
+    assert [wh for one in received for _, wh in one.headers["energy"]] == [400, 450]
+    assert received[1].headers["record"]["startTime"] == iso(at(2))
 
 
 async def test_an_event_of_an_unknown_session_without_a_place_is_kept_though_nobody_knows_the_car() -> None:
     async with central() as system, system.station(Station201) as station:
         await booted(station, BOOT)
         await station.call(event("Ended", 40, 2))
-        heard = await system.is_told(1)
-    assert heard[0].vehicle is None
-    assert "record" not in heard[0].headers, "half a record is none"
+        received = await system.is_told(1)
+    assert received[0].vehicle is None
+    assert "record" not in received[0].headers, "half a record is none"
 
 
 async def test_a_plug_that_hangs_beside_says_nothing_of_the_car() -> None:
@@ -152,8 +152,8 @@ async def test_a_plug_that_hangs_beside_says_nothing_of_the_car() -> None:
         await station.call(event("Started", 2, 0, evse=PLACE, id_token=CARD))
         await station.call(status("Available", 3, 1))
         await station.call(status("Available", 4, 2))
-        heard = await system.is_told(2)
-    assert [(one.topic, one.observed_at) for one in heard] == [("TransactionEvent", at(2)), ("StatusNotification", at(4))]
+        received = await system.is_told(2)
+    assert [(one.topic, one.observed_at) for one in received] == [("TransactionEvent", at(2)), ("StatusNotification", at(4))]
 
 
 async def test_a_session_stays_with_the_car_that_it_was_known_to_be() -> None:
@@ -162,8 +162,8 @@ async def test_a_session_stays_with_the_car_that_it_was_known_to_be() -> None:
         await station.call(event("Started", 2, 0, evse=PLACE, id_token=CARD))
         await station.call(event("Updated", 3, 1, id_token={"idToken": "CARD-B", "type": "ISO14443"}))
         await station.call(event("Started", 9, 0, evse=PLACE, transaction="T-2"))
-        heard = await system.is_told(3)
-    assert [one.vehicle for one in heard] == ["car-a", "car-a", "box/1"]
+        received = await system.is_told(3)
+    assert [one.vehicle for one in received] == ["car-a", "car-a", "box/1"]
 
 
 async def test_a_station_without_cards_may_charge_and_an_unknown_card_may_not() -> None:
@@ -183,8 +183,8 @@ async def test_what_concerns_the_whole_station_is_of_no_car() -> None:
         await station.call(call.MeterValues(evse_id=0, meter_value=register(1, 5)))
         await station.call(call.Heartbeat())
         await station.call(call.MeterValues(evse_id=1, meter_value=register(2, 5)))
-        (heard,) = await system.is_told(1)
-    assert heard == Delivered("MeterValues", "box/1", at(2), OF_BOX)
+        (received,) = await system.is_told(1)
+    assert received == Delivered("MeterValues", "box/1", at(2), OF_BOX)
 
 
 @pytest.mark.parametrize(
@@ -206,23 +206,23 @@ async def test_what_is_not_about_cars_is_answered_politely(request_: Any) -> Non
     async with central() as system, system.station(Station201) as station:
         await asyncio.sleep(0)
         assert await station.call(request_, suppress=False) is not None
-        assert system.told == []
+        assert system.reported == []
 
 
 async def test_a_connector_s_status_may_come_as_an_event_of_its_component() -> None:
-    def told(second: int, value: str, component: str = "Connector", variable: str = "AvailabilityState") -> dict[str, Any]:
+    def reported(second: int, value: str, component: str = "Connector", variable: str = "AvailabilityState") -> dict[str, Any]:
         place = {"name": component, "evse": {"id": 1, "connectorId": 2} if component == "Connector" else {"id": 1}}
         more = {"eventId": second, "trigger": "Delta", "eventNotificationType": "HardWiredNotification"}
         return {**more, "timestamp": time(second), "actualValue": value, "component": place, "variable": {"name": variable}}
 
     async with central() as system, system.station(Station201) as station:
         await booted(station, BOOT)
-        events = [told(2, "Occupied"), told(3, "7000", variable="Power"), told(4, "true", variable="Available")]
+        events = [reported(2, "Occupied"), reported(3, "7000", variable="Power"), reported(4, "true", variable="Available")]
         await station.call(call.NotifyEvent(generated_at=time(4), seq_no=0, event_data=events))
-        await station.call(call.NotifyEvent(generated_at=time(9), seq_no=1, event_data=[told(9, "Available", "EVSE")]))
-        heard = await system.is_told(2)
-        payloads = [json.loads(one.payload) for one in system.heard.deliveries]
-    assert [(one.topic, one.vehicle, one.observed_at) for one in heard] == [
+        await station.call(call.NotifyEvent(generated_at=time(9), seq_no=1, event_data=[reported(9, "Available", "EVSE")]))
+        received = await system.is_told(2)
+        payloads = [json.loads(one.payload) for one in system.received.deliveries]
+    assert [(one.topic, one.vehicle, one.observed_at) for one in received] == [
         ("StatusNotification", "box/1", at(2)),
         ("StatusNotification", "box/1", at(9)),
     ]
@@ -240,9 +240,9 @@ async def test_a_session_whose_place_and_first_reading_come_later_is_whole() -> 
         await station.call(event("Updated", 5, 1, "EVConnected", evse=PLACE, meter_value=[bare(5, 700)]))
         await station.call(event("Updated", 20, 2, meter_value=[bare(20, 900, location="Body")]))
         await station.call(event("Ended", 30, 3, "Idle"))
-        heard = await system.is_told(4)
-    assert [one.vehicle for one in heard] == ["car-a"] * 4
-    record = heard[3].headers["record"]
+        received = await system.is_told(4)
+    assert [one.vehicle for one in received] == ["car-a"] * 4
+    record = received[3].headers["record"]
     assert (record["startTime"], record["energyWh"]) == (iso(at(2)), 200)
 
 
@@ -259,7 +259,7 @@ async def test_a_session_whose_events_waited_in_a_queue_is_whole_in_any_order(or
         for number in order:
             await station.call(events[number])
         await station.call(event("Started", 600, 0, transaction="T-2", evse={"id": 1}, meter_value=[bare(600, 1_000)]))
-        records = [one.headers["record"] for one in system.told if "record" in one.headers]
+        records = [one.headers["record"] for one in system.reported if "record" in one.headers]
     assert (records[-1]["startTime"], records[-1]["endTime"], records[-1]["energyWh"]) == (iso(at(2)), iso(at(30)), 300)
     assert len({each["id"] for each in records}) == 1
 
@@ -269,8 +269,8 @@ async def test_an_end_that_holds_the_whole_session_proves_it() -> None:
     async with central() as system, system.station(Station201) as station:
         await booted(station, BOOT)
         await station.call(event("Ended", 30, 9, evse=PLACE, id_token=CARD, meter_value=values))
-        (told,) = await system.is_told(1)
-    record = told.headers["record"]
+        (reported,) = await system.is_told(1)
+    record = reported.headers["record"]
     assert (record["startTime"], record["endTime"], record["energyWh"]) == (iso(at(3)), iso(at(30)), 350)
 
 
@@ -298,8 +298,8 @@ async def test_a_session_ends_in_any_order_with_the_status_of_its_plug(
             event_type="Ended", timestamp=time(31), trigger_reason=reason, seq_no=2, transaction_info=info
         )
         await station.call(end)
-        told = (await system.is_told(3 if status_first else 2))[-1]
-    assert told.headers["charging_state"] == told_state
+        reported = (await system.is_told(3 if status_first else 2))[-1]
+    assert reported.headers["charging_state"] == told_state
 
 
 @pytest.mark.parametrize(
@@ -316,8 +316,8 @@ async def test_a_state_that_waited_in_a_queue_holds_beside_a_status_that_is_newe
             await station.call(status("Occupied", 60, 2))
             await station.call(event(kind, 30, 1, state, offline=True))
             await station.call(event("Updated", 20, 2, "EVConnected", offline=True))
-            heard = await system.is_told(5)
-    queued, confirmed, older = heard[2:]
+            received = await system.is_told(5)
+    queued, confirmed, older = received[2:]
     assert (queued.topic, queued.headers["charging_state"]) == ("TransactionEvent", told_state)
     assert (confirmed.topic, confirmed.headers["status"], confirmed.headers["charging_state"]) == (
         "Heartbeat",
@@ -344,9 +344,9 @@ async def test_an_event_that_is_not_of_a_time_offline_shows_that_the_clock_was_s
         await booted(station, BOOT)
         await station.call(event("Started", 7_200 + 120, 0, evse=PLACE))
         await station.call(event("Updated", 120, 1, "SuspendedEV"))
-        heard = await system.is_told(2)
-    assert [one.headers.get("clock_offset_ms") for one in heard] == ["7200000", None]
-    assert heard[1].observed_at in (at(120), at(120) + 1)
+        received = await system.is_told(2)
+    assert [one.headers.get("clock_offset_ms") for one in received] == ["7200000", None]
+    assert received[1].observed_at in (at(120), at(120) + 1)
 
 
 async def test_an_id_that_the_station_gives_again_is_another_session() -> None:
@@ -355,8 +355,8 @@ async def test_an_id_that_the_station_gives_again_is_another_session() -> None:
         for second in (2, 60):
             await station.call(event("Started", second, 0, evse=PLACE, meter_value=[bare(second, 50 + second)]))
             await station.call(event("Ended", second + 30, 1, meter_value=[bare(second + 30, 200 + second)]))
-        heard = await system.is_told(4)
-    records = [one.headers["record"] for one in heard if "record" in one.headers]
+        received = await system.is_told(4)
+    records = [one.headers["record"] for one in received if "record" in one.headers]
     assert [record["energyWh"] for record in records] == [150, 150]
     assert len({record["id"] for record in records}) == 2
 
@@ -371,10 +371,10 @@ async def test_events_of_one_instant_for_each_phase_are_one_reading() -> None:
         for number in (1, 2, 3):
             await station.call(event("Updated", 60, number, evse=PLACE, meter_value=of_phase(number, 210 + number)))
         await station.call(call.MeterValues(evse_id=1, meter_value=of_phase(1, 215)))
-        heard = await system.is_told(5)
-    assert heard[3].headers["energy"] == [[at(60) + 2, 36]]
-    assert len(json.loads(heard[3].headers["earlier"])) == 2
-    assert "earlier" not in heard[4].headers
+        received = await system.is_told(5)
+    assert received[3].headers["energy"] == [[at(60) + 2, 36]]
+    assert len(json.loads(received[3].headers["earlier"])) == 2
+    assert "earlier" not in received[4].headers
 
 
 async def test_a_session_whose_end_is_lost_is_told_when_the_next_one_begins() -> None:
@@ -403,14 +403,14 @@ async def test_a_plug_that_is_free_ends_its_session_until_the_end_is_told() -> N
 async def test_what_is_written_in_another_type_or_as_null_is_read_all_the_same() -> None:
     async with central() as system, system.connect(protocols=("ocpp2.0.1",)) as connection:
         for number, (kind, second) in enumerate((("Started", 2), ("Ended", 40))):
-            said = {"eventType": kind, "timestamp": time(second), "triggerReason": "Authorized", "seqNo": number,
+            sent = {"eventType": kind, "timestamp": time(second), "triggerReason": "Authorized", "seqNo": number,
                     "transactionInfo": {"transactionId": 77, "chargingState": None}, "evse": {"id": "1", "connectorId": None},
                     "offline": None, "idToken": {"idToken": 5, "type": "Central"},
                     "meterValue": bare(second, 100 + 10 * second)}  # fmt: skip
-            assert (await answer_to(connection, json.dumps([2, f"{number}", "TransactionEvent", said])))[0] == 3
-        heard = await system.is_told(2)
-    assert [(one.headers["transaction"], one.headers["id_tag"]) for one in heard] == [("77", "5")] * 2
-    assert heard[1].headers["record"]["energyWh"] == 380
+            assert (await answer_to(connection, json.dumps([2, f"{number}", "TransactionEvent", sent])))[0] == 3
+        received = await system.is_told(2)
+    assert [(one.headers["transaction"], one.headers["id_tag"]) for one in received] == [("77", "5")] * 2
+    assert received[1].headers["record"]["energyWh"] == 380
 
 
 async def test_2_1_is_spoken_like_2_0_1() -> None:
@@ -420,7 +420,7 @@ async def test_2_1_is_spoken_like_2_0_1() -> None:
                  "transactionInfo": {"transactionId": "T-9", "chargingState": "Charging", "operationMode": "ChargingOnly"},
                  "evse": PLACE, "meterValue": [bare(2, 10)]}  # fmt: skip
         assert (await answer_to(connection, json.dumps([2, "e", "TransactionEvent", frame])))[0] == 3
-        (told,) = await system.is_told(1)
-    assert told.headers["ocpp"] == "2.1"
-    assert "violation" not in told.headers
+        (reported,) = await system.is_told(1)
+    assert reported.headers["ocpp"] == "2.1"
+    assert "violation" not in reported.headers
     assert system.reporter.stations["box"].version == "2.1"

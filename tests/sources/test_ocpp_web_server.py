@@ -98,8 +98,8 @@ def with_stations(world: World, source: OcppSource) -> WebApp:
 
 
 async def test_a_station_reaches_the_central_system_through_the_web_server(world: World) -> None:
-    source, heard = OcppSource(SETTINGS, source_context("boxes", "ocpp")), Heard()
-    async with Running(source.run(heard)), served(with_stations(world, source)) as url:
+    source, received = OcppSource(SETTINGS, source_context("boxes", "ocpp")), Heard()
+    async with Running(source.run(received)), served(with_stations(world, source)) as url:
         with pytest.raises(websockets.InvalidStatus) as refused:
             await websockets.connect(f"{url.replace('http', 'ws')}/ocpp/other", subprotocols=["ocpp1.6"], proxy=None)
         assert refused.value.response.status_code == 404
@@ -116,7 +116,7 @@ async def test_a_station_reaches_the_central_system_through_the_web_server(world
             async with httpx.AsyncClient(base_url=url) as client:
                 assert (await client.get("/healthz")).status_code == 200
             listens.cancel()
-        assert [one.topic for one in await heard.count(2)] == ["station other", "StatusNotification"]
+        assert [one.topic for one in await received.count(2)] == ["station other", "StatusNotification"]
 
 
 async def test_a_connection_that_is_silent_is_not_taken_for_an_idle_http_one(

@@ -76,23 +76,23 @@ def source(relay: Relay, given: PollingSettings, **more: Any) -> PollingSource:
 
 async def test_an_answer_is_handed_on_as_it_came(relay: Relay, tmp_path: Path) -> None:
     (tmp_path / "token").write_text("Bearer of-mine\n")
-    heard, told = Heard(), Listener()
+    received, reported = Heard(), Listener()
     given = settings(relay, headers={"Authorization": f"file:{tmp_path}/token"})
-    async with Running(source(relay, given, status=told).run(heard)):
-        first, *_ = await heard.count(1)
+    async with Running(source(relay, given, status=reported).run(received)):
+        first, *_ = await received.count(1)
     assert first == Delivery(
         source="mine", dialect="evcc", payload=b'{"soc": 50}', received_at=T0, vehicle="car",
         headers={"content-type": "application/json; charset=utf-8"},
     )  # fmt: skip
     assert relay.headers[0]["Authorization"] == "Bearer of-mine"
-    assert told.connections >= 1
+    assert reported.connections >= 1
 
 
 async def test_an_address_for_any_car_leaves_naming_them_to_its_answer(relay: Relay) -> None:
-    heard = Heard()
+    received = Heard()
     given = PollingSettings(urls={"*": f"{relay.url}/state"})
-    async with Running(source(relay, given).run(heard)):
-        assert (await heard.count(1))[0].vehicle is None
+    async with Running(source(relay, given).run(received)):
+        assert (await received.count(1))[0].vehicle is None
 
 
 async def test_it_asks_more_often_while_the_car_charges_and_notices_within_that_time(relay: Relay) -> None:
@@ -202,23 +202,23 @@ async def test_nobody_there_is_unreachable() -> None:
 
 async def test_one_car_that_fails_does_not_keep_the_others_from_being_heard(relay: Relay) -> None:
     relay.answers["first"] = {"status": 500}
-    heard = Heard()
+    received = Heard()
     one = source(relay, settings(relay, "first", "second"))
     with pytest.raises(SourceError):
-        await one.run(heard)
-    assert [delivery.vehicle for delivery in heard.deliveries] == ["second"]
+        await one.run(received)
+    assert [delivery.vehicle for delivery in received.deliveries] == ["second"]
     relay.answers.clear()
-    async with Running(one.run(heard)):
-        await heard.count(2)
-    assert [delivery.vehicle for delivery in heard.deliveries][:2] == ["second", "first"]
+    async with Running(one.run(received)):
+        await received.count(2)
+    assert [delivery.vehicle for delivery in received.deliveries][:2] == ["second", "first"]
 
 
 async def test_a_car_that_sleeps_is_no_error_and_is_asked_again_in_its_time(relay: Relay) -> None:
     relay.answers["car"] = {"status": 408}
-    heard = Heard()
-    async with Running(source(relay, settings(relay, every_s=300)).run(heard)):
+    received = Heard()
+    async with Running(source(relay, settings(relay, every_s=300)).run(received)):
         assert await relay.times(2) == [0, 300]
-    assert not heard.deliveries
+    assert not received.deliveries
 
 
 async def test_without_the_package_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:

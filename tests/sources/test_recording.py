@@ -28,15 +28,15 @@ def read(file: Path) -> list[Delivery]:
 
 
 def test_what_was_recorded_is_read_as_it_was_heard(tmp_path: Path) -> None:
-    heard = [
+    received = [
         delivery(b'{"soc": 55.10}', topic="cars/1", vehicle="car-1", retained=True, headers={"a": "b"}, observed_at=T0 - 5),
         delivery(b"on", at=T0 + 1),
         delivery("Größe".encode()),
         delivery(b""),
     ]
     with Recorder(tmp_path / "one.jsonl", Redaction()) as recorder:
-        recorder.write(heard)
-    assert read(tmp_path / "one.jsonl") == heard
+        recorder.write(received)
+    assert read(tmp_path / "one.jsonl") == received
     assert (recorder.written, recorder.left_out, recorder.full) == (4, 0, False)
 
 
@@ -104,12 +104,17 @@ def test_a_recording_is_for_its_owner_only(tmp_path: Path) -> None:
 
 
 def test_bytes_are_left_out_unless_somebody_can_redact_them(tmp_path: Path) -> None:
-    heard = [delivery(b"\x00\xff" + VIN.encode()), delivery(b"\x01\x02"), delivery(b"[" * 5000 + b"]" * 5000), delivery(b"1")]
+    received = [
+        delivery(b"\x00\xff" + VIN.encode()),
+        delivery(b"\x01\x02"),
+        delivery(b"[" * 5000 + b"]" * 5000),
+        delivery(b"1"),
+    ]
     with Recorder(tmp_path / "without.jsonl", Redaction()) as recorder:
-        recorder.write(heard)
+        recorder.write(received)
     assert (recorder.written, recorder.left_out) == (1, 3)
     with Recorder(tmp_path / "with.jsonl", Redaction(), binary=lambda one: one if one[0] == 0 else None) as recorder:
-        recorder.write(heard)
+        recorder.write(received)
     assert (recorder.written, recorder.left_out) == (2, 2)
     line = json.loads((tmp_path / "with.jsonl").read_text("utf-8").splitlines()[0])
     assert base64.b64decode(line["payload_base64"]) == b"\x00\xffZZZFV2C5001000000"

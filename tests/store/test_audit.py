@@ -77,8 +77,8 @@ async def test_each_deed_is_recorded_with_who_what_when_and_from_where(store: St
     assert by_act[Act.SOURCE_FORGOTTEN].detail == "box"
     assert by_act[Act.SIGNED_IN].actor == "user:Ada"
     assert by_act[Act.TOKEN_ISSUED].actor == "client_a"
-    told = str(found)
-    assert not [secret for secret in (VIN, "cpm_", "argon2-hash", "cottage", "secret-path") if secret in told]
+    reported = str(found)
+    assert not [secret for secret in (VIN, "cpm_", "argon2-hash", "cottage", "secret-path") if secret in reported]
 
 
 async def test_what_is_not_done_is_not_recorded(store: Store) -> None:

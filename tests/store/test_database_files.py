@@ -413,9 +413,9 @@ def test_a_schema_with_bytes_that_are_no_text_is_refused_in_a_sentence_alone(pat
         names.append(str(copy))
     opened = subprocess.run([sys.executable, "-c", OPENS, *names], capture_output=True, text=True, check=True, timeout=60)
     assert opened.stderr == ""
-    said = opened.stdout.splitlines()  # some stand in pages that are not used any more
-    assert len(said) > 20
-    assert [line for line in said if "it is damaged" not in line] == []
+    sent = opened.stdout.splitlines()  # some stand in pages that are not used any more
+    assert len(sent) > 20
+    assert [line for line in sent if "it is damaged" not in line] == []
 
 
 @pytest.mark.parametrize("table", ["sequences", "recent"])

@@ -107,8 +107,8 @@ def in_rows_of_server(store: Store) -> list[tuple[str, str]]:
     for name in asked(
         url, "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace"
     ).split():
-        told = asked(url, f"SELECT n.* FROM {name} n")
-        found += [(name, trace) for trace in TRACES if trace and trace in told]
+        reported = asked(url, f"SELECT n.* FROM {name} n")
+        found += [(name, trace) for trace in TRACES if trace and trace in reported]
         if asked(url, f"SELECT 1 FROM pg_attribute WHERE attrelid = '{name}'::regclass AND attname = 'vehicle_key'"):
             found += [(name, "key")] * int(asked(url, f"SELECT count(*) FROM {name} WHERE vehicle_key = 1"))
     return found
@@ -127,8 +127,8 @@ def in_rows_of_file(path: Path) -> list[tuple[str, str]]:
         cursor = connection.execute(f"SELECT * FROM {table}{by}")
         rows = cursor.fetchall()
         columns = [column[0] for column in connection.execute(f"SELECT name FROM pragma_table_xinfo('{table}')")]
-        told = " ".join(map(str, rows))
-        found += [(name, trace) for trace in TRACES if trace and trace in told]
+        reported = " ".join(map(str, rows))
+        found += [(name, trace) for trace in TRACES if trace and trace in reported]
         if "vehicle_key" in columns:
             mine = connection.execute(f"SELECT count(*) FROM {table}{by} WHERE vehicle_key = 1").fetchall()[0][0]
             found += [(name, "key")] * mine

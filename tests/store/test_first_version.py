@@ -75,8 +75,8 @@ async def answered(reads: Reads, car: str, code: str, at: int | None) -> list[An
         return None
     attributes, meta = document["attributes"], document["meta"]
     status = attributes["status"]
-    told = [meta.get(name) for name in ("source", "oemUpdatedAt", "derivedFrom", "retrievedAt")]
-    return [attributes.get("body"), status["value"], status.get("error", {}).get("code"), *told]
+    reported = [meta.get(name) for name in ("source", "oemUpdatedAt", "derivedFrom", "retrievedAt")]
+    return [attributes.get("body"), status["value"], status.get("error", {}).get("code"), *reported]
 
 
 async def test_the_changes_of_all_sources_put_together_are_those_of_before(old: SqliteStore) -> None:
@@ -85,14 +85,14 @@ async def test_the_changes_of_all_sources_put_together_are_those_of_before(old: 
         signal = BY_CODE[code]
         sources = [each for each in await old.history.sources_of(car, signal) if (each == DERIVED) is bool(derived)]
         found = await old.history.pieces(car, [(signal, each) for each in sources], 0, EVER_AT, limit=1000, every=True)
-        assert put_together([run for part in found for run in part]) == [[at, *said] for at, _, _, *said in before], name
+        assert put_together([run for part in found for run in part]) == [[at, *sent] for at, _, _, *sent in before], name
 
 
 def put_together(runs: list[Run]) -> list[list[Any]]:
     """When what was said last, by whichever source, became something else."""
     seen = sorted(((at, (run.value, run.absence)) for run in runs for at in run.sightings), key=lambda each: each[0])
     changes = [next(group) for _, group in groupby(seen, key=lambda each: each[1])]
-    return [[at, *said] for at, said in changes]
+    return [[at, *sent] for at, sent in changes]
 
 
 async def test_hours_the_feed_and_what_is_kept_beside_stay(old: SqliteStore) -> None:
@@ -101,16 +101,16 @@ async def test_hours_the_feed_and_what_is_kept_beside_stay(old: SqliteStore) -> 
         sources = await old.history.sources_of(car, BY_CODE[code])
         found = [await old.history.hours(car, BY_CODE[code], 0, EVER_AT, source=each, limit=1000) for each in sources]
         hours = sorted((each for part in found for each in part), key=lambda each: each.start)
-        told = [
+        reported = [
             [each.start, each.changes, each.held_ms, each.value, each.value_at, each.source, each.absence] for each in hours
         ]
-        assert told == before, name
-    told = [
+        assert reported == before, name
+    reported = [
         [each.position, each.vehicle_id, each.signal.code, each.observed_at, each.value, each.absence,
          each.source if each.rule is None else f"{DERIVED}:{each.rule}"]
         for each in await old.readings.changes(0, 10_000)
     ]  # fmt: skip
-    assert told == THEN["feed"]
+    assert reported == THEN["feed"]
     assert [each.id for each in await old.sessions.sessions(CAR, 0, EVER_AT)] == ["CHG-1", "CHG-2"]
     assert [each.name for each in await old.sessions.reported_sessions(CAR, 0)] == ["told-1"]
     assert len(await old.sessions.edits(CAR)) == 1

@@ -29,8 +29,8 @@ POLICY = Policy({signal.group: KeepFor(2) for signal in CATALOGUE})
 Said = tuple[int, int, int, int]  # source, signal, minutes after DAY0, value; less than 0: none
 
 
-def entry(car: str, said: Said) -> Entry:
-    source, signal, minute, value = said
+def entry(car: str, sent: Said) -> Entry:
+    source, signal, minute, value = sent
     at, of = DAY0 + minute * MINUTE, SIGNALS[signal]
     if value < 0:
         return Absence(car, of, AbsenceReason.UNREADABLE, at, at + 5, SOURCES[source])
@@ -43,9 +43,9 @@ async def new_car(store: Store) -> str:
     return car
 
 
-async def stored(store: Store, car: str, said: Sequence[Said], seed: int = 0, *, but: int | None = None) -> None:
+async def stored(store: Store, car: str, sent: Sequence[Said], seed: int = 0, *, but: int | None = None) -> None:
     """Write them in some order, in parts of some size, but for those of one source."""
-    chance, left = random.Random(seed), list(said)
+    chance, left = random.Random(seed), list(sent)
     chance.shuffle(left)
     while left:
         size = chance.randrange(1, 12)
@@ -57,19 +57,21 @@ async def known(store: Store, car: str) -> dict[str, Any]:
     """All that a store can tell of a car, but for positions, and but for when a later sighting was received."""
     found = await store.readings.signals(car)
     assert found is not None
-    told: dict[str, Any] = {}
+    reported: dict[str, Any] = {}
     for states in found.series.values():
         for state in states:
             name = f"{state.signal.code} of {state.source}"
-            told[name] = [(state.value, state.observed_at, state.changed_at, state.absence, state.absence_at)]
+            reported[name] = [(state.value, state.observed_at, state.changed_at, state.absence, state.absence_at)]
             source = state.source or ""
             runs = await store.history.history(car, state.signal, source=source, limit=1000)
-            told[name] += [(run.observed_at, run.last_seen_at, run.value, run.absence) for run in runs]
-            told[name] += await store.history.hours(car, state.signal, 0, NOW, source=source, limit=1000)
+            reported[name] += [(run.observed_at, run.last_seen_at, run.value, run.absence) for run in runs]
+            reported[name] += await store.history.hours(car, state.signal, 0, NOW, source=source, limit=1000)
     chosen = Selection(vehicle_ids=frozenset({car}), every=True)
     seen = [each async for part in store.readings.sightings(chosen) for each in part.sightings]
-    told["sightings"] = holding((each.signal.code, each.source, each.observed_at, each.value, each.absence) for each in seen)
-    return told
+    reported["sightings"] = holding(
+        (each.signal.code, each.source, each.observed_at, each.value, each.absence) for each in seen
+    )
+    return reported
 
 
 def holding(seen: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
@@ -84,8 +86,8 @@ async def feed(store: Store, car: str) -> list[tuple[Any, ...]]:
 
 
 minutes = st.one_of(st.integers(0, 40), st.integers(0, 40).map(lambda each: 3 * 24 * 60 + each))
-said = st.tuples(st.integers(0, 2), st.integers(0, 2), minutes, st.integers(-1, 2))
-in_order_of_absences = st.lists(said, max_size=50, unique_by=lambda each: each[:3])
+sent = st.tuples(st.integers(0, 2), st.integers(0, 2), minutes, st.integers(-1, 2))
+in_order_of_absences = st.lists(sent, max_size=50, unique_by=lambda each: each[:3])
 on_one_store = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 

@@ -33,13 +33,13 @@ class Change(NamedTuple):
 
     observed_at: int
     last_seen_at: int
-    said: Decoded
+    sent: Decoded
 
 
-def reading(car: str, at: int, said: Decoded, signal: Signal = WATTAGE) -> Entry:
-    if isinstance(said, AbsenceReason):
-        return Absence(car, signal, said, at, at + 5, "test")
-    return Reading(car, signal, said, at, at + 5, "test")
+def reading(car: str, at: int, sent: Decoded, signal: Signal = WATTAGE) -> Entry:
+    if isinstance(sent, AbsenceReason):
+        return Absence(car, signal, sent, at, at + 5, "test")
+    return Reading(car, signal, sent, at, at + 5, "test")
 
 
 async def new_car(store: Store) -> str:
@@ -49,10 +49,10 @@ async def new_car(store: Store) -> str:
 
 
 async def stored(store: Store, car: str, pairs: Sequence[Pair], signal: Signal = WATTAGE) -> None:
-    await store.readings.write([reading(car, T0 + at, said, signal) for at, said in pairs])
+    await store.readings.write([reading(car, T0 + at, sent, signal) for at, sent in pairs])
 
 
-async def told(store: Store, car: str, size: int = 1000, signal: Signal = WATTAGE) -> list[Change]:
+async def changes_of(store: Store, car: str, size: int = 1000, signal: Signal = WATTAGE) -> list[Change]:
     """The whole history, page by page, with instants from T0."""
     return changes(await pages(store, car, size, signal))
 
@@ -81,28 +81,28 @@ def changes(runs: Sequence[Run]) -> list[Change]:
 # The rule
 
 
-def rank(said: Decoded) -> tuple[bool, Decoded]:
+def rank(sent: Decoded) -> tuple[bool, Decoded]:
     """Of two at one instant the greater holds; an absence is less than any value."""
-    return not isinstance(said, AbsenceReason), said
+    return not isinstance(sent, AbsenceReason), sent
 
 
 def holding(pairs: Sequence[Pair]) -> list[Pair]:
     """At each instant the one that holds."""
     best: dict[int, Decoded] = {}
-    for at, said in pairs:
-        if at not in best or rank(best[at]) < rank(said):
-            best[at] = said
+    for at, sent in pairs:
+        if at not in best or rank(best[at]) < rank(sent):
+            best[at] = sent
     return sorted(best.items(), key=lambda pair: pair[0])
 
 
 def rule(pairs: Sequence[Pair]) -> list[Change]:
     """Every change, with the last sighting before the next."""
     found: list[Change] = []
-    for at, said in holding(pairs):
-        if found and found[-1].said == said:
+    for at, sent in holding(pairs):
+        if found and found[-1].sent == sent:
             found[-1] = found[-1]._replace(last_seen_at=at)
         else:
-            found.append(Change(at, at, said))
+            found.append(Change(at, at, sent))
     return found
 
 
@@ -137,16 +137,16 @@ async def test_a_run_of_days_that_is_kept_in_pieces_is_one_change(any_store: Sto
     (pieces,) = await any_store.history.pieces(car, [(WATTAGE, "test")], T0, T0 + 3000 * MINUTE, limit=100, every=True)
     assert len(pieces) > 1
     assert [at for piece in pieces for at in piece.sightings] == [T0 + minute * MINUTE for minute in range(3000)]
-    assert await told(any_store, car) == [(0, 2999 * MINUTE, 7)]
+    assert await changes_of(any_store, car) == [(0, 2999 * MINUTE, 7)]
 
 
 async def test_a_run_that_was_split_and_joined_again_is_one_change(any_store: Store) -> None:
     car = await new_car(any_store)
     await stored(any_store, car, [(at, 7) for at in range(10)])
     await stored(any_store, car, [(4, 3)])  # less than the 7 of the same instant: it never held
-    assert await told(any_store, car) == [(0, 9, 7)]
+    assert await changes_of(any_store, car) == [(0, 9, 7)]
     await stored(any_store, car, [(4, 8)])
-    assert await told(any_store, car) == [(0, 3, 7), (4, 4, 8), (5, 9, 7)]
+    assert await changes_of(any_store, car) == [(0, 3, 7), (4, 4, 8), (5, 9, 7)]
 
 
 async def test_from_is_inclusive_and_to_is_exclusive_and_what_only_goes_on_is_no_change(any_store: Store) -> None:
@@ -233,9 +233,9 @@ async def test_the_states_of_now_are_the_states(any_store: Store) -> None:
 async def test_what_was_erased_has_no_history(any_store: Store) -> None:
     car = await new_car(any_store)
     await stored(any_store, car, [(0, 7)])
-    assert await told(any_store, car) != []
+    assert await changes_of(any_store, car) != []
     await any_store.vehicles.remove_vehicle(car)
-    assert await told(any_store, car) == []
+    assert await changes_of(any_store, car) == []
     assert await any_store.history.series_at(car, T0) is None
 
 
@@ -248,7 +248,7 @@ async def test_many_read_at_once_while_others_write(any_store: Store) -> None:
             await stored(any_store, car, [(at, at)])
 
     async def read() -> list[Change]:
-        return await told(any_store, car, size=50)
+        return await changes_of(any_store, car, size=50)
 
     *found, _ = await asyncio.gather(*(read() for _ in range(12)), write())
     for each in found:
@@ -290,7 +290,7 @@ async def test_pages_of_any_size_put_together_are_what_the_rule_says(
 ) -> None:
     car = await new_car(new_store)
     await arrived(new_store, car, pairs, arrival)
-    assert await told(new_store, car, page) == rule(pairs)
+    assert await changes_of(new_store, car, page) == rule(pairs)
 
 
 @on_one_store
@@ -299,17 +299,17 @@ async def test_every_accepted_entry_has_a_position_in_the_feed(
     new_store: Store, pairs: list[Pair], chance: random.Random
 ) -> None:
     car = await new_car(new_store)
-    for at, said in chance.sample(pairs, len(pairs)):
+    for at, sent in chance.sample(pairs, len(pairs)):
         before = await new_store.readings.position()
-        (outcome,) = await new_store.readings.write([reading(car, T0 + at, said)])
+        (outcome,) = await new_store.readings.write([reading(car, T0 + at, sent)])
         assert outcome is not Outcome.ACCEPTED or await new_store.readings.position() > before
 
 
-said = st.one_of(st.integers(0, 2), st.sampled_from(AbsenceReason))
+sent = st.one_of(st.integers(0, 2), st.sampled_from(AbsenceReason))
 
 
 @on_one_store
-@given(st.dictionaries(st.integers(0, 40), said, min_size=1, max_size=40), sizes)
+@given(st.dictionaries(st.integers(0, 40), sent, min_size=1, max_size=40), sizes)
 async def test_what_arrives_in_order_is_told_whole_however_often_it_was_absent(
     new_store: Store, entries: dict[int, Decoded], size: int
 ) -> None:
@@ -317,7 +317,7 @@ async def test_what_arrives_in_order_is_told_whole_however_often_it_was_absent(
     pairs = sorted(entries.items(), key=lambda pair: pair[0])
     for start in range(0, len(pairs), size):
         await stored(new_store, car, pairs[start : start + size])
-    assert await told(new_store, car, 3) == rule(pairs)
+    assert await changes_of(new_store, car, 3) == rule(pairs)
 
 
 @on_one_store
@@ -338,7 +338,7 @@ async def test_pieces_are_the_sightings_that_the_rule_finds(
 ) -> None:
     car = await new_car(new_store)
     await arrived(new_store, car, pairs, arrival)
-    known = [(at, said) for at, said in holding(pairs) if not isinstance(said, AbsenceReason)]
+    known = [(at, sent) for at, sent in holding(pairs) if not isinstance(sent, AbsenceReason)]
     found: list[Run] = []
     at = T0 + start
     while True:
@@ -368,11 +368,11 @@ async def test_states_at_any_instant_are_what_the_rule_says(
             assert state is None
             continue
         assert state is not None
-        newest = next((change for change in reversed(until) if not isinstance(change.said, AbsenceReason)), None)
-        expected = (newest.said, newest.last_seen_at + T0, newest.observed_at + T0) if newest else (None, None, None)
+        newest = next((change for change in reversed(until) if not isinstance(change.sent, AbsenceReason)), None)
+        expected = (newest.sent, newest.last_seen_at + T0, newest.observed_at + T0) if newest else (None, None, None)
         assert (state.value, state.observed_at, state.changed_at) == expected
         gone = state.absence if (state.absence_at or 0) > (state.observed_at or 0) else None
-        assert gone == (until[-1].said if isinstance(until[-1].said, AbsenceReason) else None)
+        assert gone == (until[-1].sent if isinstance(until[-1].sent, AbsenceReason) else None)
 
 
 @on_one_store
@@ -382,7 +382,7 @@ async def test_what_comes_between_two_pages_neither_repeats_nor_hides_what_was_t
 ) -> None:
     car = await new_car(new_store)
     await arrived(new_store, car, pairs, arrival)
-    before = await told(new_store, car)
+    before = await changes_of(new_store, car)
     coming = list(late)
     found: list[Run] = []
     while True:
@@ -397,8 +397,8 @@ async def test_what_comes_between_two_pages_neither_repeats_nor_hides_what_was_t
     assert given == sorted(given)
     finally_held = dict(holding([*pairs, *late]))
     for change in before:
-        at_that_time = [each.said for each in changes(found) if each.observed_at <= change.observed_at]
-        assert change.said == at_that_time[-1] or finally_held[change.observed_at] != change.said
+        at_that_time = [each.sent for each in changes(found) if each.observed_at <= change.observed_at]
+        assert change.sent == at_that_time[-1] or finally_held[change.observed_at] != change.sent
 
 
 @pytest.mark.parametrize("limit", [1, 2, 7])
@@ -416,11 +416,11 @@ by_source = st.lists(st.tuples(st.sampled_from(SOURCES), st.integers(0, 30), st.
 @on_one_store
 @given(by_source, arrivals)
 async def test_three_sources_in_any_order_give_the_series_that_each_alone_would_give(
-    new_store: Store, told: list[tuple[str, int, int]], arrival: tuple[int, int]
+    new_store: Store, changes_of: list[tuple[str, int, int]], arrival: tuple[int, int]
 ) -> None:
     car, (seed, size) = await new_car(new_store), arrival
     chance = random.Random(seed)
-    arriving = [*told, *chance.sample(told, len(told) // 2)]
+    arriving = [*changes_of, *chance.sample(changes_of, len(changes_of) // 2)]
     chance.shuffle(arriving)
     for start in range(0, len(arriving), size):
         part = [
@@ -430,12 +430,12 @@ async def test_three_sources_in_any_order_give_the_series_that_each_alone_would_
     found = await new_store.readings.signals(car)
     assert found is not None
     states = {state.source: state for state in found.series[WATTAGE.key]}
-    assert sorted(states) == await new_store.history.sources_of(car, WATTAGE) == sorted({source for source, _, _ in told})
+    assert sorted(states) == await new_store.history.sources_of(car, WATTAGE) == sorted({source for source, _, _ in changes_of})
     fed = [change for change in await new_store.readings.changes(0, 1_000_000) if change.vehicle_id == car]
     for source, state in states.items():
-        expected = rule([(at, value) for each, at, value in told if each == source])
+        expected = rule([(at, value) for each, at, value in changes_of if each == source])
         assert changes(await new_store.history.history(car, WATTAGE, source=source, limit=100)) == expected
         last = expected[-1]
-        assert (state.value, state.observed_at, state.changed_at) == (last.said, T0 + last.last_seen_at, T0 + last.observed_at)
+        assert (state.value, state.observed_at, state.changed_at) == (last.sent, T0 + last.last_seen_at, T0 + last.observed_at)
         own = [(change.observed_at - T0, change.value) for change in fed if change.source == source]
         assert [change[::2] for change in rule(own)] == [change[::2] for change in expected]

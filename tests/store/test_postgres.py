@@ -177,9 +177,9 @@ async def test_a_server_that_turns_into_a_standby_refuses_writes_in_words_and_ta
     await store.vehicles.add_vehicle(Vehicle(id="car"))
     assert await write() == ""
     read_only(True)
-    while not (said := await write()):
+    while not (sent := await write()):
         pass
-    assert said == "The database takes no writes: the server is a standby, or set to be read only."
+    assert sent == "The database takes no writes: the server is a standby, or set to be read only."
     assert await store.readings.signals("car") is not None, "reads go on"
     read_only(False)
     while await write():
@@ -296,9 +296,9 @@ async def test_a_database_that_is_newer_or_out_of_reach_is_told_in_one_sentence(
     asked(url, "INSERT INTO schema_version VALUES (999)")
     with pytest.raises(SchemaError, match="has schema 999"):
         PostgresStore.open(url)
-    with pytest.raises(StartError, match="can't be reached") as told:
+    with pytest.raises(StartError, match="can't be reached") as reported:
         PostgresStore.open("postgresql://me:secret@127.0.0.1:1/none")
-    assert "secret" not in str(told.value)
+    assert "secret" not in str(reported.value)
     with pytest.raises(StartError, match="chargeport migrate"):
         PostgresStore.open(postgres.database(), create=False)
 

@@ -134,13 +134,13 @@ async def test_writes_of_one_call_are_in_the_feed_in_order_and_a_position_resume
 
 async def test_series_of_several_sources_do_not_depend_on_each_other(any_store: Store) -> None:
     await any_store.vehicles.add_vehicle(CAR)
-    told = [
+    reported = [
         reading(1, T0, source="a"),
         reading(2, T0 + 5, source="b"),
         reading(1, T0 + 9, source="a"),
         reading(0, T0, source="c"),
     ]
-    assert await any_store.readings.write(told) == [Outcome.ACCEPTED, Outcome.ACCEPTED, Outcome.UNCHANGED, Outcome.ACCEPTED]
+    assert await any_store.readings.write(reported) == [Outcome.ACCEPTED, Outcome.ACCEPTED, Outcome.UNCHANGED, Outcome.ACCEPTED]
     found = await any_store.readings.signal(CAR.id, WATTAGE)
     assert found is not None
     states = {(each.source, each.value, each.observed_at, each.changed_at) for each in found.series[WATTAGE.key]}
@@ -233,10 +233,10 @@ async def shuffled_in(store: Store, pairs: list[tuple[int, int | AbsenceReason]]
     car = Vehicle(id=str(uuid.uuid4()), make="A", model="B", year=2026)
     await store.vehicles.add_vehicle(car)
     entries: list[Entry] = [
-        Absence(car.id, WATTAGE, said, T0 + at, T0 + at, "test")
-        if isinstance(said, AbsenceReason)
-        else Reading(car.id, WATTAGE, said, T0 + at, T0 + at, "test")
-        for at, said in pairs
+        Absence(car.id, WATTAGE, statement, T0 + at, T0 + at, "test")
+        if isinstance(statement, AbsenceReason)
+        else Reading(car.id, WATTAGE, statement, T0 + at, T0 + at, "test")
+        for at, statement in pairs
     ]
     arriving = entries + random.Random(seed).sample(entries, len(entries) // 2)
     random.Random(seed).shuffle(arriving)

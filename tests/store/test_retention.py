@@ -57,7 +57,7 @@ async def new_car(store: Store) -> str:
     return car
 
 
-def said(car: str, signal: Signal, at: int, value: Value | AbsenceReason) -> Entry:
+def entry_of(car: str, signal: Signal, at: int, value: Value | AbsenceReason) -> Entry:
     if isinstance(value, AbsenceReason):
         return Absence(car, signal, value, at, at + 5, "test")
     return Reading(car, signal, value, at, at + 5, "test")
@@ -67,7 +67,7 @@ async def folded(store: Store, now: int = NOW, days: int = 1, hourly_days: int |
     return await retention.go_round(store.retention, policy(days, hourly_days), ManualClock(now))
 
 
-async def told(store: Store, car: str, signal: Signal, step_ms: int = HOUR_MS, size: int = 1000) -> list[Any]:
+async def changes_of(store: Store, car: str, signal: Signal, step_ms: int = HOUR_MS, size: int = 1000) -> list[Any]:
     """All stretches, page by page, as they stand on the wire."""
     found: list[Any] = []
     cursor = None
@@ -89,10 +89,10 @@ def scattered(car: str, signal: Signal, chance: random.Random, days: float = 3) 
     entries: list[Entry] = []
     for at in instants:
         absent = chance.random() < 0.1
-        entries.append(said(car, signal, at, chance.choice([*AbsenceReason] if absent else VALUES[signal.code])))
+        entries.append(entry_of(car, signal, at, chance.choice([*AbsenceReason] if absent else VALUES[signal.code])))
         if chance.random() < 0.3 and signal is not IS_CHARGING:
             turned = at + chance.randrange(-20 * MINUTE, 40 * MINUTE)
-            entries.append(said(car, IS_CHARGING, turned, chance.random() < 0.5))
+            entries.append(entry_of(car, IS_CHARGING, turned, chance.random() < 0.5))
     chance.shuffle(entries)
     return entries + entries[:5]
 
@@ -111,11 +111,11 @@ quickly = settings(max_examples=30, deadline=None, suppress_health_check=[Health
 async def test_hours_say_what_buckets_of_an_hour_said_before(new_store: Store, code: str, seed: int) -> None:
     signal, chance, car = BY_CODE[code], random.Random(seed), await new_car(new_store)
     await stored(new_store, scattered(car, signal, chance))
-    before, by_day = await told(new_store, car, signal), await told(new_store, car, signal, DAY_MS)
+    before, by_day = await changes_of(new_store, car, signal), await changes_of(new_store, car, signal, DAY_MS)
     for days in sorted(chance.sample(range(5, 12), 3), reverse=True):  # the horizon moves in some rounds
         await folded(new_store, days=days)
-        assert await told(new_store, car, signal, size=chance.choice([1, 7, 1000])) == before
-    for then, now in zip(by_day, await told(new_store, car, signal, DAY_MS), strict=True):
+        assert await changes_of(new_store, car, signal, size=chance.choice([1, 7, 1000])) == before
+    for then, now in zip(by_day, await changes_of(new_store, car, signal, DAY_MS), strict=True):
         assert now == then | {"mean": pytest.approx(then["mean"])} if "mean" in then else now == then
         assert now.get("fractions") == pytest.approx(then.get("fractions"))
 
@@ -157,7 +157,7 @@ async def became(store: Store, car: str, signal: Signal) -> int | None:
     at = found.series[signal.key][0].observed_at
     if at is None:
         return None
-    await store.readings.write([said(car, signal, at, AbsenceReason.UNREADABLE)])  # less than the value: it never held
+    await store.readings.write([entry_of(car, signal, at, AbsenceReason.UNREADABLE)])  # less than the value: it never held
     again = await store.readings.signals(car)
     assert again is not None
     return again.series[signal.key][0].changed_at
@@ -195,8 +195,8 @@ async def test_a_time_of_which_nothing_was_known_is_filled_late_as_if_it_had_com
     signal = BY_CODE[sorted(VALUES)[seed]]
     cars = [await new_car(store) for _ in range(2)]
     early = [entry for entry in scattered(cars[0], signal, chance, 2) if entry.observed_at < DAY0 + DAY_MS - HOUR_MS]
-    later = [said(cars[0], signal, DAY0 + 3 * DAY_MS, VALUES[signal.code][0])]
-    block = [said(cars[0], signal, DAY0 + DAY_MS + chance.randrange(20 * HOUR_MS), chance.choice(VALUES[signal.code]))
+    later = [entry_of(cars[0], signal, DAY0 + 3 * DAY_MS, VALUES[signal.code][0])]
+    block = [entry_of(cars[0], signal, DAY0 + DAY_MS + chance.randrange(20 * HOUR_MS), chance.choice(VALUES[signal.code]))
              for _ in range(60)]  # fmt: skip
     await stored(store, early + later)
     await folded(store)
@@ -213,35 +213,37 @@ async def test_a_time_of_which_nothing_was_known_is_filled_late_as_if_it_had_com
 
 async def test_what_comes_late_into_a_known_hour_widens_it_and_sent_again_changes_nothing(store: Store) -> None:
     car = await new_car(store)
-    entries = [said(car, WATTAGE, DAY0 + minute * MINUTE, 1000 + minute % 2) for minute in range(60)]
+    entries = [entry_of(car, WATTAGE, DAY0 + minute * MINUTE, 1000 + minute % 2) for minute in range(60)]
     await store.readings.write(entries)
     await folded(store)
-    (before, *_) = await told(store, car, WATTAGE)
-    late = [said(car, WATTAGE, DAY0 + 30 * MINUTE + 1, 9000), said(car, WATTAGE, DAY0 + 59 * MINUTE + 1, 500)]
+    (before, *_) = await changes_of(store, car, WATTAGE)
+    late = [entry_of(car, WATTAGE, DAY0 + 30 * MINUTE + 1, 9000), entry_of(car, WATTAGE, DAY0 + 59 * MINUTE + 1, 500)]
     await store.readings.write(late)
     assert (await folded(store)).hours
-    (after, *_) = await told(store, car, WATTAGE)
+    (after, *_) = await changes_of(store, car, WATTAGE)
     assert after == before | {"min": 500, "max": 9000, "last": 500}
     for again in (late, entries, late + entries):
         await store.readings.write(again)
         await folded(store)
-        assert (await told(store, car, WATTAGE))[0] == after
+        assert (await changes_of(store, car, WATTAGE))[0] == after
 
 
 async def test_a_silent_car_that_sends_what_it_had_kept_has_it_in_its_hours(store: Store) -> None:
     car = await new_car(store)
-    await store.readings.write([said(car, WATTAGE, DAY0, 7200)])
+    await store.readings.write([entry_of(car, WATTAGE, DAY0, 7200)])
     await folded(store)
-    await store.readings.write([said(car, WATTAGE, DAY0 + 5 * HOUR_MS + minute * MINUTE, 7200) for minute in range(20)])
+    await store.readings.write([entry_of(car, WATTAGE, DAY0 + 5 * HOUR_MS + minute * MINUTE, 7200) for minute in range(20)])
     await folded(store)
-    found = {element["from"][11:13]: element["heldSeconds"] for element in await told(store, car, WATTAGE)}
+    found = {element["from"][11:13]: element["heldSeconds"] for element in await changes_of(store, car, WATTAGE)}
     assert found == {"00": 1800, "05": 49 * 60}
 
 
 async def test_the_present_is_not_touched_and_only_what_it_leans_on_stays(store: Store) -> None:
     car = await new_car(store)
-    await store.readings.write([said(car, SOC, DAY0 + minute * MINUTE, 40 + minute // 3000) for minute in range(0, 9000, 3)])
-    await store.readings.write([said(car, WATTAGE, DAY0 + minute * MINUTE, minute) for minute in range(500)])
+    await store.readings.write(
+        [entry_of(car, SOC, DAY0 + minute * MINUTE, 40 + minute // 3000) for minute in range(0, 9000, 3)]
+    )
+    await store.readings.write([entry_of(car, WATTAGE, DAY0 + minute * MINUTE, minute) for minute in range(500)])
     latest, runs = table(store, "latest"), len(table(store, "history"))
     done = await folded(store)
     assert table(store, "latest") == latest
@@ -252,11 +254,11 @@ async def test_the_present_is_not_touched_and_only_what_it_leans_on_stays(store:
 
 async def test_the_feed_goes_on_behind_positions_that_are_gone(store: Store) -> None:
     car = await new_car(store)
-    await store.readings.write([said(car, WATTAGE, DAY0 + minute * MINUTE, minute) for minute in range(300)])
+    await store.readings.write([entry_of(car, WATTAGE, DAY0 + minute * MINUTE, minute) for minute in range(300)])
     position = await store.readings.position()
     await folded(store)
     assert await store.readings.position() == position
-    await store.readings.write([said(car, WATTAGE, NOW, 5)])
+    await store.readings.write([entry_of(car, WATTAGE, NOW, 5)])
     for after in (0, 17, position):
         changes = await store.readings.changes(after, 1000)
         assert changes[-1].value == 5
@@ -267,13 +269,13 @@ async def test_the_feed_goes_on_behind_positions_that_are_gone(store: Store) -> 
 async def test_hours_that_are_too_old_are_dropped_but_for_what_held_then(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(steps, "STEP_DROPPED", 3)
     car = await new_car(store)
-    await store.readings.write([said(car, SOC, DAY0 + hour * HOUR_MS, 10 + hour) for hour in range(60)])
+    await store.readings.write([entry_of(car, SOC, DAY0 + hour * HOUR_MS, 10 + hour) for hour in range(60)])
     await folded(store, days=2, hourly_days=8)
     assert [row[3] * HOUR_MS for row in table(store, "hourly")] == [DAY0 + hour * HOUR_MS for hour in range(47, 60)]
     assert (await looked(store, car, SOC, DAY0 + 2 * DAY_MS))[0] == 58
     assert (await looked(store, car, SOC, DAY0 + 2 * DAY_MS - 1))[0] == 57
     assert await looked(store, car, SOC, DAY0 + DAY_MS) is None
-    await store.readings.write([said(car, SOC, DAY0 + 5 * HOUR_MS + 1, 99)])
+    await store.readings.write([entry_of(car, SOC, DAY0 + 5 * HOUR_MS + 1, 99)])
     await folded(store, days=2, hourly_days=8)
     assert table(store, "hourly")[0][3] * HOUR_MS == DAY0 + 47 * HOUR_MS
     assert await folded(store, days=2, hourly_days=8) == Progress()
@@ -282,7 +284,7 @@ async def test_hours_that_are_too_old_are_dropped_but_for_what_held_then(store: 
 async def test_groups_have_horizons_of_their_own_and_what_is_not_limited_is_kept(store: Store) -> None:
     car = await new_car(store)
     await store.readings.write(
-        [said(car, signal, DAY0 + minute * MINUTE, minute % 7) for minute in range(99) for signal in (SOC, WATTAGE)]
+        [entry_of(car, signal, DAY0 + minute * MINUTE, minute % 7) for minute in range(99) for signal in (SOC, WATTAGE)]
     )
     only = Policy({SOC.group: KeepFor(3), WATTAGE.group: KeepFor()})
     await retention.go_round(store.retention, only, ManualClock(NOW))
@@ -325,12 +327,12 @@ async def test_a_round_that_is_killed_after_any_step_is_gone_on_with(store: Stor
     monkeypatch.setattr(steps, "STEP_SIGHTINGS", 8)
     car = await new_car(store)
     await stored(store, scattered(car, WATTAGE, random.Random(5)))
-    before = await told(store, car, WATTAGE)
+    before = await changes_of(store, car, WATTAGE)
     count, more = 0, True
     while more:
         opened = reopened(store)  # remembers nothing of the step before
         progress = await opened.retention.fold(policy(1), NOW)
-        assert await told(opened, car, WATTAGE) == before
+        assert await changes_of(opened, car, WATTAGE) == before
         await opened.close()
         more, count = progress.more, count + 1
     assert count > 3
@@ -339,16 +341,18 @@ async def test_a_round_that_is_killed_after_any_step_is_gone_on_with(store: Stor
 async def test_reads_and_writes_go_on_while_history_is_folded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(steps, "STEP_SIGHTINGS", 1)
     car = await new_car(store)
-    await store.readings.write([said(car, WATTAGE, DAY0 + number * 25 * MINUTE, number % 7 // 2) for number in range(120)])
-    await store.readings.write([said(car, IS_CHARGING, DAY0 + number * 95 * MINUTE, number % 2 == 0) for number in range(30)])
+    await store.readings.write([entry_of(car, WATTAGE, DAY0 + number * 25 * MINUTE, number % 7 // 2) for number in range(120)])
+    await store.readings.write(
+        [entry_of(car, IS_CHARGING, DAY0 + number * 95 * MINUTE, number % 2 == 0) for number in range(30)]
+    )
     instant = DAY0 + 30 * HOUR_MS - 1
-    before, then = await told(store, car, WATTAGE), await looked(store, car, WATTAGE, instant)
+    before, then = await changes_of(store, car, WATTAGE), await looked(store, car, WATTAGE, instant)
     progress, count = Progress(more=True), 0
     while progress.more:
         progress, *seen = await asyncio.gather(
-            store.retention.fold(policy(1), NOW, progress.after), told(store, car, WATTAGE),
+            store.retention.fold(policy(1), NOW, progress.after), changes_of(store, car, WATTAGE),
             looked(store, car, WATTAGE, instant),
-            told(store, car, WATTAGE, size=5), store.readings.write([said(car, SOC, NOW + count, count % 9)]),
+            changes_of(store, car, WATTAGE, size=5), store.readings.write([entry_of(car, SOC, NOW + count, count % 9)]),
         )  # fmt: skip
         assert seen[:3] == [before, then, before]
         count += 1
@@ -379,7 +383,7 @@ async def test_the_loop_waits_an_hour_between_rounds_and_outlives_a_store_that_f
 async def test_a_removed_car_takes_its_hours_along(store: Store) -> None:
     car, other = await new_car(store), await new_car(store)
     for each in (car, other):
-        await store.readings.write([said(each, WATTAGE, DAY0 + minute * MINUTE, minute) for minute in range(180)])
+        await store.readings.write([entry_of(each, WATTAGE, DAY0 + minute * MINUTE, minute) for minute in range(180)])
     await folded(store)
     erased = await store.vehicles.remove_vehicle(car)
     assert erased is not None
@@ -392,13 +396,13 @@ async def test_a_car_with_an_hour_takes_its_place_in_a_later_round(store: Store)
     car = await new_car(store)
     edge = NOW - DAY_MS
     await store.readings.write(
-        [said(car, WATTAGE, at, value) for value, at in enumerate(range(edge - 3 * MINUTE, edge + 3 * MINUTE, MINUTE))]
+        [entry_of(car, WATTAGE, at, value) for value, at in enumerate(range(edge - 3 * MINUTE, edge + 3 * MINUTE, MINUTE))]
     )
-    before = await told(store, car, WATTAGE)
+    before = await changes_of(store, car, WATTAGE)
     await folded(store)
-    assert await told(store, car, WATTAGE) == before
+    assert await changes_of(store, car, WATTAGE) == before
     await folded(store, NOW + DAY_MS)
-    assert await told(store, car, WATTAGE) == before
+    assert await changes_of(store, car, WATTAGE) == before
 
 
 # Settings

@@ -58,12 +58,12 @@ async def test_cars_with_a_session_that_may_go_on_are_known(cars: Store) -> None
 
 
 async def test_what_was_told_last_holds_in_any_order(cars: Store) -> None:
-    told = [ReportedSession("box", "a", at, 100, f'{{"at":{at}}}') for at in (2, 3, 1)]
-    for each in told:
+    reported = [ReportedSession("box", "a", at, 100, f'{{"at":{at}}}') for at in (2, 3, 1)]
+    for each in reported:
         await cars.sessions.keep_reported(CAR.id, [each])
     await cars.sessions.keep_reported(CAR.id, [ReportedSession("other", "a", 1, 50, "{}")])
-    assert await cars.sessions.reported_sessions(CAR.id, 0) == [ReportedSession("other", "a", 1, 50, "{}"), told[1]]
-    assert await cars.sessions.reported_sessions(CAR.id, 51) == [told[1]]
+    assert await cars.sessions.reported_sessions(CAR.id, 0) == [ReportedSession("other", "a", 1, 50, "{}"), reported[1]]
+    assert await cars.sessions.reported_sessions(CAR.id, 51) == [reported[1]]
     assert await cars.sessions.reported_sessions(OTHER.id, 0) == []
 
 

@@ -49,8 +49,8 @@ def arriving(draw: Any) -> list[tuple[Any, int, Any]]:
     signal = draw(st.sampled_from(list(VALUES)))
     step = draw(st.sampled_from(STEPS_MS))
     absences = st.sampled_from([AbsenceReason.UNREADABLE, AbsenceReason.NOT_CAPABLE])
-    said = draw(st.lists(st.tuples(st.integers(0, 14), st.one_of(VALUES[signal], VALUES[signal], absences)), max_size=30))
-    return [(signal, T0 + at * step, what) for at, what in said]
+    sent = draw(st.lists(st.tuples(st.integers(0, 14), st.one_of(VALUES[signal], VALUES[signal], absences)), max_size=30))
+    return [(signal, T0 + at * step, what) for at, what in sent]
 
 
 on_two_stores = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -64,7 +64,7 @@ async def test_another_store_that_is_given_all_sightings_knows_the_same(
     (seed, size), car = order, Vehicle(id=str(uuid.uuid4()))
     for store in (new_store, other_store):
         await store.vehicles.add_vehicle(car)
-    entries = [entry(car.id, *said) for part in parts for said in part]
+    entries = [entry(car.id, *sent) for part in parts for sent in part]
     random.Random(seed).shuffle(entries)
     for start in range(0, len(entries), size):
         await new_store.readings.write(entries[start : start + size])
@@ -88,11 +88,11 @@ async def test_another_store_that_is_given_all_sightings_knows_the_same(
 @on_two_stores
 @given(arriving(), st.integers(0, 14), st.integers(0, 14))
 async def test_bounds_cut_runs_at_the_sightings_within(
-    new_store: Store, said: list[tuple[Any, int, Any]], start: int, end: int
+    new_store: Store, sent: list[tuple[Any, int, Any]], start: int, end: int
 ) -> None:
     car = Vehicle(id=str(uuid.uuid4()))
     await new_store.vehicles.add_vehicle(car)
-    await new_store.readings.write([entry(car.id, *each) for each in said])
+    await new_store.readings.write([entry(car.id, *each) for each in sent])
     bounds = {"start": T0 + start * 1000, "end": T0 + end * 1000}
     every = await all_of(new_store, car, every=True)
     within = [each for each in every if bounds["start"] <= each.observed_at < bounds["end"]]
@@ -112,8 +112,8 @@ async def test_only_what_is_kept_of_a_sighting_is_told(any_store: Store) -> None
 
 async def test_the_sightings_of_a_signal_come_source_by_source(any_store: Store) -> None:
     await any_store.vehicles.add_vehicle(Vehicle(id="car"))
-    told = [Reading("car", WATTAGE, 7, T0 + at, T0 + at, source) for at, source in enumerate(("b", "a", "b", "a"))]
-    await any_store.readings.write([*told, Reading("car", WATTAGE, 7, T0 + 9, T0 + 9, DERIVED, "rule@1")])
+    reported = [Reading("car", WATTAGE, 7, T0 + at, T0 + at, source) for at, source in enumerate(("b", "a", "b", "a"))]
+    await any_store.readings.write([*reported, Reading("car", WATTAGE, 7, T0 + 9, T0 + 9, DERIVED, "rule@1")])
     found = await all_of(any_store, Vehicle(id="car"))
     assert [(each.source, each.observed_at - T0) for each in found] == [("a", 1), ("a", 3), ("b", 0), ("b", 2)]
 
@@ -122,18 +122,18 @@ async def test_the_last_instant_of_an_absence_outlives_it(any_store: Store) -> N
     car = Vehicle(id="car")
     await any_store.vehicles.add_vehicle(car)
     gone = AbsenceReason.UNREACHABLE
-    for said in [(T0, gone), (T0 + 10, gone), (T0 + 20, 7), (T0 + 30, gone), (T0 + 40, 8), (T0 + 50, gone)]:
-        await any_store.readings.write([entry("car", WATTAGE, *said)])
+    for sent in [(T0, gone), (T0 + 10, gone), (T0 + 20, 7), (T0 + 30, gone), (T0 + 40, 8), (T0 + 50, gone)]:
+        await any_store.readings.write([entry("car", WATTAGE, *sent)])
     absent = [each.observed_at - T0 for each in await all_of(any_store, car) if each.absence]
     assert absent == [0, 10, 30, 50]
 
 
-@pytest.mark.parametrize("said", [7, AbsenceReason.NOT_CAPABLE])
-async def test_a_late_sighting_far_behind_the_beginning_of_a_run_is_kept(any_store: Store, said: Any) -> None:
+@pytest.mark.parametrize("sent", [7, AbsenceReason.NOT_CAPABLE])
+async def test_a_late_sighting_far_behind_the_beginning_of_a_run_is_kept(any_store: Store, sent: Any) -> None:
     car = Vehicle(id="car")
     await any_store.vehicles.add_vehicle(car)
     month = 31 * 86_400_000
-    for at, what in [(0, said), (5, 3), (2, said), (4, 2), (3, said)]:
+    for at, what in [(0, sent), (5, 3), (2, sent), (4, 2), (3, sent)]:
         await any_store.readings.write([entry("car", WATTAGE, T0 + at * month, what)])
     assert [round((each.observed_at - T0) / month) for each in await all_of(any_store, car)] in ([0, 3, 4, 5], [0, 2, 3, 4, 5])
 
@@ -159,12 +159,12 @@ async def test_only_the_vehicles_and_signals_that_are_wanted_are_read(any_store:
     assert [(each.vehicle_id, each.signal, each.value) for each in found] == [("a", CHARGING, True), ("c", CHARGING, True)]
 
 
-def entry(car: str, signal: Any, at: int, said: Any) -> Entry:
+def entry(car: str, signal: Any, at: int, sent: Any) -> Entry:
     """What was said; when it was received depends on the instant alone, so that it is the same however it arrives."""
     source = "box"
-    if isinstance(said, AbsenceReason):
-        return Absence(car, signal, said, at, at + 5, source)
-    return Reading(car, signal, said, at, at + 5, source)
+    if isinstance(sent, AbsenceReason):
+        return Absence(car, signal, sent, at, at + 5, source)
+    return Reading(car, signal, sent, at, at + 5, source)
 
 
 def again(seen: Sighting) -> Entry:
@@ -197,8 +197,8 @@ async def known(store: Store, car: Vehicle) -> dict[tuple[int, str | None], tupl
 
 def said_in(sightings: Iterable[Sighting], *, values: bool = False) -> set[tuple[Any, ...]]:
     """What was said when; of `values` alone, if so wanted."""
-    told = {(each.signal.code, each.observed_at, each.value, each.absence) for each in sightings}
-    return {each for each in told if each[3] is None} if values else told
+    reported = {(each.signal.code, each.observed_at, each.value, each.absence) for each in sightings}
+    return {each for each in reported if each[3] is None} if values else reported
 
 
 def changes_of(sightings: Iterable[Sighting]) -> list[tuple[Any, ...]]:
@@ -207,7 +207,7 @@ def changes_of(sightings: Iterable[Sighting]) -> list[tuple[Any, ...]]:
     for each in sightings:
         holding.setdefault((each.signal.code, each.observed_at), (each.value, each.absence))
     changes: list[tuple[Any, ...]] = []
-    for (code, at), said in holding.items():
-        if not changes or (changes[-1][0], changes[-1][2]) != (code, said):
-            changes.append((code, at, said))
+    for (code, at), sent in holding.items():
+        if not changes or (changes[-1][0], changes[-1][2]) != (code, sent):
+            changes.append((code, at, sent))
     return changes

@@ -93,8 +93,8 @@ async def test_an_event_written_again_by_javascript_has_the_same_bytes_and_its_s
     receiver: Receiver, event: tuple[bytes, dict[str, str]]
 ) -> None:
     raw, headers = event
-    told = {"key": receiver.key, "signature": headers["SC-Signature"], "raw": raw.decode()}
-    done = run_node("smartcar@10.4.0", CHECKS, told)
+    reported = {"key": receiver.key, "signature": headers["SC-Signature"], "raw": raw.decode()}
+    done = run_node("smartcar@10.4.0", CHECKS, reported)
     assert done == {"same": True, "hmac": True, "sdk": True}
 
 

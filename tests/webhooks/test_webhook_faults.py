@@ -23,7 +23,7 @@ async def charging(world: World, car: Vehicle, value: bool) -> None:
     await pump(world)
 
 
-def told(receiver: Receiver) -> list[Any]:
+def events_of(receiver: Receiver) -> list[Any]:
     return [event["data"]["signals"][0]["body"]["value"] for event in receiver.events()]
 
 
@@ -35,9 +35,9 @@ async def test_a_dropped_event_never_comes(
     await charging(world, car, True)
     world.clock.move(600)
     await pump(world)
-    assert told(receiver) == []
+    assert events_of(receiver) == []
     await charging(world, car, False)
-    assert told(receiver) == [False]
+    assert events_of(receiver) == [False]
     assert await world.store.webhooks.due_webhooks() == {}
 
 
@@ -48,7 +48,7 @@ async def test_events_before_it_are_spared(
     faults.add({"webhook": "DROP", "after": 1, "times": 1})
     for value in (True, False, True):
         await charging(world, car, value)
-    assert told(receiver) == [True, True]
+    assert events_of(receiver) == [True, True]
 
 
 async def test_a_repeated_event_comes_twice_with_one_id(
@@ -70,10 +70,10 @@ async def test_a_late_event_comes_when_its_time_has_come(
     await charging(world, car, True)
     world.clock.move(299)
     await pump(world)
-    assert told(receiver) == []
+    assert events_of(receiver) == []
     world.clock.move(1)
     await pump(world)
-    assert told(receiver) == [True]
+    assert events_of(receiver) == [True]
 
 
 async def test_an_event_out_of_order_comes_behind_the_next_one(
@@ -82,12 +82,12 @@ async def test_an_event_out_of_order_comes_behind_the_next_one(
     await webhook()
     faults.add({"webhook": "REORDER", "times": 1})
     await charging(world, car, True)
-    assert told(receiver) == []
+    assert events_of(receiver) == []
     await charging(world, car, False)
-    assert told(receiver) == [False, True]
+    assert events_of(receiver) == [False, True]
     world.clock.move(600)
     await pump(world)
-    assert told(receiver) == [False, True], "and it comes once"
+    assert events_of(receiver) == [False, True], "and it comes once"
 
 
 async def test_an_event_that_no_newer_one_follows_comes_late(
@@ -99,7 +99,7 @@ async def test_an_event_that_no_newer_one_follows_comes_late(
     world.clock.move(60)
     await pump(world)
     await charging(world, car, False)
-    assert told(receiver) == [True, False]
+    assert events_of(receiver) == [True, False]
 
 
 async def test_other_cars_and_verifications_meet_no_fault(
@@ -109,5 +109,5 @@ async def test_other_cars_and_verifications_meet_no_fault(
     faults.add({"type": "SERVER"})
     await webhook()
     await charging(world, car, True)
-    assert told(receiver) == [True]
+    assert events_of(receiver) == [True]
     assert len(receiver.events("VERIFY")) == 1

@@ -101,11 +101,11 @@ async def test_a_backlog_is_sent_burst_by_burst_and_once(
         await world.report(car, VOLTAGE, {"value": 230 + number}, T0 + number * 1000)
     await world.report(car, VOLTAGE, {"value": 199}, T0 + 1500)  # late, and overtaken
     await pump(world)
-    told = [event["data"]["signals"][1]["body"]["value"] for event in receiver.events()]
-    assert sorted(told) == [230, 231, 232, 233, 234, 235]
+    reported = [event["data"]["signals"][1]["body"]["value"] for event in receiver.events()]
+    assert sorted(reported) == [230, 231, 232, 233, 234, 235]
     await world.store.notes.remember("webhooks", "cursor", str(position))  # a crash before the cursor was written
     await pump(world)
-    assert len(receiver.events()) == len(told)
+    assert len(receiver.events()) == len(reported)
 
 
 async def test_a_value_that_ends_by_silence_is_an_event_and_an_error(
@@ -138,9 +138,9 @@ async def test_a_value_that_another_process_confirms_after_its_silence_is_sent_a
     world.clock.move(2 * 3600)
     await pump(world)
     assert len(receiver.events("VEHICLE_ERROR")) == 1
-    told = len(receiver.events())
+    reported = len(receiver.events())
     await pump(world)
-    assert len(receiver.events()) == told, "looking tells nothing"
+    assert len(receiver.events()) == reported, "looking tells nothing"
     other = SqliteStore.open(world.database)
     for code, value in ((VOLTAGE, 230), (CHARGING, True)):
         confirmed = Reading(car.id, BY_CODE[code], value, T0 + 2 * 3_600_000, T0 + 2 * 3_600_000 + HEARD_MS, "box")
@@ -258,9 +258,9 @@ async def test_nothing_but_verify_is_sent_before_it_is_answered(
     await charged(world, car)
     await pump(world)
     assert {event["eventType"] for event, _, _ in receiver.got} == {"VERIFY"}
-    told = await attributes(world, app, made["id"])
-    assert not told["isVerified"]
-    assert "HMAC-SHA256" in told["reason"]
+    reported = await attributes(world, app, made["id"])
+    assert not reported["isVerified"]
+    assert "HMAC-SHA256" in reported["reason"]
     receiver.answers_challenges = True
     verified = await world.client.post(f"/v3/webhooks/{made['id']}/verify", headers=app.headers)
     assert verified.json()["meta"]["verification"] == {"isVerified": True, "status": 200}
@@ -278,9 +278,9 @@ async def test_a_receiver_that_fails_for_long_is_disabled_with_a_reason_and_can_
         await pump(world)
         world.clock.move(12 * 3600)
     app = app._replace(headers=bearer(await world.service.access.issue_token(app.application)))
-    told = await attributes(world, app, made["id"])
-    assert not told["isEnabled"]
-    assert "no delivery has succeeded" in told["reason"]
+    reported = await attributes(world, app, made["id"])
+    assert not reported["isEnabled"]
+    assert "no delivery has succeeded" in reported["reason"]
     receiver.statuses = []
     body = {"data": {"attributes": {"isEnabled": True}}}
     changed = await world.client.patch(f"/v3/webhooks/{made['id']}", json=body, headers=app.headers)
@@ -377,7 +377,7 @@ async def test_a_webhook_of_another_application_does_not_exist(world: World, app
 
 
 @pytest.mark.parametrize(
-    ("attributes", "told"),
+    ("attributes", "reported"),
     [
         ({"callbackUri": "ftp://example.org/x"}, "https"),
         ({"callbackUri": "https://user@example.org/x"}, "user"),
@@ -390,11 +390,11 @@ async def test_a_webhook_of_another_application_does_not_exist(world: World, app
     ],
 )
 async def test_what_is_wrong_with_a_webhook_is_an_error(
-    world: World, app: Client, attributes: dict[str, Any], told: str
+    world: World, app: Client, attributes: dict[str, Any], reported: str
 ) -> None:
     whole = {"name": "x", "callbackUri": "https://example.org/x", "triggers": [VOLTAGE], "data": [VOLTAGE]}
     response = await world.client.post("/v3/webhooks", json={"data": {"attributes": whole | attributes}}, headers=app.headers)
-    assert told in detail(response, 400, "VALIDATION/INVALID_INPUT_FORMAT")
+    assert reported in detail(response, 400, "VALIDATION/INVALID_INPUT_FORMAT")
 
 
 async def test_limits_and_timers_have_a_condition_in_each_entry(
