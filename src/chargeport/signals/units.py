@@ -96,18 +96,23 @@ def factor_to_wire(dimension: Dimension, unit: str) -> float | None:
     return factors.get(unit, factors.get(unit.lower()))
 
 
+SMALLEST: Final = 0.000001  # converted numbers are rounded to it
+
+
 def convert(value: float, dimension: Dimension, unit: str) -> float | None:
     """Return `value` of `unit` in the wire unit, rounded to a millionth; None when the unit is unknown.
 
-    The rounding removes errors of binary arithmetic: 7.2 kW are 7200 watts, not 7200.000000000001.
+    The rounding removes errors of binary arithmetic: 7.2 kW are 7200 watts, not 7200.000000000001. It makes no number below
+    zero a zero, which bounds would accept.
 
-    >>> convert(7.2, Dimension.POWER, "kW")
-    7200.0
+    >>> convert(7.2, Dimension.POWER, "kW"), convert(-30_000, Dimension.TIME, "ns")
+    (7200.0, -1e-06)
     """
     factor = factor_to_wire(dimension, unit)
     if factor is None or factor == 1:
         return None if factor is None else value
-    return round(value * factor, 6)
+    rounded = round(value * factor, 6)
+    return rounded if rounded or value >= 0 else -SMALLEST
 
 
 def factors(dimension: Dimension) -> dict[float, tuple[str, ...]]:
