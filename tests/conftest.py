@@ -18,6 +18,13 @@ settings.load_profile(os.environ.get("HYPOTHESIS", "quick"))
 
 asyncio.set_event_loop_policy(TidyPolicy())
 
+LONGEST = "tests/conformance/test_fuzz.py"  # takes two minutes
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the longest test first: at the end, the other processes would wait for it."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
