@@ -92,7 +92,8 @@ def _in_unit(signal: Signal, factor: float, names: tuple[str, ...]) -> Schema:
     minimum, maximum = signal.minimum / factor, signal.maximum / factor
     if factor < units.ROUNDED_TO:  # the difference of one joule disappears in the rounding
         slack = units.ROUNDED_TO / 2 / factor
-        minimum, maximum = math.ceil(minimum - slack), math.floor(maximum + slack)
+        minimum = math.floor(minimum - slack) + 1 if minimum else 0  # no number below zero is rounded to zero
+        maximum = math.ceil(maximum + slack) - 1
     value = {"type": "number", "minimum": minimum, "maximum": maximum}
     if factor == 1:
         return _object({"value": value, "unit": {"anyOf": [{"enum": list(names)}, _NULL]}})

@@ -96,9 +96,6 @@ def factor_to_wire(dimension: Dimension, unit: str) -> float | None:
     return factors.get(unit, factors.get(unit.lower()))
 
 
-SMALLEST: Final = 0.000001  # converted numbers are rounded to it
-
-
 def convert(value: float, dimension: Dimension, unit: str) -> float | None:
     """Return `value` of `unit` in the wire unit, rounded to a millionth; None when the unit is unknown.
 
@@ -112,7 +109,7 @@ def convert(value: float, dimension: Dimension, unit: str) -> float | None:
     if factor is None or factor == 1:
         return None if factor is None else value
     rounded = round(value * factor, 6)
-    return rounded if rounded or value >= 0 else -SMALLEST
+    return rounded if rounded or value >= 0 else -ROUNDED_TO
 
 
 def factors(dimension: Dimension) -> dict[float, tuple[str, ...]]:
