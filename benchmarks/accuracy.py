@@ -112,7 +112,7 @@ class Listener:
         self.car = car
         self.hidden = frozenset(hidden)
         self.values: dict[Signal, Observed] = {}
-        self.courses: dict[Signal, list[Sample]] = {signal: [] for signal in (WATTAGE, VOLTAGE, AMPERAGE, SOC)}
+        self.samples: dict[Signal, list[Sample]] = {signal: [] for signal in (WATTAGE, VOLTAGE, AMPERAGE, SOC)}
         self.started_at: int | None = None
         self.idle_at: int | None = None
         self.soc_before: float | None = None
@@ -128,8 +128,8 @@ class Listener:
         for signal, value in report.values.items():
             if signal not in self.hidden:
                 self.values[signal] = Observed(value, report.at, "box")
-                if self.started_at is not None and signal in self.courses:
-                    self.courses[signal].append(Sample(report.at, float(value)))
+                if self.started_at is not None and signal in self.samples:
+                    self.samples[signal].append(Sample(report.at, float(value)))
 
     def context(self) -> Context:
         """Return what the rules are given now."""
@@ -139,7 +139,7 @@ class Listener:
         """Return the session so far; None where none has begun."""
         if self.started_at is None:
             return None
-        power, voltage, amperage, soc = self.courses.values()
+        power, voltage, amperage, soc = self.samples.values()
         return OpenSession(
             started_at=self.started_at,
             idle_at=self.idle_at,

@@ -84,7 +84,7 @@ def with_decimal_point(text: str) -> str:
     ('7.4', '0.125', '1,234')
     """
     text = text.strip()
-    is_decimal = _DECIMAL_COMMA.fullmatch(text) and not _GROUPED.fullmatch(text)
+    is_decimal = "," in text and _DECIMAL_COMMA.fullmatch(text) and not _GROUPED.fullmatch(text)
     return text.replace(",", ".") if is_decimal else text
 
 
@@ -94,7 +94,7 @@ def with_unit(value: Any, dimension: Dimension | None) -> tuple[Any, str | None]
     >>> with_unit("7.2 kW", Dimension.POWER), with_unit("PT1H30M", Dimension.TIME), with_unit("7.2", Dimension.POWER)
     (('7.2', 'kW'), (90.0, 'min'), ('7.2', None))
     """
-    if dimension is None or not isinstance(value, str):
+    if dimension is None or not isinstance(value, str) or value[-1:].isdigit():  # no unit ends in a digit
         return value, None
     if dimension is Dimension.TIME and value.strip()[:1] == "P":
         with suppress(msgspec.ValidationError):

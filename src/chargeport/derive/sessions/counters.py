@@ -27,11 +27,11 @@ FALL_SHARE: Final = 0.1
 MAX_FALL_KWH: Final = 3.0
 """A session counter may fall by this while the car heats itself; a larger fall is a reset."""
 RECOVERY_MS: Final = 2 * HOUR_MS
-"""A counter that continues its former course within this time was not reset: the reports in between were wrong."""
+"""A counter that rises on as before within this time was not reset: the reports in between were wrong."""
 HEATING_KWH: Final = 1.0
 """A car may draw up to this to heat itself while its counter of charged energy does not rise."""
-MIN_COURSE: Final = 3
-MIN_COURSE_KWH: Final = 1.0
+MIN_STEADY_RISES: Final = 3
+MIN_STEADY_KWH: Final = 1.0
 COUNTER_LAG_MS: Final = 10 * MINUTE_MS
 """A counter may show the previous session for this long after charging began."""
 
@@ -141,8 +141,8 @@ def counter_rises(counts: Sequence[Sample], supply: PowerSupply, rules: Rules) -
     return sorted(rises)
 
 
-def courses(rises: Sequence[Rise], rules: Rules) -> set[Rise]:
-    """Return the rises of counters that rise at `MIN_COURSE` reports in succession or more, and by enough energy together.
+def steady_rises(rises: Sequence[Rise], rules: Rules) -> set[Rise]:
+    """Return the rises of counters that rise at `MIN_STEADY_RISES` successive reports or more, and by enough energy together.
 
     A single rise may be a correction, or a leap; a slow one is standby.
     """
@@ -153,11 +153,11 @@ def courses(rises: Sequence[Rise], rules: Rules) -> set[Rise]:
     for first in fast:
         if (first.source, first.start) in ends:
             continue  # it continues another one
-        course = [first]
-        while (later := by_start.get((first.source, course[-1].end))) is not None:
-            course.append(later)
-        if len(course) >= MIN_COURSE and sum(rise.amount for rise in course) >= MIN_COURSE_KWH:
-            found.update(course)
+        chain = [first]
+        while (later := by_start.get((first.source, chain[-1].end))) is not None:
+            chain.append(later)
+        if len(chain) >= MIN_STEADY_RISES and sum(rise.amount for rise in chain) >= MIN_STEADY_KWH:
+            found.update(chain)
     return found
 
 

@@ -7,7 +7,7 @@ every report repeated the one before.
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -152,17 +152,17 @@ def repeated_times(
     """Return the long times before the end of a stretch, and after its start, in which reports of charging only repeat values.
 
     A cloud goes on with the last report of a car, or says that a car charges which waits, or is full. Its counter, or its state
-    of charge, then no longer rises as before, or does not rise yet. Power that varies, or
-    flows before anything rises, shows that the reports are new.
+    of charge, then no longer rises as before, or does not rise yet. Power that varies, or flows before anything rises, shows
+    that the reports are new.
     """
     repeated = []
     for stretch in found:
-        courses = list(_courses(measured, stretch, rules))
-        if not courses:
+        rising = list(_rising_measures(measured, stretch, rules))
+        if not rising:
             continue
-        times = (stretch.start, min(first for _, first, _, _ in courses)), (max(last for _, _, last, _ in courses), stretch.end)
-        longest_ms = max(each for *_, each in courses)
-        sources = {source for source, *_ in courses}
+        times = (stretch.start, min(each.began_at for each in rising)), (max(each.ended_at for each in rising), stretch.end)
+        longest_ms = max(each.longest_rest_ms for each in rising)
+        sources = {each.source for each in rising}
         for start, end in times:
             flows = any(number(each) > rules.power_from_w for each in between(measured.power, start, end))
             is_waiting = start != stretch.start or not flows
@@ -171,11 +171,17 @@ def repeated_times(
     return repeated
 
 
-def _courses(measured: Measurements, stretch: Stretch, rules: Rules) -> Iterator[tuple[str, int, int, int]]:
-    """Yield each counter and state of charge that rose: its source, when it began and ended to rise, and its longest rest.
+class _RisingMeasure(NamedTuple):
+    """When a counter or a state of charge rose, and the longest time for which it may not rise although it charges."""
 
-    The rest is the longest time for which it may not rise although it charges.
-    """
+    source: str
+    began_at: int
+    ended_at: int
+    longest_rest_ms: int
+
+
+def _rising_measures(measured: Measurements, stretch: Stretch, rules: Rules) -> Iterator[_RisingMeasure]:
+    """Yield each counter and state of charge that rose in a stretch."""
     for samples, min_rise, highest, min_rest_ms in (
         (measured.energy, rules.min_rise_kwh, float("inf"), rules.waiting_ms),
         (measured.register, rules.min_rise_kwh, float("inf"), rules.waiting_ms),
@@ -189,7 +195,7 @@ def _courses(measured: Measurements, stretch: Stretch, rules: Rules) -> Iterator
             # At 100 % a car may balance its battery for long.
             is_balancing = number(own[-1]) >= highest and bool(between(measured.power, steps[-1][1] + 1, stretch.end))
             last_at = stretch.end if is_balancing else steps[-1][1]
-            yield source, steps[0][0], last_at, max(MAX_RESTS * longest_ms, min_rest_ms)
+            yield _RisingMeasure(source, steps[0][0], last_at, max(MAX_RESTS * longest_ms, min_rest_ms))
 
 
 def _repeats(measured: Measurements, charging: Sequence[Report], time: tuple[int, int], sources: set[str]) -> bool:

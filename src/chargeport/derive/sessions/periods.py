@@ -19,7 +19,7 @@ import msgspec
 
 from chargeport.derive.series import HOUR_MS
 from chargeport.derive.sessions import soc, stretches
-from chargeport.derive.sessions.counters import Reset, counter_rises, courses, resets
+from chargeport.derive.sessions.counters import Reset, counter_rises, resets, steady_rises
 from chargeport.derive.sessions.measurements import (
     CURRENT,
     ENERGY,
@@ -136,22 +136,22 @@ def _with_stretches(period: CablePeriod, reports: Reports, rules: Rules) -> Cabl
         near = near or [sample for sample in after if number(sample) > rules.power_from_w][:1]
         return rules.ac_efficiency * number(near[0]) / 1000 if near else None
 
-    def possible(rises: Sequence[Rise], of_courses: AbstractSet[Rise] = frozenset()) -> list[Rise]:
-        return [rise for rise in rises if _may_charge(rise, reports, rules, is_course=rise in of_courses)]
+    def possible(rises: Sequence[Rise], steady: AbstractSet[Rise] = frozenset()) -> list[Rise]:
+        return [rise for rise in rises if _may_charge(rise, reports, rules, is_steady=rise in steady)]
 
     def is_denied(rise: Rise) -> bool:
-        """Return whether a report inside a rise of the state of charge denies charging, and its course does not prove it."""
-        is_course = soc.is_course(measured.soc, rise, rules) and reports.is_plugged(rise.start, rise.end, rules)
-        return not is_course and bool(not_charging(rise.source, rise.start + 1, rise.end - 1))
+        """Return whether a report inside a rise of the state of charge denies charging, and its steps do not prove it."""
+        is_steady = soc.is_steady(measured.soc, rise, rules) and reports.is_plugged(rise.start, rise.end, rules)
+        return not is_steady and bool(not_charging(rise.source, rise.start + 1, rise.end - 1))
 
     counted = [*counter_rises(measured.energy, supply, rules), *counter_rises(measured.register, supply, rules)]
     found = _reported_stretches(period, reports, rules)
     found = stretches.without(found, waiting_times(measured, found, supply, rules))
     found = stretches.without(found, standby_times(measured, found, period.charging, rules))
     found = stretches.without(found, repeated_times(measured, found, period.charging, rules), estimated=True)
-    of_courses = courses(counted, rules)
+    steady = steady_rises(counted, rules)
     found = stretches.with_counter_rises(
-        found, possible(sorted(counted), of_courses), of_courses, not_charging, rate_at=rate_at, rules=rules
+        found, possible(sorted(counted), steady), steady, not_charging, rate_at=rate_at, rules=rules
     )  # fmt: skip
     rises, jumps = soc.rises(measured.soc, rules), soc.jumps(measured.soc, rules)
     found = stretches.with_soc_rises(found, possible(rises), possible(jumps), is_denied)
@@ -184,11 +184,11 @@ def _reported_stretches(period: CablePeriod, reports: Reports, rules: Rules) -> 
     return stretches.merged(found)
 
 
-def _may_charge(rise: Rise, reports: Reports, rules: Rules, *, is_course: bool) -> bool:
+def _may_charge(rise: Rise, reports: Reports, rules: Rules, *, is_steady: bool) -> bool:
     """Return whether the vehicle may have charged during a rise.
 
     It did not between two reports of its source, soon after each other, that both deny charging or a connected cable; but a
-    counter that rises on and on counts what flows between such reports (`is_course`). A longer rise with a disconnected cable
+    counter that rises on and on counts what flows between such reports (`is_steady`). A longer rise with a disconnected cable
     before and after must be a large one.
     """
     own = reports.by_source.get(rise.source)
@@ -200,7 +200,7 @@ def _may_charge(rise: Rise, reports: Reports, rules: Rules, *, is_course: bool) 
     ]
     unplugged = [own.cable_at(at + 1, rules) is False for at in (rise.start, rise.end)]
     if rise.end - rise.start <= rules.pause_ms:
-        return (is_course or not all(denied)) and not all(unplugged)
+        return (is_steady or not all(denied)) and not all(unplugged)
     return not all(unplugged) or rise.amount >= rules.soc_step_percent
 
 

@@ -40,7 +40,7 @@ SETTLED_MS: Final = 45 * MINUTE_MS
 SETTLED_SAMPLES: Final = 3
 """A state of charge that has not risen for this time, in this many samples, has settled."""
 NEAR_END_MS: Final = 15 * MINUTE_MS
-COURSE_STEPS: Final = 3
+STEADY_STEPS: Final = 3
 
 Trend = Literal["settled", "rising"]
 
@@ -148,11 +148,11 @@ def _rises_of_source(samples: Sequence[Sample], rules: Rules) -> Iterator[Rise]:
         yield Rise(trough.at, peak.at, number(peak) - number(trough), peak.source)
 
 
-def is_course(charge: Sequence[Sample], rise: Rise, rules: Rules) -> bool:
+def is_steady(charge: Sequence[Sample], rise: Rise, rules: Rules) -> bool:
     """Return whether a rise is a large one in several steps, which no recalibration makes."""
     own = by_source(between(charge, rise.start, rise.end)).get(rise.source, [])
     steps = sum(number(after) > number(before) for before, after in pairwise(own))
-    return rise.amount >= rules.soc_step_percent and steps >= COURSE_STEPS
+    return rise.amount >= rules.soc_step_percent and steps >= STEADY_STEPS
 
 
 def jumps(charge: Sequence[Sample], rules: Rules) -> list[Rise]:

@@ -93,7 +93,7 @@ def _up_to_its_end(charging: Sequence[Report], not_charging: Sequence[int], rule
 def with_counter_rises(
     stretches: list[Stretch],
     rises: Sequence[Rise],
-    courses: AbstractSet[Rise],
+    steady: AbstractSet[Rise],
     not_charging: NotCharging,
     *,
     rate_at: RateAt,
@@ -101,7 +101,7 @@ def with_counter_rises(
 ) -> list[Stretch]:
     """Return the stretches and those that only a counter shows. A rise that overlaps a stretch adds nothing.
 
-    A small rise that is none of a course may be a correction if it is long, next to a stretch, or contains a report without
+    A small rise that is not `steady` may be a correction if it is long, next to a stretch, or contains a report without
     charging.
     """
     added = []
@@ -111,7 +111,7 @@ def with_counter_rises(
             continue
         is_long = rise.end - rise.start > rules.pause_ms
         is_adjacent = any(each.end == rise.start or each.start == rise.end for each in stretches)
-        may_be_correction = is_adjacent or ((is_denied or is_long) and rise not in courses)
+        may_be_correction = is_adjacent or ((is_denied or is_long) and rise not in steady)
         if may_be_correction and rise.amount < rules.min_rise_kwh:
             continue
         rate_kw = rate_at(rise) if is_denied or is_long else None
@@ -121,7 +121,7 @@ def with_counter_rises(
 
 
 def _rise_beside(rise: Rise, rises: Sequence[Rise], rules: Rules) -> Rise | None:
-    """Return the rise of the same counter right after the first one of a course, or right before the last one.
+    """Return the rise of the same counter right after the first one of several, or right before the last one.
 
     Between two others a rise is the first one after a pause if it is slower than any charging. Return None for another one.
     """
