@@ -21,6 +21,7 @@ from chargeport.signals.state import State
 from chargeport.store.protocols import Store
 from chargeport.store.records import Vehicle
 from chargeport.store.sqlite import SqliteStore
+from new_database import new_database
 
 T0 = 1_777_629_600_000  # 2026-05-01T10:00:00Z
 MINUTE = 60_000
@@ -73,7 +74,7 @@ class House:
 
     @classmethod
     async def open(cls, folder: Path, settings: Settings | None = None, at: int = T0) -> "House":
-        store = SqliteStore.open(folder / "house.db")
+        store = SqliteStore.open(new_database(folder / "house.db"))
         await store.vehicles.add_vehicle(CAR)
         return cls(store, settings, at)
 

@@ -11,12 +11,13 @@ from chargeport.store.protocols import Store
 from chargeport.store.sqlite import SqliteStore
 from derived_cars import House
 from feeding import CAR, OTHER
+from new_database import new_database
 
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
     """A store that knows two cars and nothing of them."""
-    opened = SqliteStore.open(tmp_path / "chargeport.db")
+    opened = SqliteStore.open(new_database(tmp_path / "chargeport.db"))
     await opened.vehicles.add_vehicle(CAR)
     await opened.vehicles.add_vehicle(OTHER)
     yield opened

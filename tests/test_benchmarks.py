@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from benchmarks import fixture, plots
 
 from chargeport.api.access import Access
@@ -61,6 +62,7 @@ def test_a_peer_is_measured_beside_ours_or_passed_over_with_the_reason() -> None
     assert float(peer.split()[-1]) > 0 if "passed over" not in peer else "installed" in peer
 
 
+@pytest.mark.long
 def test_growth_has_a_row_of_figures_for_each_number_of_vehicles_and_is_drawn(tmp_path: Path) -> None:
     options = "--vehicles 50 100 --seconds 1 --batches 10 --charging 1 --minutes 0.2 --folder"
     table = run("growth", *options.split(), str(tmp_path))

@@ -25,6 +25,7 @@ from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.definition import Permission
 from chargeport.signals.reading import Absence, AbsenceReason, Reading
 from chargeport.store.records import Application, Connection, Vehicle
+from new_database import new_database
 
 T0 = 1_777_629_598_000  # 2026-05-01T09:59:58Z
 HEARD_MS = 250  # how long after the car's own instant a report of the tests arrives
@@ -74,7 +75,7 @@ class World:
         settings = Settings(
             server=server or ServerSettings(),
             limits=limits or LimitSettings(),
-            database=DatabaseSettings(f"sqlite:///{folder / 'world.db'}"),
+            database=DatabaseSettings(f"sqlite:///{new_database(folder / 'world.db')}"),
             ingest=ingest or IngestSettings(),
             webhooks=webhooks or WebhookSettings(),
         )

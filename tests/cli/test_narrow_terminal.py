@@ -1,24 +1,17 @@
 """What every command prints in a terminal of 80 and of 120 columns: no line is wider, no cell is cut, times have their zone."""
 
-import fcntl
-import os
-import pty
 import re
-import struct
-import subprocess
-import termios
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from command_line import PROGRAM, VIN, CommandLine, absence, reading, store
+from command_line import VIN, CommandLine, absence, reading, store
+from forked import shown_in_terminal
 
 from chargeport.cli.output import print_table
 from chargeport.signals.reading import AbsenceReason
 
 COLUMNS, WIDE = 80, 120
-STYLES = re.compile(r"\x1b\[[0-9;]*m")
 Terminal = Callable[..., list[str]]
 
 
@@ -27,24 +20,7 @@ def terminal(database: Path) -> Terminal:
     """Runs a command in a terminal; the lines that it shows, without colours."""
 
     def run(*arguments: str, columns: int = COLUMNS) -> list[str]:
-        ours, theirs = pty.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-        env = {**os.environ, "TERM": "xterm", "TZ": "Europe/Berlin"}
-        time.tzset()
-        process = subprocess.Popen([*PROGRAM, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env=env)
-        os.close(theirs)
-        shown = b""
-        with os.fdopen(ours, "rb", buffering=0) as output:
-            while True:
-                try:
-                    part = output.read(65_536)
-                except OSError:  # how Linux tells that the other side is closed
-                    break
-                if not part:
-                    break
-                shown += part
-        assert process.wait(timeout=30) == 0, shown
-        return STYLES.sub("", shown.decode()).splitlines()
+        return shown_in_terminal(*arguments, columns=columns, TERM="xterm", TZ="Europe/Berlin").splitlines()
 
     return run
 

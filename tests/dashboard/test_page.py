@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, expect
+from playwright.async_api import Browser, BrowserContext, Route, expect
 from running_server import running
 from visits import SOON_MS, Visit
 
@@ -350,22 +350,30 @@ async def test_whoever_runs_the_server_sees_what_is_wrong_and_the_way_out(
 # For everybody
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+PHONE, DESK = 360, 1280
+LOOKS = [
+    ("light", PHONE),
+    ("dark", DESK),
+    pytest.param("light", DESK, marks=pytest.mark.long),
+    pytest.param("dark", PHONE, marks=pytest.mark.long),
+]
+
+
+@pytest.mark.parametrize(("scheme", "width"), LOOKS)
 async def test_every_view_passes_axe_and_fits_phone_and_desk(
-    member: BrowserContext, house: tuple[str, Path, str], scheme: Any
+    member: BrowserContext, house: tuple[str, Path, str], scheme: Any, width: int
 ) -> None:
     visit = Visit(await member.new_page())
     await visit.page.emulate_media(color_scheme=scheme)
+    await visit.page.set_viewport_size({"width": width, "height": 800})
     wrong = []
     for view in (*VIEWS, CAR):
-        for width in (360, 1280):
-            await visit.page.set_viewport_size({"width": width, "height": 800})
-            await visit.page.goto(f"{house[0]}/{view}")
-            await visit.page.reload()
-            await expect(visit.page.locator("#pulse")).to_have_text(re.compile("Live|Up to date"))
-            if await visit.is_too_wide():
-                wrong.append(f"{view} is wider than {width}")
-            wrong += [f"{view} {width}: {each}" for each in await visit.barriers()]
+        await visit.page.goto(f"{house[0]}/{view}")
+        await visit.page.reload()
+        await expect(visit.page.locator("#pulse")).to_have_text(re.compile("Live|Up to date"))
+        if await visit.is_too_wide():
+            wrong.append(f"{view} is wider than {width}")
+        wrong += [f"{view} {width}: {each}" for each in await visit.barriers()]
     assert wrong == []
     assert visit.complaints == []
     await visit.page.close()
@@ -543,6 +551,29 @@ async def test_a_strict_server_shows_values_too(browser: Browser, tmp_path: Path
 
 
 # What it costs
+
+
+async def test_a_late_answer_of_the_audit_log_does_not_replace_the_kind_chosen_after_it(
+    member: BrowserContext, house: tuple[str, Path, str]
+) -> None:
+    page, released = await member.new_page(), asyncio.Event()
+
+    async def delay(route: Route) -> None:
+        await released.wait()
+        await route.continue_()
+
+    await page.route(re.compile(r"/admin/audit\?.*server\.started"), delay)
+    await page.goto(f"{house[0]}/#/applications")
+    kind, log = page.get_by_label("Kind"), page.get_by_role("region", name="Audit log")
+    async with page.expect_response(re.compile(r"server\.started")) as late:
+        await kind.select_option("server.started")
+        await kind.select_option("session.begun")
+        await expect(log.locator("tbody tr").first).to_contain_text("Signed in")
+        released.set()
+    await (await late.value).finished()
+    await page.evaluate("new Promise((done) => setTimeout(done))")
+    await expect(log).not_to_contain_text("Server started")
+    await page.close()
 
 
 async def test_it_is_small_quick_and_quiet(member: BrowserContext, house: tuple[str, Path, str]) -> None:

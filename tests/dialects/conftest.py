@@ -5,6 +5,7 @@ import pytest
 
 from chargeport.store.protocols import Store
 from chargeport.store.sqlite import SqliteStore
+from new_database import new_database
 
 # Payloads of other people's systems, for comparison; not part of the project.
 OTHERS = Path(__file__).parents[3] / "shared" / "data" / "recordings"
@@ -21,6 +22,6 @@ def others() -> Path:
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
     """A new, empty store."""
-    opened = SqliteStore.open(tmp_path / "chargeport.db")
+    opened = SqliteStore.open(new_database(tmp_path / "chargeport.db"))
     yield opened
     await opened.close()

@@ -227,6 +227,7 @@ async def test_a_nats_server_that_is_killed_and_comes_back_loses_no_message(jets
         await assert_all_is_stored_once(fed, load)
 
 
+@pytest.mark.long
 async def test_a_cluster_of_nats_servers_that_loses_its_leader_twice_loses_no_message(tmp_path: Path) -> None:
     with (
         nats_cluster(tmp_path / "kept") as cluster,

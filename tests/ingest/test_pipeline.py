@@ -24,6 +24,7 @@ from chargeport.store.protocols import Store
 from chargeport.store.records import Application, Connection, Outcome, Page, Vehicle
 from chargeport.store.sqlite import SqliteStore
 from feeding import CAR, OTHER, T0, Unwilling, delivery, pipeline, raw_message, value
+from new_database import new_database
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
@@ -242,7 +243,7 @@ async def test_a_source_with_topics_of_its_own_does_not_change_how_pushes_of_its
 
 @pytest.mark.parametrize("name", sorted(ALL))
 async def test_no_bytes_and_no_json_stop_a_source(name: str, folder: Path) -> None:
-    store = SqliteStore.open(folder / "any.db")
+    store = SqliteStore.open(new_database(folder / "any.db"))
     await store.vehicles.add_vehicle(CAR)
     whole = pipeline(store, ManualClock(T0))
     fields = sorted(ALL[name].by_field)

@@ -18,6 +18,7 @@ from chargeport.signals.catalogue import BY_CODE
 from chargeport.signals.effective import effective
 from chargeport.simulation.control import Simulation
 from chargeport.sources.simulator import Car, Limit, Reporter, Simulator
+from new_database import new_database
 from world import T0, bearer
 
 CAR = profile(limits=(Limit(type="GLOBAL", limit=80.0),), start_soc_percent=40.0)
@@ -43,7 +44,7 @@ class Simulated(NamedTuple):
 async def simulated(folder: Path, *, speed: float = 0, **reporting: Any) -> AsyncIterator[Simulated]:
     clock = SimulatedClock(speed, T0)
     settings = Settings(
-        database=DatabaseSettings(f"sqlite:///{folder / 'simulated.db'}"),
+        database=DatabaseSettings(f"sqlite:///{new_database(folder / 'simulated.db')}"),
         staleness=StalenessSettings(learn=False),
         webhooks=WebhookSettings(allow_private_targets=True, retry_jitter=0),
     )

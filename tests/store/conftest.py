@@ -8,6 +8,7 @@ from memory_store import MemoryStore
 
 from chargeport.store.protocols import Store
 from chargeport.store.sqlite import SqliteStore, feed, moving
+from new_database import new_database
 from postgres_server import PostgresServer
 
 WHOLE = ["sqlite", "postgres"]  # kinds of stores with all their parts
@@ -17,7 +18,7 @@ KINDS = [*WHOLE, "moved", "memory"]  # that keep readings and their history; "mo
 def opened(kind: str, folder: Path, request: pytest.FixtureRequest) -> Store:
     """A new, empty store of a kind."""
     if kind in ("sqlite", "moved"):
-        return SqliteStore.open(folder / "chargeport.db")
+        return SqliteStore.open(new_database(folder / "chargeport.db"))
     if kind == "postgres":
         server: PostgresServer = request.getfixturevalue("postgres")
         from chargeport.store.postgres import PostgresStore

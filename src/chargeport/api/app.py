@@ -1,6 +1,8 @@
 """The ASGI application: the router, which answers all requests, and the fast path, which the protocol tries first."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -56,7 +58,7 @@ def build_app(
         return await monitoring.metrics(request, errors, reports)
 
     own = {"getMetrics": counted, "getReadiness": monitoring.Readiness(reports).answer}
-    handlers = {**own, **docs.handlers(lambda: document(ROUTES)), **pages}
+    handlers = {**own, **docs.handlers(_described), **pages}
     routes = [
         served for route in ROUTES for served in _routes(route, _handler(route, handlers, context), context, errors, bodies)
     ]
@@ -71,6 +73,12 @@ def build_app(
     direct = {(method, served.path): served.endpoint for served in fixed for method in served.methods or ()}
     fast = FastPath(context.reads, errors) if fast_path else None
     return WebApp(router, errors, bodies, fast, share=context.tail.share, direct=direct)
+
+
+@cache
+def _described() -> dict[str, Any]:
+    """Return the description of all routes, which is the same for each application of this process."""
+    return document(ROUTES)
 
 
 class WebApp:

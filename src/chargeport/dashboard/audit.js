@@ -24,11 +24,13 @@ const NAMES = new Map(ACTS);
 export async function auditLog(applications) {
   const cars = new Map(), list = h("div");
   const kind = choice(t("Kind"), "act", [["", t("All")], ...ACTS.map(([act, text]) => [act, t(text)])], "", { on: { change: () => again() } });
-  let shown = [];
+  let shown = [], latest = 0;
   const more = async () => {
+    const request = ++latest, before = shown;
     const { data, meta } = await get(`admin/audit?${query({ "filter[act]": kind.querySelector("select").value, "page[size]": PAGE, "page[number]": shown.length / PAGE + 1 })}`);
     await addNames(cars, data.map((one) => one.subject).filter((one) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(one)));
-    shown = [...shown, ...data];
+    if (request !== latest) return; // another kind was chosen meanwhile
+    shown = [...before, ...data];
     const named = (text) => cars.get(text) ?? applications.get(text) ?? text;
     list.replaceChildren(table(t("Audit log"), [t("When"), t("Who"), t("From where"), t("What"), t("Whom or what"), t("Details"), t("Times")], shown.map((one) => [
       sameYear(Date.parse(one.lastAt)), who(one.actor, applications), one.address, NAMES.has(one.act) ? t(NAMES.get(one.act)) : one.act, named(one.subject), one.detail, { cell: one.count > 1 ? number(one.count, 0) : "", className: "number" },
