@@ -2,6 +2,7 @@
 
 import re
 from datetime import date, timedelta
+from functools import cache
 from itertools import combinations, product
 from typing import Any
 
@@ -25,9 +26,14 @@ DOCUMENT = document(ROUTES)
 QUANTITIES = [signal for signal in CATALOGUE if signal.kind is Kind.QUANTITY]
 
 
-def fits(name: str, body: Any) -> bool:
+@cache
+def validator(name: str) -> jsonschema_rs.Draft202012Validator:
     schema = {"$ref": f"#/components/schemas/{name}", "components": DOCUMENT["components"]}
-    return bool(jsonschema_rs.Draft202012Validator(schema).is_valid(body))
+    return jsonschema_rs.Draft202012Validator(schema)
+
+
+def fits(name: str, body: Any) -> bool:
+    return validator(name).is_valid(body)
 
 
 def is_fault(body: dict[str, Any]) -> bool:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import httpx
@@ -25,9 +26,15 @@ DOCUMENT = document(ROUTES)
 OPERATIONS = [(path, method, operation) for path, methods in DOCUMENT["paths"].items() for method, operation in methods.items()]
 
 
+@cache
+def _validator(schema: bytes) -> jsonschema_rs.Draft202012Validator:
+    whole = msgspec.json.decode(schema, type=dict[str, Any]) | {"components": DOCUMENT["components"]}
+    return jsonschema_rs.Draft202012Validator(whole, validate_formats=True)
+
+
 def validator(schema: dict[str, Any]) -> jsonschema_rs.Draft202012Validator:
     """A validator for a schema of the document, with the names that it refers to."""
-    return jsonschema_rs.Draft202012Validator(schema | {"components": DOCUMENT["components"]}, validate_formats=True)
+    return _validator(msgspec.json.encode(schema))
 
 
 def problems(schema: dict[str, Any], instance: Any) -> list[str]:

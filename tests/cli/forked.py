@@ -21,7 +21,9 @@ SOON_S: Final = 30
 FORKED: Final = multiprocessing.get_context("forkserver")
 LATE: Final = ("apsw", "pydantic.main", "pydantic.type_adapter", "rich.console", "rich.table", "typer._adapters")
 """What commands import only when they run."""
-FORKED.set_forkserver_preload([*(f"chargeport.cli.{entry.module}" for entry in COMMANDS), *LATE])
+MODULES: Final = (*(f"chargeport.cli.{entry.module}" for entry in COMMANDS), *LATE)
+"""What is to be imported before a fork, so that not each command imports it."""
+FORKED.set_forkserver_preload([*MODULES])
 
 
 def shown_in_terminal(*arguments: str, columns: int, **environment: str) -> str:

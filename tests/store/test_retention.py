@@ -103,7 +103,7 @@ async def stored(store: Store, entries: Sequence[Entry]) -> None:
 
 
 of_any_signal = given(code=st.sampled_from(sorted(VALUES)), seed=st.integers(0, 10**6))
-quickly = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quickly = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @of_any_signal
