@@ -16,8 +16,8 @@ PYTHON ?= python3
 PYTHONS = $(PYTHON) $(if $(filter file,$(origin PYTHON)),python3.13 python3.12 python3.11)
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
-# Tests wait for servers most of the time: one worker more than there are processors.
-JOBS ?= $(shell python3 -c "import os; print((os.cpu_count() or 1) + 1)")
+# Tests wait for servers and disks part of the time: two workers more than there are processors.
+JOBS ?= $(shell python3 -c "import os; print((os.cpu_count() or 1) + 2)")
 SELECTED :=
 
 # What is passed on: make demo ARGS="--port 9000", make test ARGS="tests/store -x", make lock ARGS=--upgrade

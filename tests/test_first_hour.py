@@ -101,7 +101,7 @@ def test_a_car_and_a_box_are_there_with_the_cost_of_the_first_session(tmp_path: 
             sent = ["mosquitto_pub", "-p", str(port), "-q", "1", "-r", "-t", f"teslamate/cars/1/{topic}", "-m", value]
             subprocess.run(sent, check=True, timeout=SOON_S)
         asyncio.run(charge_at(f"ws://{found[1]}/ocpp/BOX-1"))
-        while not (made := [each for each in records(tmp_path) if each["cost"]]):
+        while not (made := [each for each in records(tmp_path) if each["cost"] and not each["is_open"]]):
             assert time.monotonic() - begun < WITHIN_S, "no session with a cost"
     (session,) = made
     assert session["energy_drawn_kwh"] == 0.7

@@ -62,7 +62,7 @@ async def new_store(request: pytest.FixtureRequest, _bounds: None) -> AsyncItera
         await made.close()
 
 
-FEW: int = 10  # examples of a property on PostgreSQL: each costs some hundred round trips, and the rules are the same functions
+FEW: int = 6  # examples of a property on PostgreSQL: each costs some hundred round trips, and the rules are the same functions
 
 
 @pytest.hookimpl(tryfirst=True)
