@@ -21,6 +21,7 @@ import msgspec
 
 from chargeport import tasks
 from chargeport.api.access import Access, Permits
+from chargeport.api.events import IdentifiedEvents
 from chargeport.api.follower import Follower
 from chargeport.bus.shared import Doorbell
 from chargeport.clock import Clock
@@ -71,6 +72,7 @@ class Tail:
         """The position up to which the feed was read."""
         self.noticed = 0
         """The number of the newest notice."""
+        self.events = IdentifiedEvents()
         self.vehicle_lists = 1
         """The number of the present list of vehicles; it increases with each change while a stream follows the list."""
         self._vehicles: int | None = None
