@@ -36,7 +36,9 @@ async def service_document(service: Service, read: ReadRequest) -> str:
     return await Reads(service.store, service.access, service.clock).document(read, frozenset(Permission))
 
 
-@pytest.mark.parametrize("begun_at", [BEGUN_AT, BEGUN_AT + 9 * 3_600_000, BEGUN_AT + 17 * 3_600_000])
+@pytest.mark.parametrize(
+    "begun_at", [BEGUN_AT, *(pytest.param(BEGUN_AT + hours * 3_600_000, marks=pytest.mark.long) for hours in (9, 17))]
+)
 async def test_exactly_one_car_is_out_of_reach_however_long_the_demo_runs(begun_at: int, tmp_path: Path) -> None:
     clock = ManualClock(begun_at)
     service = Service.open(Settings(database=DatabaseSettings(url=f"sqlite:///{tmp_path}/demo.db")), clock)
