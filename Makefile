@@ -46,7 +46,8 @@ unit: $(VENV)/.dev ## Run the tests that need no server, client or browser of th
 	$(BIN)/pytest -n auto --dist worksteal -m "not service and not browser" $(ARGS)
 
 check: SELECTED := -m "not long"
-check: formatted linted typed layered test ## Format, lint, types, import layers, then the tests but for the longest
+check: export HYPOTHESIS ?= brief
+check: formatted linted typed layered test ## Format, lint, types, import layers, then the tests but for the longest, with half of their examples
 
 formatted: $(VENV)/.dev
 	$(BIN)/ruff format --check .

@@ -12,10 +12,14 @@ from postgres_server import PostgresServer, postgres_server
 from tidy_loop import TidyPolicy
 from world import Client, World
 
-# How long an example takes says something of the machine, not of the code. HYPOTHESIS=thorough tries 16 times as many.
-settings.register_profile("quick", deadline=None, max_examples=25)
+# How long an example takes says something of the machine, not of the code. HYPOTHESIS=thorough looks ten times as hard;
+# "brief", of make check, half as hard.
+settings.register_profile("brief", deadline=None, max_examples=40)
+settings.register_profile("quick", deadline=None, max_examples=40)
 settings.register_profile("thorough", deadline=None, max_examples=400)
 settings.load_profile(os.environ.get("HYPOTHESIS", "quick"))
+BRIEF = 2  # the divisor of the examples of every property
+FEW = 10  # examples of a property on PostgreSQL: each costs some hundred round trips, and the rules are the same functions
 
 asyncio.set_event_loop_policy(TidyPolicy())
 
@@ -30,6 +34,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish() -> None:
     """Leave what the collection created out of the garbage collector, which would search it again and again."""
     gc.freeze()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Try fewer examples on PostgreSQL and in a brief run, unless all are asked for (HYPOTHESIS=thorough)."""
+    test = getattr(item, "obj", None)
+    test = getattr(test, "__func__", test)
+    chosen = getattr(test, "_hypothesis_internal_use_settings", None)
+    profile = settings.get_current_profile_name()
+    if chosen is None or profile == "thorough":
+        return
+    whole = _WHOLE.setdefault(test, chosen)
+    most = min(FEW, whole.max_examples) if "[postgres" in item.name else whole.max_examples
+    test._hypothesis_internal_use_settings = settings(whole, max_examples=-(-most // BRIEF) if profile == "brief" else most)
+
+
+_WHOLE: dict[object, settings] = {}
 
 
 @pytest.fixture(scope="session")

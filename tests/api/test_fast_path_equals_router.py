@@ -148,7 +148,7 @@ queries = st.sampled_from(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=400)
 @given(data=st.data(), path=paths, method=methods, query=queries, client=st.sampled_from(["127.0.0.1", "203.0.113.9"]))
 def test_with_the_lane_and_without_it_the_answer_is_the_same(
     two: Two, data: st.DataObject, *, path: str, method: str, query: bytes, client: str

@@ -1,6 +1,7 @@
 """A command of ours in a terminal of its own: what it shows, what is typed, and how it ends."""
 
 import fcntl
+import importlib
 import os
 import pty
 import re
@@ -13,7 +14,12 @@ from typing import Final
 
 import pyte
 
-from chargeport.cli.main import run
+from chargeport.cli.main import COMMANDS, run
+
+LATE: Final = ("apsw", "pydantic.main", "pydantic.type_adapter", "rich.console", "rich.table", "typer._adapters")
+"""What commands import only when they run."""
+for module in (*(f"chargeport.cli.{entry.module}" for entry in COMMANDS), *LATE):
+    importlib.import_module(module)  # before any fork, so that not each command imports it
 
 LINES: Final = 40
 SECONDS: Final = 60  # on a busy machine, for the longest of them

@@ -1,12 +1,12 @@
 """What every command prints in a terminal of 80 and of 120 columns: no line is wider, no cell is cut, times have their zone."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from command_line import VIN, CommandLine, absence, reading, store
-from forked import shown_in_terminal
+from forked import Forks, forks
 
 from chargeport.cli.output import print_table
 from chargeport.signals.reading import AbsenceReason
@@ -15,12 +15,18 @@ COLUMNS, WIDE = 80, 120
 Terminal = Callable[..., list[str]]
 
 
+@pytest.fixture(scope="module")
+def forked() -> Iterator[Forks]:
+    with forks() as made:
+        yield made
+
+
 @pytest.fixture
-def terminal(database: Path) -> Terminal:
+def terminal(database: Path, forked: Forks) -> Terminal:
     """Runs a command in a terminal; the lines that it shows, without colours."""
 
     def run(*arguments: str, columns: int = COLUMNS) -> list[str]:
-        return shown_in_terminal(*arguments, columns=columns, TERM="xterm", TZ="Europe/Berlin").splitlines()
+        return forked.shown(*arguments, columns=columns, TERM="xterm", TZ="Europe/Berlin").splitlines()
 
     return run
 

@@ -5,7 +5,6 @@ examples name. It is run at 80 and at 120 columns. Arguments: the folder of the 
 """
 
 import asyncio
-import importlib
 import json
 import sys
 import tempfile
@@ -15,7 +14,6 @@ from typing import Final
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from forked import MODULES
 from furnished import freeze, furnish, inside_a_copy, words_of
 from lasting_pictures import COLUMNS, LASTING, OF_A_DEMO, Shown, lasting, of_a_demo
 from pseudo_terminal import PASSWORD, Terminal, of_any_machine
@@ -59,8 +57,6 @@ PARTS: Final = {"ordinary": ordinary, "lasting": lasting, "demo": of_a_demo}
 def main(folder: Path, parts: Sequence[str]) -> None:
     """Write the pictures of these parts to a folder, and print the exit codes."""
     freeze()
-    for name in MODULES:
-        importlib.import_module(name)
     folder.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as place:
         made = pictures(Path(place).resolve(), parts)

@@ -576,6 +576,31 @@ async def test_a_late_answer_of_the_audit_log_does_not_replace_the_kind_chosen_a
     await page.close()
 
 
+async def test_a_late_answer_does_not_replace_the_signal_that_was_asked_for_after_it(
+    member: BrowserContext, house: tuple[str, Path, str]
+) -> None:
+    page, released = await member.new_page(), asyncio.Event()
+
+    async def delay(route: Route) -> None:
+        await released.wait()
+        await route.continue_()
+
+    await page.route(re.compile(r"signals/charge-voltage/values"), delay)
+    await page.goto(f"{house[0]}/{CAR}")
+    panel = page.locator("section.panel", has=page.get_by_role("heading", name="Any signal over any time"))
+    async with page.expect_response(re.compile(r"signals/charge-voltage/values")) as late:
+        await panel.get_by_role("button", name="Show").click()
+        await panel.locator("select[name=code]").select_option("charge-wattage")
+        await panel.get_by_role("button", name="Show").click()
+        await expect(panel.locator(".legend")).to_be_visible()
+        shown = await panel.locator(".legend").inner_text()
+        released.set()
+    await (await late.value).finished()
+    await page.evaluate("new Promise((done) => setTimeout(done, 100))")
+    await expect(panel.locator(".legend")).to_have_text(shown)
+    await page.close()
+
+
 async def test_it_is_small_quick_and_quiet(member: BrowserContext, house: tuple[str, Path, str]) -> None:
     page = await member.new_page()
     session = await member.new_cdp_session(page)

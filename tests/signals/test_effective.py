@@ -327,7 +327,7 @@ def cases(draw: st.DrawFn) -> tuple[Signal, Reports, Ranks]:
     return signal, reports_of(*reports), Ranks(order, (HOME, OFFICE))
 
 
-@settings(max_examples=600)
+@settings(max_examples=1500)
 @given(cases())
 def test_any_reports_of_three_sources_lead_to_what_the_oracle_says(case: tuple[Signal, Reports, Ranks]) -> None:
     signal, reports, ranks = case

@@ -3,7 +3,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 from memory_store import MemoryStore
 
 from chargeport.store.protocols import Store
@@ -60,23 +59,3 @@ async def new_store(request: pytest.FixtureRequest, _bounds: None) -> AsyncItera
         made = opened(request.param, Path(folder), request)
         yield made
         await made.close()
-
-
-FEW: int = 6  # examples of a property on PostgreSQL: each costs some hundred round trips, and the rules are the same functions
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Try fewer examples on PostgreSQL, unless all are asked for (HYPOTHESIS=thorough)."""
-    test = getattr(item, "obj", None)
-    test = getattr(test, "__func__", test)
-    chosen = getattr(test, "_hypothesis_internal_use_settings", None)
-    if chosen is None or settings.get_current_profile_name() == "thorough":
-        return
-    whole = _WHOLE.setdefault(test, chosen)
-    is_server = "[postgres" in item.name
-    few = settings(whole, max_examples=min(FEW, whole.max_examples)) if is_server else whole
-    test._hypothesis_internal_use_settings = few
-
-
-_WHOLE: dict[object, settings] = {}

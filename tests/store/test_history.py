@@ -258,7 +258,7 @@ async def test_many_read_at_once_while_others_write(any_store: Store) -> None:
 
 # Against the rule
 
-on_one_store = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+on_one_store = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 values = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 2)), min_size=1, max_size=60)
 arrivals = st.tuples(st.integers(0, 2**32), st.integers(1, 40))  # how they are shuffled, and how many come at once
 sizes = st.integers(1, 40)

@@ -184,7 +184,7 @@ entries_of_one_signal = st.lists(
 )
 
 
-on_one_store = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+on_one_store = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @on_one_store

@@ -103,7 +103,7 @@ async def stored(store: Store, entries: Sequence[Entry]) -> None:
 
 
 of_any_signal = given(code=st.sampled_from(sorted(VALUES)), seed=st.integers(0, 10**6))
-quickly = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quickly = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @of_any_signal
@@ -125,8 +125,7 @@ async def test_hours_say_what_buckets_of_an_hour_said_before(new_store: Store, c
 async def test_the_past_is_answered_as_before_or_not_at_all(new_store: Store, code: str, seed: int) -> None:
     signal, chance, car = BY_CODE[code], random.Random(seed), await new_car(new_store)
     await stored(new_store, scattered(car, signal, chance))
-    instants = [DAY0 + chance.randrange(4 * DAY_MS) for _ in range(20)]
-    instants += [DAY0 + hour * HOUR_MS - 1 for hour in range(1, 80, 2)]
+    instants = [DAY0 + chance.randrange(4 * DAY_MS) for _ in range(40)] + [DAY0 + hour * HOUR_MS - 1 for hour in range(1, 80)]
     before = [await looked(new_store, car, signal, at) for at in instants]
     await folded(new_store, days=chance.randrange(6, 10))
     horizon = await new_store.history.horizon(car, signal)
@@ -164,7 +163,7 @@ async def became(store: Store, car: str, signal: Signal) -> int | None:
     return again.series[signal.key][0].changed_at
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.long) for seed in (2, 3))])
 async def test_steps_of_any_size_and_rounds_of_any_number_lead_to_the_same_hours(
     store: Store, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
@@ -342,9 +341,9 @@ async def test_a_round_that_is_killed_after_any_step_is_gone_on_with(store: Stor
 async def test_reads_and_writes_go_on_while_history_is_folded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(steps, "STEP_SIGHTINGS", 1)
     car = await new_car(store)
-    await store.readings.write([entry_of(car, WATTAGE, DAY0 + number * 25 * MINUTE, number % 7 // 2) for number in range(90)])
+    await store.readings.write([entry_of(car, WATTAGE, DAY0 + number * 25 * MINUTE, number % 7 // 2) for number in range(120)])
     await store.readings.write(
-        [entry_of(car, IS_CHARGING, DAY0 + number * 95 * MINUTE, number % 2 == 0) for number in range(24)]
+        [entry_of(car, IS_CHARGING, DAY0 + number * 95 * MINUTE, number % 2 == 0) for number in range(30)]
     )
     instant = DAY0 + 30 * HOUR_MS - 1
     before, then = await changes_of(store, car, WATTAGE), await looked(store, car, WATTAGE, instant)

@@ -53,7 +53,7 @@ def arriving(draw: Any) -> list[tuple[Any, int, Any]]:
     return [(signal, T0 + at * step, what) for at, what in sent]
 
 
-on_two_stores = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+on_two_stores = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @on_two_stores

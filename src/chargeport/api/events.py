@@ -35,7 +35,8 @@ _NO_PLACES: Final = _EVERYTHING - {Permission.READ_CHARGE_LOCATIONS}
 class IdentifiedEvents:
     """The newest small events with their ids, each created once for all streams that send the same.
 
-    Without it a change of which 300 streams are notified is hashed, sealed and joined 300 times, a quarter of their CPU.
+    To hash the change, seal its position and join both was a quarter of the CPU of a server with 300 streams of all vehicles
+    (`benchmarks.stream`, load `fleet`).
     """
 
     def __init__(self) -> None:
@@ -45,7 +46,10 @@ class IdentifiedEvents:
     def event(  # noqa: PLR0917  (called for each event of each stream)
         self, change: Change, client_id: str, base: str, places: bool, freshness: Freshness, positions: Positions
     ) -> bytes:
-        """Return a change as an event with its id, for the streams of an application."""
+        """Return a change as an event with its id, for the streams of an application.
+
+        `base` is the address in its links; with `places`, its places are included.
+        """
         if freshness is not self._freshness:
             self._known.clear()
             self._freshness = freshness

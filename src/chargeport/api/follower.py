@@ -13,7 +13,7 @@ class Follower:
     """
 
     __slots__ = (
-        "_woken", "authorization", "ended", "grant", "idle", "joined_at", "noticed", "position", "sent_at", "vehicle_lists",
+        "_woken", "authorization", "ended", "grant", "joined_at", "noticed", "position", "sent_at", "vehicle_lists",
         "vehicles",
     )  # fmt: skip
 
@@ -34,23 +34,24 @@ class Follower:
         """When data was last sent to the client, in milliseconds."""
         self.ended: Problem | None = None
         """The reason for its end."""
-        self.idle = False
-        self._woken: asyncio.Future[None] | None = None  # a bare one: an Event costs twice as much for each wait
+        self._woken: asyncio.Future[None] | None = None  # not an Event: to set and clear it costs more
+
+    @property
+    def idle(self) -> bool:
+        """Whether it waits to be woken."""
+        return self._woken is not None and not self._woken.done()
 
     async def wait(self) -> None:
         """Wait until woken. Call `Tail.has_more` before, without an `await` in between."""
         self._woken = asyncio.get_running_loop().create_future()
-        self.idle = True
         await self._woken
 
     def wake(self, seen: int, noticed: int) -> None:
         """Wake the reader, unless it runs: it has processed everything up to `seen` and `noticed`."""
-        if self.idle:
-            self.idle = False
+        if self._woken is not None and not self._woken.done():
             self.position = max(self.position, seen)
             self.noticed = max(self.noticed, noticed)
-            if self._woken is not None and not self._woken.done():
-                self._woken.set_result(None)
+            self._woken.set_result(None)
 
     def end(self, problem: Problem) -> None:
         """End the stream with this problem as the reason; the first reason is not replaced."""

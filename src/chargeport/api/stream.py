@@ -159,11 +159,7 @@ class Stream:
         """Return the client's permissions on the car; None if it did not select the signal or may not see it."""
         if not self._selection.has(vehicle_id, signal):
             return None
-        grant, user_id = self._follower.grant, self._selection.user_id
-        if user_id is None and grant.sees_all:
-            permissions = grant.permissions
-        else:
-            permissions = await self._tail.permits.of(grant, vehicle_id, user_id)
+        permissions = await self._tail.permits.of(self._follower.grant, vehicle_id, self._selection.user_id)
         return permissions if signal.permission in permissions else None
 
     def _vehicle_list(self) -> bytes:

@@ -73,6 +73,7 @@ class Tail:
         self.noticed = 0
         """The number of the newest notice."""
         self.events = IdentifiedEvents()
+        """The events that several streams send."""
         self.vehicle_lists = 1
         """The number of the present list of vehicles; it increases with each change while a stream follows the list."""
         self._vehicles: int | None = None

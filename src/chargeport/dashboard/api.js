@@ -11,6 +11,15 @@ export class Refusal extends Error {
 /** The server could not be reached, or what came back is no answer of its own. */
 export class Outage extends Error {}
 
+/** Returns a function to be called before a request, whose result says whether none was made after it: a late answer is not shown. */
+export function turns() {
+  let newest = 0;
+  return () => {
+    const own = newest += 1;
+    return () => own === newest;
+  };
+}
+
 const ANSWER_WITHIN_MS = 30000;
 const RENEW_BEFORE_MS = 30000;
 const BROUGHT = JSON.parse(document.getElementById("token").textContent);

@@ -1,6 +1,6 @@
 // The audit log: who did what, when and from where. For whoever runs the server.
 
-import { get, query } from "./api.js";
+import { get, query, turns } from "./api.js";
 import { addNames } from "./cars.js";
 import { button, choice, h, table } from "./dom.js";
 import { number, sameYear, t } from "./prefs.js";
@@ -24,12 +24,13 @@ const NAMES = new Map(ACTS);
 export async function auditLog(applications) {
   const cars = new Map(), list = h("div");
   const kind = choice(t("Kind"), "act", [["", t("All")], ...ACTS.map(([act, text]) => [act, t(text)])], "", { on: { change: () => again() } });
-  let shown = [], latest = 0;
+  const turn = turns();
+  let shown = [];
   const more = async () => {
-    const request = ++latest, before = shown;
+    const isNewest = turn(), before = shown;
     const { data, meta } = await get(`admin/audit?${query({ "filter[act]": kind.querySelector("select").value, "page[size]": PAGE, "page[number]": shown.length / PAGE + 1 })}`);
     await addNames(cars, data.map((one) => one.subject).filter((one) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(one)));
-    if (request !== latest) return; // another kind was chosen meanwhile
+    if (!isNewest()) return; // another kind was chosen meanwhile
     shown = [...before, ...data];
     const named = (text) => cars.get(text) ?? applications.get(text) ?? text;
     list.replaceChildren(table(t("Audit log"), [t("When"), t("Who"), t("From where"), t("What"), t("Whom or what"), t("Details"), t("Times")], shown.map((one) => [

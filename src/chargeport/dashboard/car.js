@@ -1,6 +1,6 @@
 // One car: what every signal says, from whom and how old, or why nothing; how power and charge went; limits and timers.
 
-import { get, now, query, session } from "./api.js";
+import { get, now, query, session, turns } from "./api.js";
 import { Browser, changes, history } from "./chart.js";
 import { choice, field, h, icon, setText, table } from "./dom.js";
 import { Live, briefOf } from "./live.js";
@@ -125,12 +125,14 @@ class CarView {
     const code = choice(t("Signal"), "code", CATALOGUE.map((one) => [one.code, label(one.name)]), "charge-voltage");
     const beside = choice(t("Compare with"), "beside", [["", "—"], ...CATALOGUE.filter((one) => isNumeric(one.code)).map((one) => [one.code, label(one.name)])], "");
     const from = field(t("From"), "from", { type: "datetime-local", value: local(now() - DAY) }), to = field(t("To"), "to", { type: "datetime-local", value: local(now()) });
-    const result = h("div");
+    const result = h("div"), turn = turns();
     const show = async () => {
+      const isNewest = turn();
       const wanted = code.querySelector("select").value, other = beside.querySelector("select").value, [start, end] = [from, to].map((one) => new Date(one.querySelector("input").value).getTime());
       if (!(start < end)) return result.replaceChildren(h("p", { className: "wrong" }, t("The end must be after the start.")));
       this.any?.close();
       const found = await changes(this.id, wanted, start, end);
+      if (!isNewest()) return; // another signal was asked for meanwhile
       const list = table(t("Changes"), [t("Time"), t("Value"), t("Source")], found.changes.map((one) => [sameYear(Date.parse(one.meta.oemUpdatedAt ?? one.meta.ingestedAt)), one.body ? inWords(wanted, one.body).text : reason(one.status?.error?.code ?? "NOT_REPORTED").title, sourceInWords(one.meta.source, one.meta.derivedFrom)]), t("Nothing was reported in this time."));
       result.replaceChildren();
       if (isNumeric(wanted)) {

@@ -1,6 +1,6 @@
 // Cars by name, and the field in which one is chosen: a list where there are few, a search where there are many.
 
-import { get, query } from "./api.js";
+import { get, query, turns } from "./api.js";
 import { choice, h } from "./dom.js";
 import { t } from "./prefs.js";
 
@@ -30,12 +30,15 @@ export function carField({ names, total }, chosen, { all = false } = {}) {
   const options = h("datalist", { id: "found-cars" });
   const suggest = () => options.replaceChildren(...[...found.keys()].map((text) => h("option", { value: text })));
   const value = h("input", { type: "hidden", name: "car", value: chosen });
+  const turn = turns();
   let typing = 0;
   const search = h("input", { type: "search", value: names.get(chosen) ?? "", placeholder: all ? t("All") : t("Name, make, model, VIN, plate"), on: {
     input: () => {
       clearTimeout(typing);
       typing = setTimeout(async () => {
+        const isNewest = turn();
         const { data } = await get(`fleet?${query({ "filter[text]": search.value, "page[size]": SUGGESTED })}`).catch(() => ({ data: [] }));
+        if (!isNewest()) return;
         found.clear();
         for (const one of data) found.set(found.has(one.name) || [...names.values()].filter((name) => name === one.name).length > 1 ? `${one.name} · ${one.vin ?? one.id}` : one.name, one.id);
         suggest();

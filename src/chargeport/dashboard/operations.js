@@ -1,6 +1,6 @@
 // What whoever runs the server looks after: sources and what could not be understood, webhooks, applications, settings.
 
-import { change, get, now, request } from "./api.js";
+import { change, get, now, request, turns } from "./api.js";
 import { auditLog } from "./audit.js";
 import { addNames } from "./cars.js";
 import { askFor, button, choice, field, h, offer, table } from "./dom.js";
@@ -83,9 +83,13 @@ export async function showWebhooks(root, params, { idle }) {
   if (hooks.data.length === 1) await showLog(log, hooks.data[0]);
 }
 
+const logTurn = turns();
+
 async function showLog(root, hook) {
+  const isNewest = logTurn();
   const path = `admin/webhooks/${encodeURIComponent(hook.id)}/deliveries`;
   const { data } = await get(`${path}?page[size]=50`);
+  if (!isNewest()) return; // the log of another webhook was asked for meanwhile
   const rows = data.map((one) => {
     const { eventType, state, attempts } = one.attributes, last = attempts.at(-1);
     const tone = { delivered: "good", dead: "bad" }[state] ?? "warn";
